@@ -1,0 +1,39 @@
+# How things are run; CI calls the same targets.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: setup demo test lint bench format lock
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "billing needs Python 3.11 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This python3 cannot make virtual environments; on Debian: apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[sandbox,dev]'
+	@touch $(STAMP)
+
+demo: setup
+	$(BIN)/billing sandbox demo
+
+test: setup
+	$(BIN)/python -m pytest -n 4 --dist loadfile
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+# Prints Markdown; about two minutes.
+bench: setup
+	$(BIN)/python benchmarks/export.py
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Compiles constraints.txt anew; review the difference before committing it.
+lock:
+	uv pip compile pyproject.toml --extra sandbox --extra dev --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet --output-file constraints.txt
