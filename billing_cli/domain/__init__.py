@@ -1,0 +1,1 @@
+"""Pure rules: no clock, environment, network or terminal."""

@@ -1,0 +1,143 @@
+"""A batch of meter events on its way to Stripe, and what became of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from billing_cli.domain.account import StripeIdentity
+
+
+class ItemState(StrEnum):
+    """Where an item stands; sql/migrations/0002 explains each value."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    AMBIGUOUS = "ambiguous"
+
+
+class Outcome(StrEnum):
+    """What is known of an item after it was tried; the values are the database's own."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    AMBIGUOUS = "ambiguous"
+    UNSENT = "unsent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class MeterEvent:
+    """A claimed item: one event, under the one identifier it will ever have.
+
+    `timestamp` is in Unix seconds, `quantity` plain digits. `maybe_sent`: an earlier run may have sent it.
+    """
+
+    item_id: int
+    identifier: str
+    event_name: str
+    customer_key: str
+    stripe_customer_id: str
+    value_key: str
+    quantity: str
+    timestamp: int
+    attempts: int
+    maybe_sent: bool
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        """Events of one lane are sent one after the other: Stripe may refuse concurrent ones."""
+        return (self.stripe_customer_id, self.event_name)
+
+
+@dataclass(frozen=True)
+class SendResult:
+    """What Stripe's answers, over `tries` tries, prove about one item."""
+
+    item_id: int
+    outcome: Outcome
+    tries: int = 1
+    request_id: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """A batch and its counts. Durations are in seconds, on the database's clock."""
+
+    batch_id: str
+    state: str
+    stripe_account_id: str
+    livemode: bool
+    window_start: str
+    window_end: str
+    actor: str
+    digest: str
+    opened_at: str
+    finished_at: str | None
+    runner: str | None
+    runner_silent_s: int | None
+    runner_left_s: int | None
+    pending: int
+    sending: int
+    accepted: int
+    rejected: int
+    ambiguous: int
+    dedup_left_s: int | None
+    cancel_left_s: int | None
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "BatchSummary":
+        return cls(**{name: document[name] for name in cls.__dataclass_fields__})
+
+    @property
+    def left(self) -> int:
+        """Items whose outcome is still to be settled."""
+        return self.pending + self.sending
+
+    @property
+    def items(self) -> int:
+        return self.left + self.accepted + self.rejected + self.ambiguous
+
+    @property
+    def next_command(self) -> str:
+        """What an operator would type next about this batch."""
+        if self.left:
+            return f"LIVE=true billing batches resume {self.batch_id} --confirm"
+        if self.rejected:
+            return f"billing batches show {self.batch_id} --state rejected"
+        if self.ambiguous:
+            return f"billing batches show {self.batch_id} --state ambiguous"
+        return f"billing batches show {self.batch_id}"
+
+
+class StopReason(StrEnum):
+    """Why a run ended before its batch did."""
+
+    INTERRUPTED = "interrupted"
+    STRIPE_UNREACHABLE = "Stripe cannot be reached"
+    SOME_UNSETTLED = "some events have no known outcome yet"
+
+
+@dataclass(frozen=True)
+class BatchRun:
+    """How a run ended; `stopped` is None when it went to the end of the batch."""
+
+    batch: BatchSummary
+    stopped: StopReason | None
+
+    @property
+    def finished(self) -> bool:
+        return self.batch.left == 0
+
+
+@dataclass(frozen=True)
+class ResumePlan:
+    """To settle what one open batch still has to send."""
+
+    batch: BatchSummary
+    identity: StripeIdentity
+    digest: str
+    command: str = "batches resume"

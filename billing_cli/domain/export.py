@@ -1,0 +1,152 @@
+"""The export's plan: usage minus what was sent, with every row accounted for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.errors import BadInput, Fault
+from billing_cli.domain.meter import MeterRoute
+from billing_cli.domain.period import Window
+from billing_cli.domain.plan import digest_of
+from billing_cli.domain.quantity import exact_sum, plain
+from billing_cli.domain.skip import SKIP_REASONS
+from billing_cli.domain.usage import UsageFacts
+
+_UNUSUAL_FACTOR = 10
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What the operator asked for; `company` and `meter` narrow it down."""
+
+    window: Window
+    company: str | None = None
+    meter: str | None = None
+    allow_corrections: bool = False
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """Everything an export would do, and everything it would not, with the reason."""
+
+    request: ExportRequest
+    identity: StripeIdentity
+    routes: tuple[MeterRoute, ...]
+    usage: UsageFacts
+    warnings: tuple[str, ...]
+    to_mend: tuple[str, ...]
+    digest: str
+    command: str = "export"
+
+    @property
+    def events(self) -> int:
+        """Meter events to send: one per company, meter and hour."""
+        return sum(line.buckets for line in self.usage.lines)
+
+    @property
+    def sent_rows(self) -> int:
+        return sum(line.sent_rows for line in self.usage.lines) + sum(s.sent_rows for s in self.usage.skipped)
+
+    @property
+    def new_rows(self) -> int:
+        return sum(line.new_rows for line in self.usage.lines)
+
+    @property
+    def skipped_rows(self) -> int:
+        return sum(skipped.usage_rows for skipped in self.usage.skipped)
+
+    @property
+    def unsettled_events(self) -> int:
+        """Events of open batches, which are settled before anything new is sent."""
+        return sum(batch.left for batch in self.usage.open_batches)
+
+
+def plan_export(
+    request: ExportRequest,
+    identity: StripeIdentity,
+    routes: list[MeterRoute],
+    usage: UsageFacts,
+    expected_skips: frozenset[str],
+) -> ExportPlan:
+    """The plan that follows from the facts.
+
+    Raises BadInput for an unknown company or meter or a window in the future, and
+    Fault if a usage row were lost on the way.
+    """
+    _check_known(request, routes, usage)
+    plan = ExportPlan(
+        request=request,
+        identity=identity,
+        routes=tuple(routes),
+        usage=usage,
+        warnings=tuple(_warnings(routes, usage)),
+        to_mend=tuple(
+            s.reason for s in usage.skipped if SKIP_REASONS[s.reason].mend and s.reason not in expected_skips
+        ),
+        digest=digest_of("export", identity, _changes(request, usage)),
+    )
+    _check_balance(plan)
+    return plan
+
+
+def _check_known(request: ExportRequest, routes: list[MeterRoute], usage: UsageFacts) -> None:
+    if request.window.end > usage.now:
+        raise BadInput(
+            f"The window ends in the future: the database's clock says {usage.now:%Y-%m-%d %H:%M}Z.",
+            "This machine's clock differs from it; set the clock right, or name an earlier end.",
+        )
+    if not usage.company_known:
+        raise BadInput(f"There is no company {request.company!r}.", "Check the id in billing_companies.")
+    if request.meter is not None and all(route.meter != request.meter for route in routes):
+        known = ", ".join(route.meter for route in routes) or "none"
+        raise BadInput(f"There is no meter {request.meter!r} in Stripe or billing.toml.", f"Known meters: {known}.")
+
+
+def _changes(request: ExportRequest, usage: UsageFacts) -> Mapping[str, object]:
+    return {
+        "start": request.window.start.isoformat(),
+        "end": request.window.end.isoformat(),
+        "company": request.company,
+        "meter": request.meter,
+        "allow_corrections": request.allow_corrections,
+        "lines": usage.lines_hash,
+        "resumes": {batch.batch_id: batch.left for batch in usage.open_batches},
+    }
+
+
+def _warnings(routes: list[MeterRoute], usage: UsageFacts) -> list[str]:
+    warnings = []
+    metered = {line.meter for line in usage.lines}
+    if usage.undated_rows:
+        warnings.append(f"{usage.undated_rows} usage rows have no occurred_at and are in no window.")
+    for line in usage.lines:
+        where = f"{line.company_id} {line.meter}"
+        if line.quantity < 0:
+            warnings.append(
+                f"{where}: the total is negative ({plain(line.quantity)}); Stripe bills a negative period as 0."
+            )
+        if line.usual is not None and line.usual > 0 and line.quantity >= _UNUSUAL_FACTOR * line.usual:
+            warnings.append(f"{where}: {plain(line.quantity)} is ten times the usual {plain(line.usual)} or more.")
+    for route in routes:
+        skipped = any(s.reason == route.problem for s in usage.skipped) if route.problem else False
+        if route.problem in ("meter_formula", "meter_windowed") and (skipped or route.meter in metered):
+            warnings.append(f"Meter {route.meter}: its formula is {route.formula!r}; only plain sum meters are sent.")
+    return warnings
+
+
+def _check_balance(plan: ExportPlan) -> None:
+    """Rows in = to send + already sent + skipped, and quantity = sent + to send + held back."""
+    accounted = plan.new_rows + plan.sent_rows + plan.skipped_rows
+    held_rows = sum(line.usage_rows - line.sent_rows - line.new_rows for line in plan.usage.lines)
+    corrections_skipped = sum(s.usage_rows + s.sent_rows for s in plan.usage.skipped if s.reason == "correction")
+    if accounted != plan.usage.window_rows or held_rows != corrections_skipped:
+        raise Fault(
+            f"The plan does not add up: {plan.usage.window_rows} usage rows in the window, {accounted} accounted for.",
+            "Nothing was sent. Please report this with the output of --json.",
+        )
+
+
+def total(plan: ExportPlan, field: str) -> Decimal:
+    """The exact sum of one quantity over all lines."""
+    return exact_sum(getattr(line, field) for line in plan.usage.lines)

@@ -1,0 +1,70 @@
+"""The one gate: nothing is written unless a plan passed through here."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from billing_cli.domain.errors import BadInput, PlanChanged, Refused
+from billing_cli.domain.plan import SHOWN_DIGEST_CHARS, Plan
+
+P = TypeVar("P", bound=Plan)
+_MIN_EXPECT_CHARS = 12
+_KEY = object()
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What the operator opened: `--confirm`, `LIVE=true`, and `--expect DIGEST` where given."""
+
+    confirm: bool
+    live: bool
+    expect: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether both are open that every write needs."""
+        return self.confirm and self.live
+
+
+class ApprovedPlan(Generic[P]):
+    """A plan that may be carried out. Made by `approve` alone; every writer asks for one."""
+
+    __slots__ = ("plan",)
+
+    def __init__(self, plan: P, key: object) -> None:
+        if key is not _KEY:
+            raise TypeError("An ApprovedPlan is made by billing_cli.domain.gate.approve only.")
+        self.plan = plan
+
+
+def check_expected(plan: Plan, gates: Gates) -> None:
+    """Refuses a plan that is not the one named by `--expect`, in a dry run too."""
+    if gates.expect is None:
+        return
+    if len(gates.expect) < _MIN_EXPECT_CHARS:
+        raise BadInput(f"--expect needs at least {_MIN_EXPECT_CHARS} characters of the digest.")
+    if not plan.digest.startswith(gates.expect.lower()):
+        raise PlanChanged(
+            f"Plan changed: expected digest {gates.expect}, but this plan is {plan.digest[:SHOWN_DIGEST_CHARS]}.",
+            "Read the plan shown above, then use its digest.",
+        )
+
+
+def approve(plan: P, gates: Gates) -> ApprovedPlan[P] | None:
+    """The plan, approved; None when the operator only asked to see it.
+
+    Raises Refused when `--confirm` was given but another gate is closed.
+    """
+    check_expected(plan, gates)
+    if not gates.confirm:
+        return None
+    if not gates.live:
+        raise Refused(
+            "Nothing was written: --confirm was given, but LIVE is not 'true' in the environment.",
+            "Set it for one command: LIVE=true billing … --confirm (a .env file does not count).",
+        )
+    if not plan.identity.agrees:
+        raise Refused(
+            "Nothing was written: the Stripe key and Stripe disagree on whether this is live mode.",
+            "Check STRIPE_SECRET_KEY and STRIPE_API_BASE.",
+        )
+    return ApprovedPlan(plan, _KEY)

@@ -1,0 +1,98 @@
+"""The window of an export: whole UTC hours, half-open, not in the future."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from billing_cli.domain.errors import BadInput
+
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Window:
+    """From `start` up to but excluding `end`, both UTC and on the hour."""
+
+    start: datetime
+    end: datetime
+
+
+def window_from_bounds(start: str, end: str, now: datetime) -> Window:
+    """A window from `--start` and `--end`. A bare end date includes that day.
+
+    Raises BadInput for impossible dates, an end before the start, parts of hours, and the future:
+    an hour that is not over would be billed in pieces, and one that has not begun not at all.
+    """
+    window = Window(_instant(start, "--start"), _instant(end, "--end", through_day=True))
+    for name, instant in (("--start", window.start), ("--end", window.end)):
+        if instant != _whole_hour(instant):
+            raise BadInput(f"{name} {instant.isoformat()} is not on a full UTC hour.", "Usage is sent by whole hours.")
+    if window.end <= window.start:
+        raise BadInput(
+            f"The end ({window.end:%Y-%m-%d %H:%M}Z) is not after the start ({window.start:%Y-%m-%d %H:%M}Z)."
+        )
+    if window.end > _whole_hour(now):
+        raise BadInput(
+            f"The window ends at {window.end:%Y-%m-%d %H:%M}Z, which is in the future or in an hour not yet over.",
+            "Use --period today for the hours of today that are over.",
+        )
+    return window
+
+
+def window_from_period(name: str, now: datetime) -> Window:
+    """A window from `--period`; periods that are still running end with the last full hour."""
+    if name not in PERIODS:
+        raise BadInput(f"There is no period {name!r}.", f"Use one of: {', '.join(PERIODS)}.")
+    start, end = PERIODS[name](now.astimezone(UTC))
+    if end <= start:
+        raise BadInput(
+            f"No full hour of the period {name!r} is over yet.",
+            "Wait for the hour to end, or use --period yesterday.",
+        )
+    return Window(start, end)
+
+
+def _instant(text: str, option: str, through_day: bool = False) -> datetime:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        pass
+    else:
+        midnight = datetime.combine(day, time(), UTC)
+        return midnight + _DAY if through_day else midnight
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(
+            f"{option} {text!r} is not a date.", "Write 2026-10-31 or 2026-10-31T14:00Z; the day must exist."
+        ) from None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    return instant.astimezone(UTC)
+
+
+def _whole_hour(instant: datetime) -> datetime:
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
+def _midnight(instant: datetime) -> datetime:
+    return _whole_hour(instant).replace(hour=0)
+
+
+def _first_of_month(instant: datetime) -> datetime:
+    return _midnight(instant).replace(day=1)
+
+
+def _last_month(now: datetime) -> tuple[datetime, datetime]:
+    end = _first_of_month(now)
+    return _first_of_month(end - _DAY), end
+
+
+PERIODS: dict[str, Callable[[datetime], tuple[datetime, datetime]]] = {
+    "yesterday": lambda now: (_midnight(now) - _DAY, _midnight(now)),
+    "today": lambda now: (_midnight(now), _whole_hour(now)),
+    "last-hour": lambda now: (_whole_hour(now) - _HOUR, _whole_hour(now)),
+    "last-month": _last_month,
+    "month-to-date": lambda now: (_first_of_month(now), _whole_hour(now)),
+}

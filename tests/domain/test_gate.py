@@ -1,0 +1,64 @@
+"""The gate, by itself."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.errors import BadInput, PlanChanged, Refused
+from billing_cli.domain.gate import ApprovedPlan, Gates, approve
+
+TEST = StripeIdentity("acct_1", False, False)
+
+
+@dataclass(frozen=True)
+class SomePlan:
+    identity: StripeIdentity = TEST
+    digest: str = "0123456789abcdef" * 4
+    command: str = "some"
+
+
+PLAN = SomePlan()
+
+
+def test_both_gates_open_approve_the_plan() -> None:
+    approved = approve(PLAN, Gates(confirm=True, live=True))
+    assert approved is not None
+    assert approved.plan is PLAN
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_without_confirm_it_is_a_dry_run(live: bool) -> None:
+    assert approve(PLAN, Gates(confirm=False, live=live)) is None
+
+
+def test_confirm_alone_is_refused() -> None:
+    with pytest.raises(Refused, match="LIVE"):
+        approve(PLAN, Gates(confirm=True, live=False))
+
+
+@pytest.mark.parametrize("expect", ["0123456789ab", "0123456789ABCDEF", PLAN.digest])
+def test_the_expected_digest_may_be_a_prefix(expect: str) -> None:
+    assert approve(PLAN, Gates(True, True, expect)) is not None
+
+
+@pytest.mark.parametrize("confirm", [True, False])
+def test_another_digest_is_refused_in_a_dry_run_too(confirm: bool) -> None:
+    with pytest.raises(PlanChanged):
+        approve(PLAN, Gates(confirm, True, "f" * 16))
+
+
+def test_a_short_digest_is_refused() -> None:
+    with pytest.raises(BadInput):
+        approve(PLAN, Gates(True, True, PLAN.digest[:11]))
+
+
+def test_a_key_that_disagrees_with_stripe_is_refused() -> None:
+    plan = SomePlan(StripeIdentity("acct_1", livemode=True, key_is_live=False))
+    with pytest.raises(Refused, match="disagree"):
+        approve(plan, Gates(True, True))
+
+
+def test_nobody_else_makes_an_approved_plan() -> None:
+    with pytest.raises(TypeError):
+        ApprovedPlan(PLAN, object())
