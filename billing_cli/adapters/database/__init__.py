@@ -1,0 +1,1 @@
+"""The only place that calls Postgres, over REST or over the wire."""

@@ -1,0 +1,60 @@
+"""Postgres' SQLSTATEs as our sentences, the same for both transports."""
+
+from billing_cli.domain import errors
+
+_OURS: dict[str, type[errors.BillingError]] = {
+    "BL001": errors.PlanChanged,
+    "BL002": errors.LockHeld,
+    "BL003": errors.LeaseLost,
+    "BL004": errors.BadInput,
+    "BL005": errors.Misconfigured,
+}
+# PGRST202: PostgREST knows no such function.
+_NOT_MIGRATED = {"42883", "42P01", "PGRST202"}
+_NOT_ALLOWED = {"42501", "28000", "28P01", "PGRST301", "PGRST302"}
+_PASSING_STATES = {
+    "40001",
+    "40P01",
+    "55P03",
+    "57P01",
+    "57P02",
+    "57P03",
+    "PGRST000",
+    "PGRST001",
+    "PGRST002",
+    "PGRST003",
+}
+_PASSING_CLASSES = ("08", "53")
+
+
+def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors.BillingError:
+    """The error an operator should read for one that Postgres or PostgREST reported."""
+    code = sqlstate or ""
+    if code in _OURS:
+        return _OURS[code](message, hint or "")
+    if code in _NOT_MIGRATED:
+        return errors.Misconfigured(
+            "The database does not have this version's billing functions.",
+            "Run: billing db migrate --confirm",
+        )
+    if code in _NOT_ALLOWED:
+        return errors.Misconfigured(
+            "The database does not let this key or user in.",
+            "Use the secret (service_role) key, or the owner's URL.",
+        )
+    if code == "3D000":
+        return errors.Misconfigured("The database in SUPABASE_DB_URL does not exist.", "Check its name.")
+    if code == "57014":
+        return errors.Unavailable(
+            "The database took too long and stopped the query.", "Try a shorter window, or run this again."
+        )
+    if code in _PASSING_STATES or code.startswith(_PASSING_CLASSES):
+        return unreachable()
+    return errors.Fault(f"The database refused ({code or 'no code'}): {message}")
+
+
+def unreachable() -> errors.Unavailable:
+    return errors.Unavailable(
+        "The database cannot be reached.",
+        "Check SUPABASE_URL or SUPABASE_DB_URL and the network, then run this again.",
+    )

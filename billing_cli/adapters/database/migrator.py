@@ -1,0 +1,140 @@
+"""Applies our SQL files over the wire: one lock, one transaction a file, a checksum for each."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from billing_cli.adapters.database.errors import domain_error
+from billing_cli.adapters.database.postgres import connect, connection_error
+from billing_cli.domain.errors import Fault, LockHeld
+from billing_cli.domain.migrations import FUNCTIONS, MIGRATION, SqlFile
+
+LEDGER_SQL = """\
+create table if not exists public.billing_schema_migrations (
+  name text primary key, kind text not null, checksum text not null,
+  applied_at timestamptz not null default now(), applied_by text not null);
+alter table public.billing_schema_migrations enable row level security;
+revoke all on public.billing_schema_migrations from public;
+do $$ declare api_role text; begin
+  for api_role in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+    execute format('revoke all on public.billing_schema_migrations from %I', api_role);
+  end loop;
+end $$;
+"""
+_LOCK_SQL = "select pg_try_advisory_lock(hashtext('billing_schema_migrations'))"
+_OPEN_FUNCTIONS_SQL = r"""
+select p.oid::regprocedure::text from pg_proc p
+where p.pronamespace = 'public'::regnamespace and p.proname like 'billing\_%'
+  and (exists (select from pg_roles r where r.rolname in ('anon', 'authenticated')
+               and has_function_privilege(r.oid, p.oid, 'execute'))
+       or has_function_privilege('public', p.oid, 'execute'))
+"""
+# The four relations a deployment brings itself are its own business.
+_OPEN_TABLES_SQL = r"""
+select c.oid::regclass::text from pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relname like 'billing\_%' and c.relkind in ('r', 'p', 'v', 'm')
+  and c.relname not in ('billing_companies', 'billing_usage_events', 'billing_payments', 'billing_invoices')
+  and exists (
+    select from (select rolname::text from pg_roles where rolname in ('anon', 'authenticated')
+                 union all select 'public') r(name)
+    where has_table_privilege(r.name, c.oid, 'select, insert, update, delete, truncate'))
+"""
+
+
+class PostgresMigrator:
+    """The migrations' side of a database. Opens its own connection for every call."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def files(self) -> list[SqlFile]:
+        """Migrations in order, then functions; from the checkout, or from the installed package."""
+        root = _sql_root()
+        return [*_read(root, "migrations", MIGRATION), *_read(root, "functions", FUNCTIONS)]
+
+    def applied(self) -> dict[str, str]:
+        """Name to checksum of what the database has; empty where we never were."""
+        with self._connected() as connection:
+            return _applied(connection)
+
+    def apply(self, files: list[SqlFile], actor: str) -> None:
+        """Applies files in order, each in its own transaction. Raises LockHeld if somebody else does."""
+        with self._connected() as connection:
+            if not _scalar(connection, _LOCK_SQL):
+                raise LockHeld("Another migration is running.", "Wait for it, then run: billing db status")
+            connection.execute(LEDGER_SQL)
+            already = _applied(connection)
+            for file in files:
+                if already.get(file.name) == file.checksum:
+                    continue
+                with connection.transaction():
+                    connection.execute(file.text.encode())
+                    connection.execute(_record_sql(file, actor))
+                    _refuse_open_doors(connection, file)
+
+    def script(self, files: list[SqlFile], actor: str) -> str:
+        """The same as one SQL text; a plain connection or another migration tool can run it."""
+        parts = [LEDGER_SQL] if files else []
+        for file in files:
+            parts += [f"-- sql/{file.name}", file.text, f"{_record_sql(file, actor)};", ""]
+        return "\n".join(parts)
+
+    @contextmanager
+    def _connected(self) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+        try:
+            connection = connect(self._url)
+        except psycopg.Error as error:
+            raise connection_error(error) from None
+        try:
+            with connection:
+                yield connection
+        except psycopg.Error as error:
+            raise domain_error(error.sqlstate, error.diag.message_primary or "", error.diag.message_hint) from None
+
+
+def _record_sql(file: SqlFile, actor: str) -> str:
+    return (
+        sql.SQL(
+            "insert into public.billing_schema_migrations (name, kind, checksum, applied_by) values ({}, {}, {}, {}) "
+            "on conflict (name) do update set checksum = excluded.checksum, applied_at = now(), "
+            "applied_by = excluded.applied_by"
+        )
+        .format(*map(sql.Literal, (file.name, file.kind, file.checksum, actor)))
+        .as_string(None)
+    )
+
+
+def _sql_root() -> Traversable:
+    installed = resources.files("billing_cli").joinpath("sql")
+    return installed if installed.is_dir() else Path(__file__).parents[3] / "sql"
+
+
+def _read(root: Traversable, folder: str, kind: str) -> list[SqlFile]:
+    entries = sorted((e for e in root.joinpath(folder).iterdir() if e.name.endswith(".sql")), key=lambda e: e.name)
+    return [SqlFile(f"{folder}/{entry.name}", kind, entry.read_text(encoding="utf-8")) for entry in entries]
+
+
+def _applied(connection: "psycopg.Connection[tuple[Any, ...]]") -> dict[str, str]:
+    if _scalar(connection, "select to_regclass('public.billing_schema_migrations')") is None:
+        return {}
+    return {row[0]: row[1] for row in connection.execute("select name, checksum from public.billing_schema_migrations")}
+
+
+def _scalar(connection: "psycopg.Connection[tuple[Any, ...]]", query: str) -> Any:
+    row = connection.execute(query.encode()).fetchone()
+    return row[0] if row else None
+
+
+def _refuse_open_doors(connection: "psycopg.Connection[tuple[Any, ...]]", file: SqlFile) -> None:
+    """Supabase opens new relations to everyone by default; a file that forgot to revoke is rolled back."""
+    door = _scalar(connection, _OPEN_TABLES_SQL)
+    if door is None and file.kind == FUNCTIONS:
+        door = _scalar(connection, _OPEN_FUNCTIONS_SQL)
+    if door is not None:
+        raise Fault(f"sql/{file.name} leaves {door} open to everyone; it was not applied.")

@@ -1,0 +1,1 @@
+"""Load facts, plan, approve, apply, record: one noun a file."""

@@ -1,0 +1,21 @@
+"""Migrations: what the database has, what it lacks, and applying it."""
+
+from billing_cli.domain.migrations import FileStatus, SqlFile, file_statuses, pending_files
+from billing_cli.domain.ports import Migrator
+
+
+def schema_status(migrator: Migrator) -> list[FileStatus]:
+    return file_statuses(migrator.files(), migrator.applied())
+
+
+def pending(migrator: Migrator) -> list[SqlFile]:
+    """What would be applied now. Raises Misconfigured for edited or unknown files."""
+    return pending_files(migrator.files(), migrator.applied())
+
+
+def apply_pending(migrator: Migrator, actor: str) -> list[SqlFile]:
+    """Applies what is missing; harmless to repeat. Raises LockHeld while another migration runs."""
+    files = pending(migrator)
+    if files:
+        migrator.apply(files, actor)
+    return files

@@ -1,0 +1,222 @@
+-- A batch at work: who runs it, what is claimed, what Stripe answered, what is left.
+
+-- How long a silent runner keeps its batch.
+create or replace function public.billing_export_lease_v1() returns interval
+language sql immutable as $$ select interval '60 seconds' $$;
+
+create or replace function public.billing_export_batch_summary_v1(p_batch_id text) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'batch_id', b.batch_id, 'state', b.state, 'stripe_account_id', b.stripe_account_id, 'livemode', b.livemode,
+    'window_start', b.window_start, 'window_end', b.window_end, 'actor', b.actor, 'digest', b.plan_digest,
+    'opened_at', b.opened_at, 'finished_at', b.finished_at, 'runner', b.runner,
+    'runner_silent_s', extract(epoch from now() - b.runner_seen_at)::int,
+    'runner_left_s', ceil(extract(epoch from b.runner_expires_at - now()))::int,
+    'pending', c.pending, 'sending', c.sending, 'accepted', c.accepted, 'rejected', c.rejected,
+    'ambiguous', c.ambiguous,
+    -- Stripe deduplicates and cancels for 24 h, counted from the oldest; null where nothing was sent.
+    'dedup_left_s', extract(epoch from c.oldest_open + interval '24 hours' - now())::int,
+    'cancel_left_s', extract(epoch from c.oldest_accepted + interval '24 hours' - now())::int)
+  from public.billing_export_batches b
+  cross join lateral (
+    select count(*) filter (where i.state = 'pending') as pending,
+           count(*) filter (where i.state = 'sending') as sending,
+           count(*) filter (where i.state = 'accepted') as accepted,
+           count(*) filter (where i.state = 'rejected') as rejected,
+           count(*) filter (where i.state = 'ambiguous') as ambiguous,
+           min(i.first_sent_at) filter (where i.state = 'sending') as oldest_open,
+           min(i.first_sent_at) filter (where i.state = 'accepted') as oldest_accepted
+    from public.billing_export_items i where i.batch_id = b.batch_id) c
+  where b.batch_id = p_batch_id
+$$;
+
+create or replace function public.billing_batches_list_v1(p_limit int default 20) returns jsonb
+language sql stable set search_path = '' as $$
+  select coalesce(jsonb_agg(public.billing_export_batch_summary_v1(b.batch_id) order by b.opened_at desc), '[]')
+  from (select batch_id, opened_at from public.billing_export_batches order by opened_at desc limit p_limit) b
+$$;
+
+-- One batch and a page of its items; page on with the last item_id.
+create or replace function public.billing_batch_show_v1(
+  p_batch_id text, p_state text default null, p_after_item_id bigint default 0, p_limit int default 500)
+returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  v_batch jsonb := public.billing_export_batch_summary_v1(p_batch_id);
+begin
+  if v_batch is null then
+    raise exception 'There is no batch %.', p_batch_id using errcode = 'BL004', hint = 'See: billing batches list';
+  end if;
+  return jsonb_build_object('batch', v_batch, 'items', (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'item_id', i.item_id, 'company_id', i.company_id, 'meter', i.meter, 'bucket_start', i.bucket_start,
+      'quantity', trim_scale(i.quantity)::text, 'identifier', i.identifier, 'state', i.state,
+      'attempts', i.attempts, 'first_sent_at', i.first_sent_at, 'settled_at', i.settled_at,
+      'request_id', i.request_id, 'error', i.error) order by i.item_id), '[]')
+    from (select * from public.billing_export_items
+          where batch_id = p_batch_id and item_id > p_after_item_id and (p_state is null or state::text = p_state)
+          order by item_id limit p_limit) i));
+end
+$$;
+
+-- Becomes the batch's runner if it has none, if its lease ran out, or if its runner is known to be dead.
+create or replace function public.billing_batch_acquire_v1(
+  p_batch_id text, p_runner text, p_actor text, p_dead_runner text default null)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_batch public.billing_export_batches;
+  v_orphans bigint;
+begin
+  select * into v_batch from public.billing_export_batches where batch_id = p_batch_id for update;
+  if not found then
+    raise exception 'There is no batch %.', p_batch_id using errcode = 'BL004', hint = 'See: billing batches list';
+  end if;
+  if v_batch.state = 'open' and (v_batch.runner is null or v_batch.runner in (p_runner, p_dead_runner)
+                                 or v_batch.runner_expires_at <= now()) then
+    update public.billing_export_batches
+      set runner = p_runner, runner_seen_at = now(), runner_expires_at = now() + public.billing_export_lease_v1()
+      where batch_id = p_batch_id;
+    update public.billing_export_items set claimed_by = null
+      where batch_id = p_batch_id and state = 'sending' and claimed_by is distinct from p_runner;
+    get diagnostics v_orphans = row_count;
+    perform public.billing_audit_append_v1(p_actor, 'export.acquired', p_batch_id,
+      jsonb_build_object('runner', p_runner, 'before', v_batch.runner, 'open_claims', v_orphans));
+    return public.billing_export_batch_summary_v1(p_batch_id) || jsonb_build_object('acquired', true);
+  end if;
+  return public.billing_export_batch_summary_v1(p_batch_id) || jsonb_build_object('acquired', false);
+end
+$$;
+
+-- Proves that the caller still runs the batch, and renews its lease.
+create or replace function public.billing_batch_heartbeat_v1(p_batch_id text, p_runner text) returns jsonb
+language plpgsql set search_path = '' as $$
+begin
+  update public.billing_export_batches
+    set runner_seen_at = now(), runner_expires_at = now() + public.billing_export_lease_v1()
+    where batch_id = p_batch_id and runner = p_runner and state = 'open';
+  if not found then
+    raise exception 'Another run took over batch % because this one was silent for too long.', p_batch_id
+      using errcode = 'BL003', hint = 'See: billing batches show ' || p_batch_id;
+  end if;
+  return jsonb_build_object('batch_id', p_batch_id);
+end
+$$;
+
+-- Takes up to p_limit items for sending: first the orphaned claims of earlier runs, then pending ones.
+-- An orphan too old for Stripe to deduplicate becomes ambiguous instead; an hour of margin is kept.
+create or replace function public.billing_batch_claim_v1(
+  p_batch_id text, p_runner text, p_actor text, p_limit int default 500)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_ambiguous bigint;
+  v_items jsonb;
+begin
+  perform public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
+  update public.billing_export_items
+    set state = 'ambiguous', settled_at = now(),
+        error = 'It may have reached Stripe more than 23 h ago; sending it again could count it twice.'
+    where batch_id = p_batch_id and state = 'sending' and claimed_by is null
+      and first_sent_at < now() - interval '23 hours';
+  get diagnostics v_ambiguous = row_count;
+  with orphans as (
+    select item_id from public.billing_export_items
+    where batch_id = p_batch_id and state = 'sending' and claimed_by is null
+    order by item_id limit p_limit for update skip locked
+  ),
+  fresh as (
+    select item_id from public.billing_export_items
+    where batch_id = p_batch_id and state = 'pending' and claimed_by is distinct from p_runner
+    order by item_id limit greatest(p_limit - (select count(*) from orphans), 0) for update skip locked
+  ),
+  chosen as (
+    select i.item_id, i.first_sent_at from public.billing_export_items i
+    where i.item_id in (select item_id from orphans union all select item_id from fresh)
+  ),
+  claimed as (
+    update public.billing_export_items i
+      set state = 'sending', claimed_by = p_runner, attempts = i.attempts + 1,
+          first_sent_at = coalesce(i.first_sent_at, now())
+      from chosen where i.item_id = chosen.item_id
+      returning i.*, chosen.first_sent_at is not null as maybe_sent
+  )
+  select coalesce(jsonb_agg(jsonb_build_object(
+      'item_id', c.item_id, 'identifier', c.identifier, 'event_name', c.event_name,
+      'customer_key', c.customer_key, 'stripe_customer_id', c.stripe_customer_id, 'value_key', c.value_key,
+      'quantity', trim_scale(c.quantity)::text, 'timestamp', extract(epoch from c.bucket_start)::bigint,
+      'attempts', c.attempts, 'maybe_sent', c.maybe_sent) order by c.item_id), '[]')
+    into v_items from claimed c;
+  if jsonb_array_length(v_items) > 0 or v_ambiguous > 0 then
+    perform public.billing_audit_append_v1(p_actor, 'export.claimed', p_batch_id, jsonb_build_object(
+      'items', jsonb_array_length(v_items), 'ambiguous', v_ambiguous, 'runner', p_runner));
+  end if;
+  return jsonb_build_object('items', v_items, 'ambiguous', v_ambiguous);
+end
+$$;
+
+-- Records Stripe's answers: [{item_id, outcome, tries, request_id, error}], outcome one of
+--   accepted, rejected, ambiguous   final
+--   unsent                          it certainly did not reach Stripe: pending again
+--   unknown                         it may have: an open claim, to be sent again under its identifier
+create or replace function public.billing_batch_settle_v1(
+  p_batch_id text, p_runner text, p_actor text, p_results jsonb)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_settled bigint;
+begin
+  perform public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
+  update public.billing_export_items i
+    set state = case r.outcome when 'unsent' then 'pending' when 'unknown' then 'sending'
+                               else r.outcome end::public.billing_export_item_state,
+        -- What this run could not settle it does not take up again: the next run does.
+        claimed_by = case when r.outcome in ('unsent', 'unknown') then p_runner end,
+        first_sent_at = case r.outcome when 'unsent' then null else i.first_sent_at end,
+        settled_at = case when r.outcome in ('accepted', 'rejected', 'ambiguous') then now() end,
+        attempts = i.attempts + greatest(coalesce(r.tries, 1) - 1, 0),
+        request_id = coalesce(r.request_id, i.request_id),
+        error = r.error
+    from jsonb_to_recordset(p_results)
+      as r(item_id bigint, outcome text, tries int, request_id text, error text)
+    where i.item_id = r.item_id and i.batch_id = p_batch_id
+      and i.state = 'sending' and i.claimed_by = p_runner;
+  get diagnostics v_settled = row_count;
+  -- A repeated call settles nothing more and leaves no second trace.
+  if v_settled > 0 then
+    perform public.billing_audit_append_v1(p_actor, 'export.settled', p_batch_id, (
+      select jsonb_object_agg(o.outcome, o.items) from (
+        select r.outcome, count(*) as items from jsonb_to_recordset(p_results) as r(outcome text) group by 1) o));
+  end if;
+  return jsonb_build_object('settled', v_settled);
+end
+$$;
+
+-- Ends a run: the batch is done when nothing is left to send, else it waits for the next run.
+create or replace function public.billing_batch_finish_v1(p_batch_id text, p_runner text, p_actor text)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_left bigint;
+begin
+  perform public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
+  update public.billing_export_items set claimed_by = null
+    where batch_id = p_batch_id and state in ('pending', 'sending') and claimed_by = p_runner;
+  select count(*) into v_left from public.billing_export_items
+    where batch_id = p_batch_id and state in ('pending', 'sending');
+  update public.billing_export_batches
+    set runner = null, runner_seen_at = null, runner_expires_at = null,
+        state = case when v_left = 0 then 'done' else 'open' end::public.billing_export_batch_state,
+        finished_at = case when v_left = 0 then now() end
+    where batch_id = p_batch_id;
+  perform public.billing_audit_append_v1(p_actor, 'export.finished', p_batch_id, jsonb_build_object('left', v_left));
+  return public.billing_export_batch_summary_v1(p_batch_id);
+end
+$$;
+
+select public.billing_restrict_v1(f::regprocedure) from unnest(array[
+  'public.billing_export_lease_v1()',
+  'public.billing_export_batch_summary_v1(text)',
+  'public.billing_batches_list_v1(int)',
+  'public.billing_batch_show_v1(text, text, bigint, int)',
+  'public.billing_batch_acquire_v1(text, text, text, text)',
+  'public.billing_batch_heartbeat_v1(text, text)',
+  'public.billing_batch_claim_v1(text, text, text, int)',
+  'public.billing_batch_settle_v1(text, text, text, jsonb)',
+  'public.billing_batch_finish_v1(text, text, text)'
+]) as f;

@@ -1,0 +1,234 @@
+-- What an export would send: usage minus what was sent, per company, meter and hour.
+
+-- One row per company, meter and hour (and one more for its unusable rows), with what becomes of it.
+--   send, sent          to be sent; nothing more to send
+--   any other           the reason for which its new rows are skipped
+-- Inlined into its callers on purpose: no SET clause, every name qualified.
+create or replace function public.billing_export_lines_v1(
+  p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
+  p_company text, p_meter text, p_allow_corrections boolean)
+returns table (
+  disposition text, company_id text, meter text, bucket_start timestamptz,
+  usage_rows bigint,      -- good rows of the bucket
+  row_delta bigint,       -- good rows beyond those behind what was sent; negative when rows went away
+  quantity numeric, accepted numeric, reserved numeric, delta numeric,
+  stripe_customer_id text, event_name text, customer_key text, value_key text)
+language sql stable as $$
+  with usage as (
+    select u.company_id, u.meter, date_bin('1 hour', u.occurred_at, '2000-01-01 00:00:00+00') as bucket_start,
+           -- false for NaN and the infinities, null for null
+           count(*) filter (where u.quantity > '-Infinity' and u.quantity < 'Infinity') as good_rows,
+           sum(u.quantity) filter (where u.quantity > '-Infinity' and u.quantity < 'Infinity') as quantity,
+           count(*) as all_rows
+    from public.billing_usage_events u
+    where u.occurred_at >= p_start and u.occurred_at < p_end
+      and (p_company is null or u.company_id = p_company)
+      and (p_meter is null or u.meter = p_meter)
+    group by 1, 2, 3
+  ),
+  sent as (
+    select i.company_id, i.meter, i.bucket_start, sum(i.usage_rows) as sent_rows,
+           coalesce(sum(i.quantity) filter (where i.state = 'accepted'), 0) as accepted,
+           coalesce(sum(i.quantity) filter (where i.state <> 'accepted'), 0) as reserved
+    from public.billing_export_items i
+    where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state <> 'rejected'
+      and i.bucket_start >= p_start and i.bucket_start < p_end
+      and (p_company is null or i.company_id = p_company)
+      and (p_meter is null or i.meter = p_meter)
+    group by 1, 2, 3
+  ),
+  buckets as (
+    select company_id, meter, bucket_start,
+           coalesce(u.good_rows, 0) as good_rows, coalesce(u.all_rows - u.good_rows, 0) as bad_rows,
+           coalesce(u.quantity, 0) as quantity, coalesce(s.accepted, 0) as accepted,
+           coalesce(s.reserved, 0) as reserved, coalesce(s.sent_rows, 0) as sent_rows,
+           coalesce(u.quantity, 0) - coalesce(s.accepted, 0) - coalesce(s.reserved, 0) as delta
+    from usage u full join sent s using (company_id, meter, bucket_start)
+  ),
+  companies as (
+    select c.company_id, min(nullif(trim(c.stripe_customer_id), '')) as stripe_customer_id,
+           count(distinct nullif(trim(c.stripe_customer_id), '')) > 1 as conflicting
+    from public.billing_companies c
+    where c.company_id is not null
+    group by 1
+  ),
+  meters as (
+    select * from jsonb_to_recordset(p_meters)
+      as m(meter text, event_name text, customer_key text, value_key text, problem text)
+  )
+  select case
+           when b.delta = 0 and (b.accepted <> 0 or b.reserved <> 0 or b.sent_rows > 0) then 'sent'
+           when c.company_id is null then 'unknown_company'
+           when c.conflicting then 'conflicting_company'
+           when c.stripe_customer_id is null then 'no_customer'
+           when m.meter is null then 'no_meter'
+           when m.problem is not null then m.problem
+           when b.delta = 0 then 'zero_total'
+           -- An hour inside Stripe's 35 days, so that it is still good when its turn comes.
+           when b.bucket_start < now() - interval '35 days' + interval '1 hour' then 'too_old'
+           when length(ltrim(replace(trim_scale(abs(b.delta))::text, '.', ''), '0')) > 15 then 'too_precise'
+           when b.delta < 0 and not p_allow_corrections then 'correction'
+           else 'send'
+         end,
+         b.company_id, b.meter, b.bucket_start, b.good_rows, b.good_rows - b.sent_rows,
+         b.quantity, b.accepted, b.reserved, b.delta,
+         c.stripe_customer_id, m.event_name, m.customer_key, m.value_key
+  from buckets b
+  left join companies c on c.company_id = b.company_id
+  left join meters m on m.meter = b.meter
+  where b.good_rows > 0 or b.delta <> 0 or b.bad_rows = 0
+  union all
+  select 'bad_quantity', b.company_id, b.meter, b.bucket_start, b.bad_rows, b.bad_rows, 0, 0, 0, 0,
+         null, null, null, null
+  from buckets b where b.bad_rows > 0
+$$;
+
+-- The text of one line to send; the digest of a plan is made of these.
+create or replace function public.billing_export_line_text_v1(
+  p_company text, p_meter text, p_bucket timestamptz, p_quantity numeric,
+  p_customer text, p_event_name text, p_customer_key text, p_value_key text)
+returns text language sql immutable as $$
+  select jsonb_build_array(p_company, p_meter, extract(epoch from p_bucket)::bigint, trim_scale(p_quantity)::text,
+                           p_customer, p_event_name, p_customer_key, p_value_key)::text
+$$;
+
+create or replace function public.billing_export_preview_v1(
+  p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
+  p_company text default null, p_meter text default null, p_allow_corrections boolean default false)
+returns jsonb language sql stable
+set search_path = '' set statement_timeout = '10min' set jit = off as $$
+  with lines as materialized (
+    select * from public.billing_export_lines_v1(
+      p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter, p_allow_corrections)
+  ),
+  groups as (
+    select l.company_id, l.meter, min(l.stripe_customer_id) as stripe_customer_id, min(l.event_name) as event_name,
+           sum(l.usage_rows) as usage_rows, sum(l.quantity) as quantity,
+           sum(l.accepted) as accepted, sum(l.reserved) as reserved,
+           coalesce(sum(l.usage_rows) filter (where l.disposition = 'sent'), 0)
+             + coalesce(sum(l.usage_rows - greatest(l.row_delta, 0)) filter (where l.disposition = 'send'), 0) as sent_rows,
+           coalesce(sum(greatest(l.row_delta, 0)) filter (where l.disposition = 'send'), 0) as new_rows,
+           coalesce(sum(l.delta) filter (where l.disposition = 'send' and l.delta > 0), 0) as to_send,
+           coalesce(sum(l.delta) filter (where l.disposition in ('send', 'correction') and l.delta < 0), 0) as corrections,
+           count(*) filter (where l.disposition = 'send') as buckets,
+           count(*) filter (where l.disposition in ('send', 'correction') and l.delta < 0) as correction_buckets,
+           encode(sha256(convert_to(coalesce(string_agg(public.billing_export_line_text_v1(
+             l.company_id, l.meter, l.bucket_start, l.delta, l.stripe_customer_id, l.event_name,
+             l.customer_key, l.value_key), ',' order by l.bucket_start) filter (where l.disposition = 'send'), ''),
+             'UTF8')), 'hex') as lines_hash
+    from lines l where l.disposition in ('send', 'sent', 'correction')
+    group by 1, 2
+  ),
+  -- What was accepted per hour in the four weeks before: a cheap idea of a usual day.
+  history as (
+    select i.company_id, i.meter, sum(i.quantity)
+             / greatest(extract(epoch from p_start - min(i.bucket_start)) / 3600, 24) as hourly
+    from public.billing_export_items i
+    where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state = 'accepted'
+      and i.bucket_start >= p_start - interval '28 days' and i.bucket_start < p_start
+    group by 1, 2
+  ),
+  skipped as (
+    select l.disposition, sum(greatest(l.row_delta, 0)) as skipped_rows, sum(l.usage_rows - greatest(l.row_delta, 0)) as sent_rows,
+           count(*) as buckets, sum(l.delta) as quantity,
+           (array_agg(distinct coalesce(l.company_id, 'NULL') || ' ' || coalesce(l.meter, 'NULL')))[1:3] as examples
+    from lines l where l.disposition not in ('send', 'sent') group by 1
+  ),
+  slots as (
+    select l.meter, width_bucket(extract(epoch from l.bucket_start)::float8, extract(epoch from p_start)::float8,
+             extract(epoch from p_end)::float8, 24) as slot, sum(l.quantity) as quantity
+    from lines l where l.disposition in ('send', 'sent') group by 1, 2
+  )
+  select jsonb_build_object(
+    'now', now(),
+    -- Counted anew from the table, so that the client can prove that no row got lost on the way.
+    'window_rows', (select count(*) from public.billing_usage_events u
+                    where u.occurred_at >= p_start and u.occurred_at < p_end
+                      and (p_company is null or u.company_id = p_company) and (p_meter is null or u.meter = p_meter)),
+    'undated_rows', (select count(*) from public.billing_usage_events u where u.occurred_at is null),
+    'company_known', p_company is null or exists (
+      select from public.billing_companies c where c.company_id = p_company),
+    'lines_hash', (select encode(sha256(convert_to(coalesce(
+        string_agg(g.lines_hash, ',' order by g.company_id collate "C", g.meter collate "C"), ''), 'UTF8')), 'hex')
+      from groups g where g.buckets > 0),
+    'groups', (select coalesce(jsonb_agg(jsonb_build_object(
+        'company_id', g.company_id, 'meter', g.meter, 'event_name', g.event_name,
+        'stripe_customer_id', g.stripe_customer_id,
+        'company_name', (select min(c.name) from public.billing_companies c where c.company_id = g.company_id),
+        'usage_rows', g.usage_rows, 'sent_rows', g.sent_rows, 'new_rows', g.new_rows,
+        'quantity', trim_scale(g.quantity)::text, 'accepted', trim_scale(g.accepted)::text,
+        'reserved', trim_scale(g.reserved)::text, 'to_send', trim_scale(g.to_send)::text,
+        'corrections', trim_scale(g.corrections)::text, 'buckets', g.buckets,
+        'correction_buckets', g.correction_buckets,
+        'usual', (select trim_scale(round(h.hourly * extract(epoch from p_end - p_start) / 3600, 6))::text
+                  from history h where h.company_id = g.company_id and h.meter = g.meter)
+      ) order by g.company_id collate "C", g.meter collate "C"), '[]') from groups g),
+    'skipped', (select coalesce(jsonb_agg(jsonb_build_object(
+        'reason', s.disposition, 'usage_rows', s.skipped_rows, 'sent_rows', s.sent_rows, 'buckets', s.buckets,
+        'quantity', trim_scale(s.quantity)::text, 'examples', s.examples) order by s.disposition), '[]')
+      from skipped s),
+    'slots', (select coalesce(jsonb_agg(jsonb_build_object(
+        'meter', s.meter, 'slot', s.slot, 'quantity', trim_scale(s.quantity)::text)
+        order by s.meter, s.slot), '[]') from slots s),
+    'open_batches', (select coalesce(jsonb_agg(public.billing_export_batch_summary_v1(b.batch_id)), '[]')
+      from public.billing_export_batches b
+      where b.stripe_account_id = p_account and b.livemode = p_livemode and b.state = 'open'))
+$$;
+
+-- Where a plan becomes a batch. The lines are computed again and must be those that were shown.
+create or replace function public.billing_export_open_v1(
+  p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
+  p_company text, p_meter text, p_allow_corrections boolean,
+  p_batch_id text, p_lines_hash text, p_digest text, p_actor text, p_runner text)
+returns jsonb language plpgsql
+set search_path = '' set statement_timeout = '10min' set jit = off as $$
+declare
+  v_hash text;
+  v_items bigint;
+begin
+  perform pg_advisory_xact_lock(hashtext('billing_export ' || p_account || p_livemode::text));
+  if exists (select from public.billing_export_batches b
+             where b.stripe_account_id = p_account and b.livemode = p_livemode and b.state = 'open') then
+    raise exception 'Another batch was opened after this plan was made.' using errcode = 'BL001',
+      hint = 'Run the export without --confirm to see the new plan.';
+  end if;
+  insert into public.billing_export_batches (batch_id, stripe_account_id, livemode, window_start, window_end,
+    plan_digest, lines_hash, actor, runner, runner_seen_at, runner_expires_at)
+  values (p_batch_id, p_account, p_livemode, p_start, p_end, p_digest, p_lines_hash, p_actor,
+    p_runner, now(), now() + public.billing_export_lease_v1());
+  -- Hour by hour, so that neighbours belong to different customers and can be sent side by side.
+  insert into public.billing_export_items (batch_id, stripe_account_id, livemode, company_id, meter, bucket_start,
+    quantity, usage_rows, stripe_customer_id, event_name, customer_key, value_key, identifier)
+  select p_batch_id, p_account, p_livemode, l.company_id, l.meter, l.bucket_start, l.delta, l.row_delta,
+         l.stripe_customer_id, l.event_name, l.customer_key, l.value_key,
+         p_batch_id || '-' || row_number() over (order by l.bucket_start, l.meter, l.company_id)
+  from public.billing_export_lines_v1(
+    p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter, p_allow_corrections) l
+  where l.disposition = 'send'
+  order by l.bucket_start, l.meter, l.company_id;
+  get diagnostics v_items = row_count;
+  select encode(sha256(convert_to(coalesce(
+      string_agg(g.lines_hash, ',' order by g.company_id collate "C", g.meter collate "C"), ''), 'UTF8')), 'hex')
+    into v_hash
+    from (
+      select i.company_id, i.meter, encode(sha256(convert_to(string_agg(public.billing_export_line_text_v1(
+               i.company_id, i.meter, i.bucket_start, i.quantity, i.stripe_customer_id, i.event_name,
+               i.customer_key, i.value_key), ',' order by i.bucket_start), 'UTF8')), 'hex') as lines_hash
+      from public.billing_export_items i where i.batch_id = p_batch_id group by 1, 2) g;
+  if v_hash <> p_lines_hash then
+    raise exception 'Plan changed: usage, customers or meters are not what the plan showed.' using errcode = 'BL001',
+      hint = 'Run the export without --confirm to see the new plan.';
+  end if;
+  perform public.billing_audit_append_v1(p_actor, 'export.opened', p_batch_id,
+    jsonb_build_object('items', v_items, 'digest', p_digest, 'stripe_account_id', p_account, 'livemode', p_livemode,
+                       'window_start', p_start, 'window_end', p_end));
+  return jsonb_build_object('batch_id', p_batch_id, 'items', v_items);
+end
+$$;
+
+select public.billing_restrict_v1(f::regprocedure) from unnest(array[
+  'public.billing_export_lines_v1(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean)',
+  'public.billing_export_line_text_v1(text, text, timestamptz, numeric, text, text, text, text)',
+  'public.billing_export_preview_v1(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean)',
+  'public.billing_export_open_v1(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, text, text, text, text, text)'
+]) as f;
