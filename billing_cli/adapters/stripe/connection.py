@@ -1,0 +1,35 @@
+"""How we connect to Stripe: which addresses, which client, and no retries but our own."""
+
+from dataclasses import dataclass, field
+
+import stripe
+from stripe._base_address import BaseAddresses
+
+# Not written to stderr, in case somebody turns on stripe-python's request log.
+stripe.log = None
+_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class StripeConnection:
+    """A key and where it is used; `api_base` and `meter_events_base` only for tests and sandboxes."""
+
+    key: str = field(repr=False)
+    api_version: str | None = None
+    api_base: str | None = None
+    meter_events_base: str | None = None
+
+    def client(self, http_client: stripe.HTTPClient | None = None) -> stripe.StripeClient:
+        """An SDK client that retries nothing by itself: what is repeated is decided in one place."""
+        addresses: BaseAddresses = {}
+        if self.api_base:
+            addresses["api"] = self.api_base
+        if self.meter_events_base:
+            addresses["meter_events"] = self.meter_events_base
+        return stripe.StripeClient(
+            self.key,
+            stripe_version=self.api_version,
+            base_addresses=addresses,
+            http_client=http_client or stripe.RequestsClient(timeout=_TIMEOUT_S),
+            max_network_retries=0,
+        )

@@ -1,0 +1,103 @@
+"""The `billing` command: its groups, its global options, and the only map from error to exit code."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from billing_cli import __version__
+from billing_cli.cli.batches import batches_app
+from billing_cli.cli.db import db_app
+from billing_cli.cli.export import export
+from billing_cli.cli.sandbox import sandbox_app
+from billing_cli.cli.state import State
+from billing_cli.domain import errors
+
+EXIT_CODES: dict[type[errors.BillingError], int] = {
+    errors.BadInput: 2,
+    errors.Refused: 4,
+    errors.PlanChanged: 4,
+    errors.Unavailable: 75,
+    errors.LockHeld: 75,
+    errors.LeaseLost: 75,
+    errors.Misconfigured: 78,
+    errors.Fault: 1,
+}
+EXIT_FAULT = 1
+EXIT_USAGE = 2
+EXIT_PARTLY_DONE = 5
+
+app = typer.Typer(
+    name="billing",
+    help="Operate Stripe billing on top of Supabase. Every write is shown first, and needs --confirm and LIVE=true.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(export)
+app.add_typer(batches_app, name="batches")
+app.add_typer(db_app, name="db")
+app.add_typer(sandbox_app, name="sandbox")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"billing {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    ctx: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
+    env_file: Annotated[Path | None, typer.Option(help="Read settings from this file instead of .env.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours (NO_COLOR works too).")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    ctx.obj = State(json=json, quiet=quiet, no_color=no_color, env_file=env_file)
+
+
+def main() -> None:
+    """Runs the command line and exits with the documented code; a traceback never reaches the terminal."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    try:
+        result = app(args=arguments, prog_name="billing", standalone_mode=False)
+    except errors.BillingError as error:
+        _say(error.message, error.next_step)
+        return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+    except TyperException as error:
+        if message := error.format_message():  # empty after a group without a command, which shows its help
+            _say(message, "See: billing --help")
+        return EXIT_USAGE
+    except (KeyboardInterrupt, Abort):
+        _say("Interrupted.", "The same command again is safe and goes on where this one stopped.")
+        return EXIT_PARTLY_DONE
+    except BrokenPipeError:
+        # The reader went away (`billing … | head`); that is its right, and no fault.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("BILLING_DEBUG") == "true":
+            raise
+        _say(
+            f"A fault in billing itself: {type(error).__name__}.",
+            "Set BILLING_DEBUG=true to see where, and report it.",
+        )
+        return EXIT_FAULT
+    return result if isinstance(result, int) else 0
+
+
+def _say(message: str, next_step: str) -> None:
+    typer.secho(f"billing: {message}", err=True, fg="red")
+    if next_step:
+        typer.echo(f"         {next_step}", err=True)

@@ -1,0 +1,60 @@
+"""`billing db`: the tables and functions this program needs in Postgres."""
+
+from typing import Annotated
+
+import typer
+
+from billing_cli.cli.outcome import EXIT_FOUND_WRONG
+from billing_cli.cli.state import state_of
+
+db_app = typer.Typer(help="The tables and functions that billing needs in Postgres.", no_args_is_help=True)
+
+
+@db_app.command()
+def migrate(
+    ctx: typer.Context,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Apply; LIVE is not needed for the schema.")] = False,
+    print_sql: Annotated[bool, typer.Option("--print", help="Write the pending SQL to stdout instead.")] = False,
+) -> int:
+    """Show what the database lacks, and apply it with --confirm.
+
+    billing db migrate --confirm
+
+    billing db migrate --print > supabase/migrations/20261101000000_billing.sql
+    """
+    from rich.text import Text
+
+    from billing_cli import wiring
+    from billing_cli.render.migrations import render_statuses, statuses_document
+    from billing_cli.usecases.migrations import apply_pending, pending, schema_status
+
+    state = state_of(ctx)
+    settings = state.settings()
+    migrator = wiring.migrator(settings.require_db_url())
+    if print_sql:
+        typer.echo(migrator.script(pending(migrator), settings.actor), nl=False)
+        return 0
+    if confirm:
+        applied = apply_pending(migrator, settings.actor)
+        text = "\n".join(f"applied sql/{file.name}" for file in applied) or "The database is up to date."
+        state.emit("migration", {"applied": [file.name for file in applied]}, Text(text))
+        return 0
+    waiting = pending(migrator)
+    statuses = schema_status(migrator)
+    state.emit("schema", statuses_document(statuses), render_statuses(statuses))
+    if waiting:
+        state.err.print("Nothing was written. To apply: billing db migrate --confirm")
+    return 0
+
+
+@db_app.command()
+def status(ctx: typer.Context) -> int:
+    """Every SQL file and whether the database has it; exit 3 if any is missing, changed or edited."""
+    from billing_cli import wiring
+    from billing_cli.render.migrations import render_statuses, statuses_document
+    from billing_cli.usecases.migrations import schema_status
+
+    state = state_of(ctx)
+    statuses = schema_status(wiring.migrator(state.settings().require_db_url()))
+    state.emit("schema", statuses_document(statuses), render_statuses(statuses))
+    return 0 if all(entry.state == "applied" for entry in statuses) else EXIT_FOUND_WRONG

@@ -1,0 +1,58 @@
+"""What every command shares: the global options, the two consoles, and the settings."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console, RenderableType
+
+if TYPE_CHECKING:
+    from billing_cli.settings import Settings
+
+
+@dataclass(frozen=True)
+class State:
+    """The global options. stdout (`console`) carries results only, stderr (`err`) everything else."""
+
+    json: bool = False
+    quiet: bool = False
+    no_color: bool = False
+    env_file: Path | None = None
+
+    @cached_property
+    def console(self) -> Console:
+        return Console(no_color=self.no_color or None, highlight=False, markup=False)
+
+    @cached_property
+    def err(self) -> Console:
+        return Console(stderr=True, no_color=self.no_color or None, quiet=self.quiet, highlight=False, markup=False)
+
+    @property
+    def global_words(self) -> list[str]:
+        """The global options that a command quoted to the operator must repeat."""
+        return ["--env-file", str(self.env_file)] if self.env_file else []
+
+    def settings(self) -> "Settings":
+        from billing_cli.settings import Settings
+
+        return Settings.load(self.env_file)
+
+    def emit(self, noun: str, document: dict[str, object], renderable: RenderableType, command: str = "") -> None:
+        """Prints the result: one JSON document with --json, else for people.
+
+        `command` is what to type next; it stands on a line of its own, never wrapped, to be copied.
+        """
+        if self.json:
+            typer.echo(json.dumps({"schema": f"billing.{noun}/v1", **document}, default=str))
+        else:
+            self.console.print(renderable)
+            if command:
+                self.console.print(command, style="cyan", soft_wrap=True)
+
+
+def state_of(ctx: typer.Context) -> State:
+    state = ctx.find_object(State)
+    return state if state is not None else State()

@@ -1,0 +1,106 @@
+"""Batches and their items, as tables and as JSON documents."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from billing_cli.domain.batch import BatchRun, BatchSummary
+from billing_cli.render.numbers import grouped, hours_left
+
+_STATE_STYLES = {
+    "accepted": "green",
+    "rejected": "red",
+    "ambiguous": "bold red",
+    "sending": "yellow",
+    "pending": "",
+}
+
+
+def batch_document(batch: BatchSummary) -> dict[str, object]:
+    return {**vars(batch), "next_command": batch.next_command}
+
+
+def render_batches(batches: Iterable[BatchSummary]) -> RenderableType:
+    table = Table(header_style="bold")
+    table.add_column("batch", overflow="fold")
+    table.add_column("state")
+    for name in ("pending", "sending", "accepted", "rejected", "ambiguous"):
+        table.add_column(name, justify="right", overflow="fold")
+    for batch in batches:
+        counts = (batch.pending, batch.sending, batch.accepted, batch.rejected, batch.ambiguous)
+        table.add_row(batch.batch_id, batch.state, *map(grouped, counts))
+    return table if table.row_count else Text("There are no batches yet.")
+
+
+def render_runs(runs: Iterable[BatchRun]) -> RenderableType:
+    """How each run ended, and the next command where one is needed."""
+    return Group(*map(_render_run, runs)) if runs else Text("Nothing was left to send.", "bold green")
+
+
+def _render_run(run: BatchRun) -> Text:
+    batch = run.batch
+    text = Text.assemble(
+        ("Batch ", "dim"), (batch.batch_id, "bold"), f"  {batch.accepted:,} of {batch.items:,} accepted"
+    )
+    for count, name in ((batch.rejected, "rejected"), (batch.ambiguous, "ambiguous"), (batch.left, "left")):
+        if count:
+            text.append(f", {count:,} {name}", "red")
+    if run.stopped:
+        text.append(f"  ({run.stopped})", "yellow")
+    if batch.left or batch.rejected or batch.ambiguous:
+        text.append(f"\nNext: {batch.next_command}", "cyan")
+    return text
+
+
+def render_batch(batch: BatchSummary, items: Iterable[Mapping[str, Any]]) -> RenderableType:
+    """One batch: its counts, Stripe's windows, its items, and the next command."""
+    mode = Text("LIVE", "bold white on red") if batch.livemode else Text("test mode", "green")
+    head = Text.assemble(
+        ("Batch ", "dim"), (batch.batch_id, "bold"), f"  {batch.state}  {batch.stripe_account_id} ", mode
+    )
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("window", f"{batch.window_start} up to {batch.window_end}")
+    facts.add_row("opened", f"{batch.opened_at} by {batch.actor}")
+    facts.add_row("deduplicated by Stripe for", hours_left(batch.dedup_left_s))
+    facts.add_row("can be cancelled for", hours_left(batch.cancel_left_s))
+    if batch.runner:
+        facts.add_row("sent by", f"{batch.runner}, silent for {batch.runner_silent_s} s")
+    counts = ", ".join(
+        f"{grouped(count)} {name}"
+        for name, count in (
+            ("pending", batch.pending),
+            ("sending", batch.sending),
+            ("accepted", batch.accepted),
+            ("rejected", batch.rejected),
+            ("ambiguous", batch.ambiguous),
+        )
+    )
+    return Group(head, facts, Text(counts), _items(items), Text(f"Next: {batch.next_command}", "cyan"))
+
+
+def _items(items: Iterable[Mapping[str, Any]]) -> RenderableType:
+    table = Table(header_style="bold")
+    table.add_column("company", overflow="fold")
+    table.add_column("meter", overflow="fold")
+    table.add_column("hour", overflow="fold")
+    table.add_column("quantity", justify="right", overflow="fold")
+    table.add_column("state")
+    table.add_column("tries", justify="right")
+    table.add_column("request", overflow="fold")
+    table.add_column("error", overflow="fold")
+    for item in items:
+        state = item["state"]
+        table.add_row(
+            item["company_id"],
+            item["meter"],
+            item["bucket_start"][:16],
+            item["quantity"],
+            Text(state, _STATE_STYLES[state]),
+            str(item["attempts"]),
+            item["request_id"] or "",
+            item["error"] or "",
+        )
+    return table

@@ -1,0 +1,201 @@
+"""The export's plan and result, as tables and as JSON documents."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from heapq import nlargest
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from billing_cli.domain.batch import BatchRun
+from billing_cli.domain.export import ExportPlan, total
+from billing_cli.domain.gate import Gates
+from billing_cli.domain.quantity import plain
+from billing_cli.domain.skip import SKIP_REASONS
+from billing_cli.domain.usage import UsageLine
+from billing_cli.render.batches import batch_document, render_runs
+from billing_cli.render.gates import gates_document, render_gates, render_identity
+from billing_cli.render.numbers import grouped, sparkline
+
+_SHOWN_LINES = 30
+_NARROW = 90
+
+
+@dataclass(frozen=True)
+class ExportPlanView:
+    """The dry run, for a terminal of any width."""
+
+    plan: ExportPlan
+    gates: Gates
+    all_lines: bool = False
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        narrow = options.max_width < _NARROW
+        window = self.plan.request.window
+        yield Text.assemble(
+            ("Export  ", "dim"),
+            (f"{window.start:%Y-%m-%d %H:%M}Z", "bold"),
+            " up to ",
+            (f"{window.end:%Y-%m-%d %H:%M}Z", "bold"),
+        )
+        yield render_identity(self.plan.identity)
+        yield self._lines(narrow)
+        yield from self._sparklines()
+        yield from self._skipped(narrow)
+        for warning in self.plan.warnings[:_SHOWN_LINES]:
+            yield Text(f"Warning: {warning}", "yellow")
+        if len(self.plan.warnings) > _SHOWN_LINES:
+            yield Text(f"… and {len(self.plan.warnings) - _SHOWN_LINES} more warnings (see --json)", "yellow")
+        for batch in self.plan.usage.open_batches:
+            yield Text(f"Batch {batch.batch_id} is open: its {batch.left} unsettled events go first.", "yellow")
+        yield _balance(self.plan)
+        yield render_gates(self.plan, self.gates)
+
+    def _lines(self, narrow: bool) -> RenderableType:
+        lines = [line for line in self.plan.usage.lines if line.buckets or line.correction_buckets]
+        if not lines:
+            return Text("Nothing to send.", "bold green")
+        shown = lines if self.all_lines else _largest(lines)
+        table = _narrow_table(shown) if narrow else _wide_table(self.plan, shown)
+        if len(shown) == len(lines):
+            return table
+        return Group(table, Text(f"… and {len(lines) - len(shown)} smaller lines (--all shows them)", "dim"))
+
+    def _sparklines(self) -> Iterator[RenderableType]:
+        for meter, slots in self.plan.usage.slots.items():
+            bars = sparkline([slots.get(slot, Decimal(0)) for slot in range(1, 25)])
+            yield Text.assemble((f"{meter}  ", "dim"), (bars, "cyan"))
+
+    def _skipped(self, narrow: bool) -> Iterator[RenderableType]:
+        if not self.plan.usage.skipped:
+            return
+        table = Table(title="Skipped", title_justify="left", box=None, pad_edge=False, header_style="dim")
+        table.add_column("why")
+        table.add_column("rows", justify="right", overflow="fold")
+        if not narrow:
+            table.add_column("quantity", justify="right", overflow="fold")
+            table.add_column("for example", overflow="fold")
+            table.add_column("what to do", overflow="fold")
+        for skipped in self.plan.usage.skipped:
+            reason = SKIP_REASONS[skipped.reason]
+            mend = skipped.reason in self.plan.to_mend
+            cells = [f"{skipped.reason}: {reason.sentence}", grouped(skipped.usage_rows)]
+            if not narrow:
+                step = reason.next_step if mend else "nothing: expected"
+                cells += [grouped(skipped.quantity), ", ".join(skipped.examples), step]
+            table.add_row(*cells, style="red" if mend else "dim")
+        yield table
+
+
+def _largest(lines: Sequence[UsageLine]) -> list[UsageLine]:
+    """The largest amounts, negative ones counted by their size, in the table's own order."""
+    largest = nlargest(_SHOWN_LINES, lines, key=lambda line: max(line.to_send, -line.corrections))
+    return sorted(largest, key=lambda line: (line.company_id, line.meter))
+
+
+def _wide_table(plan: ExportPlan, lines: Sequence[UsageLine]) -> Table:
+    table = Table(show_footer=True, header_style="bold")
+    corrections = total(plan, "corrections")
+    everything = plan.usage.lines
+    table.add_column("company", "total", overflow="fold")
+    table.add_column("meter")
+    table.add_column("events", grouped(sum(line.usage_rows for line in everything)), justify="right", overflow="fold")
+    for name, footer in (
+        ("quantity", total(plan, "quantity")),
+        ("already sent", total(plan, "accepted") + total(plan, "reserved")),
+    ):
+        table.add_column(name, grouped(footer), justify="right", overflow="fold")
+    table.add_column("to send", grouped(total(plan, "to_send")), justify="right", overflow="fold", style="bold")
+    if corrections:
+        table.add_column("corrections", grouped(corrections), justify="right", overflow="fold", style="red")
+    table.add_column("buckets", grouped(plan.events), justify="right", overflow="fold")
+    for line in lines:
+        cells = [line.company_id, line.meter, grouped(line.usage_rows), grouped(line.quantity)]
+        cells += [grouped(line.accepted + line.reserved), grouped(line.to_send)]
+        cells += [grouped(line.corrections)] if corrections else []
+        table.add_row(*cells, grouped(line.buckets))
+    return table
+
+
+def _narrow_table(lines: Sequence[UsageLine]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("company, meter", overflow="fold")
+    table.add_column("to send", justify="right", overflow="fold")
+    for line in lines:
+        amounts = [grouped(line.to_send)] + ([grouped(line.corrections)] if line.corrections else [])
+        table.add_row(f"{line.company_id}\n  {line.meter}", "\n".join(amounts))
+    return table
+
+
+def _balance(plan: ExportPlan) -> Text:
+    """Every row is somewhere; the planner has refused a plan where this does not add up."""
+    return Text.assemble(
+        (f"{plan.usage.window_rows:,}", "bold"),
+        " usage rows = ",
+        (f"{plan.new_rows:,}", "bold"),
+        f" to send in {plan.events:,} meter events + ",
+        (f"{plan.sent_rows:,}", "bold"),
+        " already sent + ",
+        (f"{plan.skipped_rows:,}", "bold"),
+        " skipped",
+    )
+
+
+def export_document(plan: ExportPlan, gates: Gates) -> dict[str, object]:
+    """The plan as JSON: quantities are strings, so that no reader rounds them."""
+    return {
+        **gates_document(plan, gates),
+        "window": {
+            "start": plan.request.window.start.isoformat(),
+            "end": plan.request.window.end.isoformat(),
+        },
+        "rows": _rows(plan),
+        "events": plan.events,
+        "lines": [_line_document(line) for line in plan.usage.lines],
+        "skipped": [
+            {
+                "reason": s.reason,
+                "usage_rows": s.usage_rows,
+                "quantity": plain(s.quantity),
+                "buckets": s.buckets,
+                "to_mend": s.reason in plan.to_mend,
+                "examples": list(s.examples),
+            }
+            for s in plan.usage.skipped
+        ],
+        "warnings": list(plan.warnings),
+        "open_batches": [batch_document(batch) for batch in plan.usage.open_batches],
+    }
+
+
+def _rows(plan: ExportPlan) -> dict[str, int]:
+    return {
+        "window": plan.usage.window_rows,
+        "to_send": plan.new_rows,
+        "sent": plan.sent_rows,
+        "skipped": plan.skipped_rows,
+    }
+
+
+def _line_document(line: UsageLine) -> dict[str, object]:
+    return {name: plain(value) if isinstance(value, Decimal) else value for name, value in vars(line).items()}
+
+
+def export_result_document(plan: ExportPlan, runs: Sequence[BatchRun]) -> dict[str, object]:
+    return {
+        "digest": plan.digest,
+        "rows": _rows(plan),
+        "to_mend": list(plan.to_mend),
+        "batches": [{**batch_document(run.batch), "stopped": run.stopped} for run in runs],
+    }
+
+
+def render_result(plan: ExportPlan, runs: Sequence[BatchRun]) -> RenderableType:
+    """What was done, batch by batch, and the next command."""
+    lines = [render_runs(runs) if runs else Text("Nothing to send.", "bold green")]
+    if plan.to_mend:
+        reasons = ", ".join(plan.to_mend)
+        lines.append(Text(f"{plan.skipped_rows:,} usage rows were skipped ({reasons}) and need a person.", "red"))
+    return Group(*lines)

@@ -1,0 +1,30 @@
+"""The state of the database's schema."""
+
+from collections.abc import Iterable
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from billing_cli.domain.migrations import FileStatus
+
+_STYLES = {
+    "applied": "green",
+    "pending": "yellow",
+    "changed": "yellow",
+    "edited": "bold red",
+    "unknown": "bold red",
+}
+
+
+def render_statuses(statuses: Iterable[FileStatus]) -> RenderableType:
+    table = Table(header_style="bold")
+    table.add_column("file", overflow="fold")
+    table.add_column("state")
+    for status in statuses:
+        table.add_row(f"sql/{status.name}", Text(status.state, _STYLES[status.state]))
+    return table
+
+
+def statuses_document(statuses: Iterable[FileStatus]) -> dict[str, object]:
+    return {"files": [vars(status) for status in statuses]}

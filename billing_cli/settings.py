@@ -1,0 +1,201 @@
+"""The environment and billing.toml, as frozen settings; secrets never show in a repr."""
+
+import getpass
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from billing_cli.domain.account import is_live_key
+from billing_cli.domain.errors import Misconfigured
+from billing_cli.domain.skip import SKIP_REASONS
+
+_PLACEHOLDER = re.compile(r"\.\.\.|…|<.*>|^x+$|xxx|changeme|your[-_]|example\.com|placeholder", re.IGNORECASE)
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class MeterConfig(BaseModel):
+    """[meters.NAME] in billing.toml: the Stripe meter that this usage meter goes to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    event_name: str | None = None
+
+
+class ExportConfig(BaseModel):
+    """[export] in billing.toml: skip reasons that are normal in this deployment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    expected_skips: frozenset[str] = frozenset()
+
+
+class Config(BaseModel):
+    """billing.toml: what is not secret. Without it everything works on defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    meters: dict[str, MeterConfig] = {}
+    export: ExportConfig = ExportConfig()
+
+
+@dataclass(frozen=True)
+class RestAddress:
+    """Supabase's REST address and the key that opens it."""
+
+    url: str
+    key: SecretStr
+
+
+@dataclass(frozen=True)
+class WireAddress:
+    """A Postgres URL, password included."""
+
+    url: SecretStr
+
+
+class Settings(BaseSettings):
+    """Everything read from the environment. The process environment wins over the .env file."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    stripe_secret_key: SecretStr | None = None
+    stripe_webhook_secret: SecretStr | None = None
+    stripe_publishable_key: str | None = None
+    stripe_price_starter: str | None = None
+    stripe_price_business: str | None = None
+    stripe_price_enterprise: str | None = None
+    stripe_api_version: str | None = None
+    stripe_api_base: str | None = None
+    stripe_meter_events_base: str | None = None
+    supabase_url: str | None = None
+    supabase_secret_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("supabase_secret_key", "supabase_service_role_key")
+    )
+    supabase_db_url: SecretStr | None = None
+    billing_actor: str | None = None
+    billing_config: str | None = None
+    config: Config = Config()
+
+    @classmethod
+    def load(cls, env_file: Path | None = None) -> "Settings":
+        """Settings from the environment and `env_file` (or .env). Raises Misconfigured in a sentence."""
+        if env_file is not None and not env_file.is_file():
+            raise Misconfigured(f"There is no file {env_file}.", "Check --env-file.")
+        try:
+            settings = cls(_env_file=env_file or ".env")  # type: ignore[call-arg]
+            config = _load_config(settings.billing_config)
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise Misconfigured(f"The settings in the environment cannot be read: {_places(error)}.") from None
+        return settings.model_copy(update={"config": config})
+
+    @property
+    def live(self) -> bool:
+        """Whether LIVE=true in the process environment. A file could not be taken back in time."""
+        return os.environ.get("LIVE") == "true"
+
+    @property
+    def actor(self) -> str:
+        """Who is recorded in the audit log."""
+        if self.billing_actor:
+            return self.billing_actor
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):
+            return f"uid {os.getuid()}"
+
+    def require_stripe_key(self) -> str:
+        """The secret key. Raises Misconfigured if it is missing, a placeholder, or of another kind."""
+        key = _required("STRIPE_SECRET_KEY", self.stripe_secret_key)
+        if not key.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
+            raise Misconfigured(
+                "STRIPE_SECRET_KEY is not a secret key.",
+                "It starts with sk_test_, sk_live_, rk_test_ or rk_live_.",
+            )
+        if not key.isascii() or key != key.strip() or " " in key:
+            raise Misconfigured("STRIPE_SECRET_KEY has characters that no key has.", "Copy it again from Stripe.")
+        return key
+
+    def stripe_addresses(self) -> tuple[str | None, str | None]:
+        """Other addresses for Stripe's API and its meter event stream; none with a live key."""
+        api = _base("STRIPE_API_BASE", self.stripe_api_base)
+        meter_events = _base("STRIPE_METER_EVENTS_BASE", self.stripe_meter_events_base) or api
+        if meter_events and is_live_key(self.require_stripe_key()):
+            raise Misconfigured(
+                "STRIPE_API_BASE or STRIPE_METER_EVENTS_BASE is set together with a live key.",
+                "Unset it: a live key goes to Stripe's own address only.",
+            )
+        return api, meter_events
+
+    def database_address(self) -> RestAddress | WireAddress:
+        """Where the database is: over REST if SUPABASE_URL is set, else over the wire."""
+        if self.supabase_url:
+            url = _base("SUPABASE_URL", _required("SUPABASE_URL", SecretStr(self.supabase_url)))
+            return RestAddress(url or "", SecretStr(_required("SUPABASE_SECRET_KEY", self.supabase_secret_key)))
+        if self.supabase_db_url is None:
+            raise Misconfigured(
+                "No database is configured.", "Set SUPABASE_URL and SUPABASE_SECRET_KEY, or SUPABASE_DB_URL."
+            )
+        return WireAddress(SecretStr(self.require_db_url()))
+
+    def require_db_url(self) -> str:
+        """The Postgres URL, which migrations always need."""
+        url = _required("SUPABASE_DB_URL", self.supabase_db_url)
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise Misconfigured(
+                "SUPABASE_DB_URL is not a postgresql:// address.", "Copy it from Supabase, under Connect."
+            )
+        return url
+
+
+def _required(name: str, value: SecretStr | None) -> str:
+    text = value.get_secret_value() if value else ""
+    if not text.strip():
+        raise Misconfigured(f"{name} is not set.", f"Set {name} in the environment or in .env (see .env.example).")
+    if _PLACEHOLDER.search(text):
+        raise Misconfigured(f"{name} still holds a placeholder.", f"Set {name} to its real value.")
+    return text
+
+
+def _base(name: str, value: str | None) -> str | None:
+    """An address without its last slash; plain http only to this machine, for it carries a key."""
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if not (parts.scheme == "https" and parts.hostname) and not (
+        parts.scheme == "http" and parts.hostname in _LOOPBACK
+    ):
+        raise Misconfigured(f"{name} must be an https address, or http on this machine.", f"Correct {name}.")
+    return value.rstrip("/")
+
+
+def _load_config(named: str | None) -> Config:
+    path = Path(named or "billing.toml")
+    if not path.is_file():
+        if named:
+            raise Misconfigured(f"There is no file {path}.", "Check BILLING_CONFIG.")
+        return Config()
+    try:
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        config = Config.model_validate(document)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path} is not valid TOML: {error}.") from None
+    except ValidationError as error:
+        raise Misconfigured(f"{path} has settings that are not understood: {_places(error)}.") from None
+    unknown = config.export.expected_skips - SKIP_REASONS.keys()
+    if unknown:
+        raise Misconfigured(
+            f"{path}: expected_skips names {', '.join(sorted(unknown))}, which is no reason for skipping.",
+            f"Reasons: {', '.join(SKIP_REASONS)}.",
+        )
+    return config
+
+
+def _places(error: Exception) -> str:
+    """Where the trouble is, without the values, which may be secrets."""
+    if not isinstance(error, ValidationError):
+        return type(error).__name__
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors(include_input=False))

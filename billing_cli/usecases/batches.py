@@ -1,0 +1,151 @@
+"""Batches: read them, become the runner of one, and run it to its end."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from billing_cli.domain.batch import BatchRun, BatchSummary, ResumePlan, StopReason
+from billing_cli.domain.errors import BadInput, BillingError, LockHeld
+from billing_cli.domain.gate import ApprovedPlan
+from billing_cli.domain.plan import digest_of
+from billing_cli.domain.ports import BillingReader, Database, MeterEventSender, Processes
+from billing_cli.usecases.sending import Progress, SendingRun
+
+_POLL_S = 1.0
+_PAGE = 500
+
+
+class Observer(Progress, Protocol):
+    """Is told what happens, for people to read."""
+
+    def started(self, batch: BatchSummary) -> None: ...
+
+    def waiting(self, batch: BatchSummary) -> None: ...
+
+
+@dataclass(frozen=True)
+class RunEnvironment:
+    """What a run needs besides its plan. `sender` makes one HTTP session per run."""
+
+    database: Database
+    sender: Callable[[], MeterEventSender]
+    processes: Processes
+    actor: str
+    runner: str
+    observer: Observer
+
+
+def list_batches(database: Database, limit: int) -> list[BatchSummary]:
+    return [BatchSummary.from_document(row) for row in database.call("billing_batches_list_v1", p_limit=limit)]
+
+
+def show_batch(database: Database, batch_id: str) -> BatchSummary:
+    document = database.call("billing_batch_show_v1", p_batch_id=batch_id, p_limit=0)
+    return BatchSummary.from_document(document["batch"])
+
+
+def batch_items(database: Database, batch_id: str, state: str | None, limit: int) -> Iterator[dict[str, Any]]:
+    """The items of a batch in order, page by page, at most `limit`."""
+    after = 0
+    while limit > 0:
+        page = database.call(
+            "billing_batch_show_v1",
+            p_batch_id=batch_id,
+            p_state=state,
+            p_after_item_id=after,
+            p_limit=min(_PAGE, limit),
+        )["items"]
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after, limit = page[-1]["item_id"], limit - len(page)
+
+
+def plan_resume(database: Database, stripe: BillingReader, batch_id: str) -> ResumePlan:
+    """A plan to finish one batch. Raises BadInput for a batch of another account or mode."""
+    batch = show_batch(database, batch_id)
+    identity = stripe.identity()
+    if (batch.stripe_account_id, batch.livemode) != (identity.account_id, identity.livemode):
+        raise BadInput(
+            f"Batch {batch_id} belongs to {batch.stripe_account_id} ({'live' if batch.livemode else 'test'} mode), "
+            f"but the key is for {identity.account_id} ({'live' if identity.livemode else 'test'} mode).",
+            "Use the key of the batch's own account.",
+        )
+    return ResumePlan(batch, identity, digest_of("batches resume", identity, {batch.batch_id: batch.left}))
+
+
+def resume_batch(approved: ApprovedPlan[ResumePlan], run: RunEnvironment) -> list[BatchRun]:
+    """Finishes the batch of an approved plan, if anything of it is left."""
+    return [run_batch(approved.plan.batch.batch_id, run)] if approved.plan.batch.left else []
+
+
+def run_batch(batch_id: str, run: RunEnvironment) -> BatchRun:
+    """Becomes the runner of a batch and sends what is left of it. Callers hold an ApprovedPlan.
+
+    Raises LockHeld if another run is alive, LeaseLost if this one was overtaken.
+    """
+    batch = _acquire(batch_id, run)
+    if batch.left == 0 and batch.state == "done":
+        return BatchRun(batch, None)
+    run.observer.started(batch)
+    try:
+        stopped = asyncio.run(_send(batch_id, run))
+    except BillingError:
+        # The next run need not wait for a lease that nobody holds any more.
+        with suppress(BillingError):
+            _finish(batch_id, run)
+        raise
+    return BatchRun(_finish(batch_id, run), stopped)
+
+
+def _finish(batch_id: str, run: RunEnvironment) -> BatchSummary:
+    return BatchSummary.from_document(
+        run.database.call("billing_batch_finish_v1", p_batch_id=batch_id, p_runner=run.runner, p_actor=run.actor)
+    )
+
+
+async def _send(batch_id: str, run: RunEnvironment) -> StopReason | None:
+    sender = run.sender()
+    try:
+        return await SendingRun(run.database, sender, batch_id, run.runner, run.actor, run.observer).run()
+    finally:
+        await sender.close()
+
+
+def _acquire(batch_id: str, run: RunEnvironment) -> BatchSummary:
+    """Takes the batch over, waiting for the lease of a runner that shows no sign of life.
+
+    A runner on this machine is known to live or not; one elsewhere shows by its heartbeat.
+    """
+    answer = _try_acquire(batch_id, run, dead_runner=None)
+    if not answer["acquired"] and answer["runner"] and run.processes.is_alive(answer["runner"]) is False:
+        answer = _try_acquire(batch_id, run, dead_runner=answer["runner"])
+    last_silent_s = -1
+    while not answer["acquired"] and answer["state"] == "open":
+        batch = BatchSummary.from_document(answer)
+        silent_s = batch.runner_silent_s or 0
+        if run.processes.is_alive(batch.runner or "") or silent_s < last_silent_s:
+            raise LockHeld(
+                f"Another run ({batch.runner}) is sending batch {batch_id}.",
+                f"Wait for it, then run this again. To watch it: billing batches show {batch_id}",
+            )
+        if last_silent_s < 0:
+            run.observer.waiting(batch)
+        last_silent_s = silent_s
+        time.sleep(_POLL_S)
+        answer = _try_acquire(batch_id, run, dead_runner=None)
+    return BatchSummary.from_document(answer)
+
+
+def _try_acquire(batch_id: str, run: RunEnvironment, dead_runner: str | None) -> dict[str, Any]:
+    answer: dict[str, Any] = run.database.call(
+        "billing_batch_acquire_v1",
+        p_batch_id=batch_id,
+        p_runner=run.runner,
+        p_actor=run.actor,
+        p_dead_runner=dead_runner,
+    )
+    return answer

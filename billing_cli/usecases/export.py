@@ -1,0 +1,76 @@
+"""Export: load the facts, plan; and, with an approved plan, settle what is open and send what is new."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from billing_cli.domain.batch import BatchRun
+from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
+from billing_cli.domain.gate import ApprovedPlan
+from billing_cli.domain.meter import route_meters
+from billing_cli.domain.ports import BillingReader, Database
+from billing_cli.domain.usage import usage_facts
+from billing_cli.usecases.batches import RunEnvironment, run_batch
+
+
+@dataclass(frozen=True)
+class ExportPlanner:
+    """Loads the facts of an export and plans it. Reads only."""
+
+    database: Database
+    stripe: BillingReader
+    event_names: dict[str, str]
+    expected_skips: frozenset[str]
+
+    def plan(self, request: ExportRequest) -> ExportPlan:
+        identity = self.stripe.identity()
+        routes = route_meters(self.stripe.meters(), self.event_names)
+        plan_arguments = _arguments(request, identity.account_id, identity.livemode, [vars(r) for r in routes])
+        usage = usage_facts(self.database.call("billing_export_preview_v1", **plan_arguments))
+        return plan_export(request, identity, routes, usage, self.expected_skips)
+
+
+def run_export(approved: ApprovedPlan[ExportPlan], run: RunEnvironment) -> list[BatchRun]:
+    """Carries out an approved plan: open batches first, then a new one if there is anything new.
+
+    Raises LockHeld if another run is at work, PlanChanged if the facts moved since the plan.
+    """
+    plan = approved.plan
+    runs: list[BatchRun] = []
+    for batch in plan.usage.open_batches:
+        runs.append(run_batch(batch.batch_id, run))
+        if not runs[-1].finished:
+            return runs
+    if plan.events:
+        runs.append(run_batch(_open_batch(plan, run), run))
+    return runs
+
+
+def _open_batch(plan: ExportPlan, run: RunEnvironment) -> str:
+    identity = plan.identity
+    batch_id = f"exp_{datetime.now(UTC):%Y%m%d_%H%M%S}_{secrets.token_hex(4)}"
+    run.database.call(
+        "billing_export_open_v1",
+        **_arguments(plan.request, identity.account_id, identity.livemode, [vars(r) for r in plan.routes]),
+        p_batch_id=batch_id,
+        p_lines_hash=plan.usage.lines_hash,
+        p_digest=plan.digest,
+        p_actor=run.actor,
+        p_runner=run.runner,
+    )
+    return batch_id
+
+
+def _arguments(
+    request: ExportRequest, account_id: str, livemode: bool, meters: list[dict[str, object]]
+) -> dict[str, object]:
+    return {
+        "p_account": account_id,
+        "p_livemode": livemode,
+        "p_start": request.window.start.isoformat(),
+        "p_end": request.window.end.isoformat(),
+        "p_meters": meters,
+        "p_company": request.company,
+        "p_meter": request.meter,
+        "p_allow_corrections": request.allow_corrections,
+    }

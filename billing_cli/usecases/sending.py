@@ -1,0 +1,182 @@
+"""The sending loop: claim from Postgres, send to Stripe with many in flight, settle what is known."""
+
+import asyncio
+import signal
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from billing_cli.domain.batch import MeterEvent, Outcome, SendResult, StopReason
+from billing_cli.domain.errors import BillingError, LeaseLost, Unavailable
+from billing_cli.domain.ports import Database, MeterEventSender
+
+IN_FLIGHT = 100
+CLAIM_ITEMS = 500
+_SETTLE_EVERY_S = 0.25
+_HEARTBEAT_S = 5.0
+# The lease lasts 60 s on the database's clock; nothing is sent on one that was not renewed for 45 s.
+_STALE_LEASE_S = 45.0
+_DATABASE_PATIENCE_S = 30.0
+# So many sends in a row without a known outcome mean that Stripe is away, not that an item is bad.
+_GIVE_UP_AFTER = 20
+
+
+class Progress(Protocol):
+    def settled(self, results: list[SendResult]) -> None: ...
+
+
+class SendingRun:
+    """One run over one batch. Every item it claims ends settled, or stays an open claim in Postgres."""
+
+    def __init__(
+        self,
+        database: Database,
+        sender: MeterEventSender,
+        batch_id: str,
+        runner: str,
+        actor: str,
+        progress: Progress,
+    ) -> None:
+        self._database = database
+        self._sender = sender
+        self._keys = {"p_batch_id": batch_id, "p_runner": runner}
+        self._actor = actor
+        self._progress = progress
+        self._claimed: deque[MeterEvent] = deque()
+        self._claim_lock = asyncio.Lock()
+        self._lanes: dict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._results: list[SendResult] = []
+        self._stop: StopReason | None = None
+        self._unresolved_in_a_row = 0
+        self._any_unresolved = False
+        self._exhausted = False
+        self._ended = asyncio.Event()
+        self._renewed_at = time.monotonic()
+
+    async def run(self) -> StopReason | None:
+        """Sends until nothing is left to claim, or a reason to stop. Ctrl-C lets what is in flight end.
+
+        Raises BillingError when the key or the lease is lost, after settling what is known.
+        """
+        with suppress(NotImplementedError):  # no signal handlers on Windows' event loop
+            for signal_number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(signal_number, self._interrupt, signal_number)
+        senders = [asyncio.create_task(self._send_claimed()) for _ in range(IN_FLIGHT)]
+        background = [
+            asyncio.create_task(self._regularly(_SETTLE_EVERY_S, self._settle)),
+            asyncio.create_task(self._regularly(_HEARTBEAT_S, self._heartbeat)),
+        ]
+        try:
+            await self._first_failure(senders, background)
+        finally:
+            await self._end(senders, background)
+        return self._stop or (StopReason.SOME_UNSETTLED if self._any_unresolved else None)
+
+    def _interrupt(self, signal_number: int) -> None:
+        """The first signal ends the run in order; a second one finds no handler and ends the process."""
+        self._stop = StopReason.INTERRUPTED
+        asyncio.get_running_loop().remove_signal_handler(signal_number)
+
+    async def _first_failure(self, senders: list[asyncio.Task[None]], background: list[asyncio.Task[None]]) -> None:
+        """Returns when all senders are done; raises as soon as any task fails."""
+        sending: asyncio.Future[Any] = asyncio.gather(*senders)
+        tasks: list[asyncio.Future[Any]] = [sending, *background]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def _end(self, senders: list[asyncio.Task[None]], background: list[asyncio.Task[None]]) -> None:
+        """Waits for what is in flight, gives back what was claimed and not sent, settles it all."""
+        self._ended.set()
+        await asyncio.gather(*senders, *background, return_exceptions=True)
+        for event in self._claimed:
+            outcome = Outcome.UNKNOWN if event.maybe_sent else Outcome.UNSENT
+            self._results.append(SendResult(event.item_id, outcome, tries=0))
+        self._claimed.clear()
+        await self._settle()
+
+    async def _send_claimed(self) -> None:
+        while (event := await self._next()) is not None:
+            async with self._lanes[event.lane]:
+                if self._stop or self._ended.is_set():
+                    self._claimed.append(event)
+                    return
+                self._check_lease()
+                try:
+                    result = await self._sender.send(event)
+                except BillingError:
+                    self._claimed.append(event)
+                    raise
+            self._note(result)
+
+    async def _next(self) -> MeterEvent | None:
+        async with self._claim_lock:
+            if not self._claimed and not self._exhausted and not self._stop and not self._ended.is_set():
+                answer = await self._call("billing_batch_claim_v1", p_actor=self._actor, p_limit=CLAIM_ITEMS)
+                self._claimed.extend(MeterEvent(**item) for item in answer["items"])
+                self._exhausted = not answer["items"]
+            if self._stop or self._ended.is_set() or not self._claimed:
+                return None
+            return self._claimed.popleft()
+
+    def _note(self, result: SendResult) -> None:
+        self._results.append(result)
+        if result.outcome in (Outcome.UNKNOWN, Outcome.UNSENT):
+            self._any_unresolved = True
+            self._unresolved_in_a_row += 1
+            if self._unresolved_in_a_row >= _GIVE_UP_AFTER:
+                self._stop = self._stop or StopReason.STRIPE_UNREACHABLE
+        else:
+            self._unresolved_in_a_row = 0
+
+    def _check_lease(self) -> None:
+        if time.monotonic() - self._renewed_at > _STALE_LEASE_S:
+            raise LeaseLost("This run could not renew its lease for 45 s and stopped sending.", "Run it again.")
+
+    async def _regularly(self, interval_s: float, action: Callable[[], Awaitable[None]]) -> None:
+        while not self._ended.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), interval_s)
+                return
+            await action()
+
+    async def _heartbeat(self) -> None:
+        await self._call("billing_batch_heartbeat_v1")
+
+    async def _settle(self) -> None:
+        if not self._results:
+            return
+        results, self._results = self._results, []
+        await self._call("billing_batch_settle_v1", p_actor=self._actor, p_results=[_document(r) for r in results])
+        self._progress.settled([r for r in results if r.tries])
+
+    async def _call(self, function: str, **args: object) -> dict[str, Any]:
+        """A database call that renews the lease; repeated while the database is away, as all of them allow.
+
+        Blocking drivers run beside the event loop.
+        """
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(lambda error: type(error) is Unavailable),
+            wait=wait_random_exponential(multiplier=0.2, max=5),
+            stop=stop_after_delay(_DATABASE_PATIENCE_S),
+            reraise=True,
+        ):
+            with attempt:
+                started_at = time.monotonic()
+                answer: dict[str, Any] = await asyncio.to_thread(self._database.call, function, **self._keys, **args)
+                self._renewed_at = started_at
+        return answer
+
+
+def _document(result: SendResult) -> dict[str, object]:
+    return {
+        "item_id": result.item_id,
+        "outcome": result.outcome.value,
+        "tries": result.tries,
+        "request_id": result.request_id,
+        "error": result.error,
+    }

@@ -1,0 +1,66 @@
+"""Settings to adapters to use cases: the only file that knows every name."""
+
+from typing import TYPE_CHECKING
+
+from billing_cli.domain.ports import BillingReader, Database, MeterEventSender, Migrator, Processes
+from billing_cli.settings import RestAddress, Settings
+from billing_cli.usecases.batches import Observer, RunEnvironment
+from billing_cli.usecases.export import ExportPlanner
+from billing_cli.usecases.migrations import apply_pending
+
+if TYPE_CHECKING:
+    from billing_cli.adapters.stripe.connection import StripeConnection
+
+
+def open_database(settings: Settings) -> Database:
+    """The database over REST if SUPABASE_URL is set, else over the wire."""
+    address = settings.database_address()
+    if isinstance(address, RestAddress):
+        from billing_cli.adapters.database.supabase import SupabaseDatabase
+
+        return SupabaseDatabase(address.url, address.key.get_secret_value())
+    from billing_cli.adapters.database.postgres import PostgresDatabase
+
+    return PostgresDatabase(address.url.get_secret_value())
+
+
+def stripe_reader(settings: Settings) -> BillingReader:
+    from billing_cli.adapters.stripe.reader import StripeReader
+
+    return StripeReader(_stripe_connection(settings))
+
+
+def export_planner(settings: Settings, database: Database) -> ExportPlanner:
+    event_names = {name: meter.event_name for name, meter in settings.config.meters.items() if meter.event_name}
+    return ExportPlanner(database, stripe_reader(settings), event_names, settings.config.export.expected_skips)
+
+
+def run_environment(settings: Settings, database: Database, observer: Observer) -> RunEnvironment:
+    from billing_cli.adapters.processes import HostProcesses
+
+    processes: Processes = HostProcesses()
+
+    def sender() -> MeterEventSender:
+        from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
+
+        return StripeMeterEventSender(_stripe_connection(settings))
+
+    return RunEnvironment(database, sender, processes, settings.actor, processes.current(), observer)
+
+
+def migrator(db_url: str) -> Migrator:
+    from billing_cli.adapters.database.migrator import PostgresMigrator
+
+    return PostgresMigrator(db_url)
+
+
+def migrate_database(db_url: str) -> None:
+    """Brings a database of the sandbox up to date."""
+    apply_pending(migrator(db_url), "sandbox")
+
+
+def _stripe_connection(settings: Settings) -> "StripeConnection":
+    from billing_cli.adapters.stripe.connection import StripeConnection
+
+    api_base, meter_events_base = settings.stripe_addresses()
+    return StripeConnection(settings.require_stripe_key(), settings.stripe_api_version, api_base, meter_events_base)
