@@ -1,0 +1,1 @@
+"""A private Stripe and Postgres to rehearse on, loopback only."""

@@ -1,0 +1,1 @@
+"""A private Stripe that remembers: its own process, loopback only, unkind where Stripe is unkind."""

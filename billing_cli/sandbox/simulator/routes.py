@@ -1,0 +1,48 @@
+"""Which path does what."""
+
+from collections.abc import Callable
+
+from billing_cli.sandbox.simulator import account, customers, meter_events, meters, summaries
+from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply
+from billing_cli.sandbox.simulator.state import State
+
+Plain = Callable[[State, Call], Reply]
+WithId = Callable[[State, Call, str], Reply]
+
+PLAIN: dict[tuple[str, str], Plain] = {
+    ("POST", "/v1/billing/meter_events"): meter_events.create_meter_event,
+    ("POST", "/v1/billing/meter_event_adjustments"): meter_events.cancel_meter_event,
+    ("GET", "/v1/account"): account.get_account,
+    ("GET", "/v1/balance"): account.get_balance,
+    ("GET", "/v1/customers"): customers.list_customers,
+    ("POST", "/v1/customers"): customers.create_customer,
+    ("GET", "/v1/billing/meters"): meters.list_meters,
+    ("POST", "/v1/billing/meters"): meters.create_meter,
+    ("GET", "/v1/events"): account.list_events,
+    ("GET", "/v2/core/events"): account.list_thin_events,
+}
+# (method, what stands before the id, what stands behind it)
+WITH_ID: dict[tuple[str, str, str], WithId] = {
+    ("GET", "/v1/customers/", ""): customers.get_customer,
+    ("POST", "/v1/customers/", ""): customers.update_customer,
+    ("DELETE", "/v1/customers/", ""): customers.delete_customer,
+    ("GET", "/v1/billing/meters/", ""): meters.get_meter,
+    ("POST", "/v1/billing/meters/", ""): meters.update_meter,
+    ("POST", "/v1/billing/meters/", "/deactivate"): meters.deactivate_meter,
+    ("POST", "/v1/billing/meters/", "/reactivate"): meters.reactivate_meter,
+    ("GET", "/v1/billing/meters/", "/event_summaries"): summaries.list_summaries,
+    ("GET", "/v1/events/", ""): account.get_event,
+    ("GET", "/v2/core/events/", ""): account.get_thin_event,
+}
+
+
+def answer(state: State, call: Call) -> Reply:
+    plain = PLAIN.get((call.method, call.path))
+    if plain is not None:
+        return plain(state, call)
+    for (method, before, behind), handler in WITH_ID.items():
+        if method == call.method and call.path.startswith(before) and call.path.endswith(behind):
+            identity = call.path[len(before) : len(call.path) - len(behind)]
+            if identity and "/" not in identity:
+                return handler(state, call, identity)
+    raise Refusal(404, f"Unrecognized request URL ({call.method}: {call.path}).")

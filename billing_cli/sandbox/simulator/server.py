@@ -1,0 +1,134 @@
+"""From an HTTP request to an answer: key, limits, faults, idempotency, then the account."""
+
+import asyncio
+import itertools
+import socket
+import struct
+from contextlib import ExitStack
+
+from aiohttp import web
+
+from billing_cli.sandbox.simulator import control, idempotency
+from billing_cli.sandbox.simulator.faults import Fault, Faults
+from billing_cli.sandbox.simulator.limits import METER_EVENTS, OneAtATime, RateLimit
+from billing_cli.sandbox.simulator.meter_events import customer_of
+from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, encode, read_form
+from billing_cli.sandbox.simulator.routes import answer
+from billing_cli.sandbox.simulator.state import LogLine, State
+
+KEY_STARTS = ("sk_test_", "sk_live_", "rk_test_", "rk_live_")
+
+
+class Simulator:
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.faults = Faults()
+        self._rates = RateLimit()
+        self._customers = OneAtATime()
+        self._keys = OneAtATime()
+        self._numbers = itertools.count(1)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read()
+        if request.path.startswith("/_sandbox"):
+            return control.respond(self.state, self.faults, request, body)
+        form = read_form(request.query_string)
+        form.update(read_form(body.decode("utf-8", "replace")))
+        call = Call(request.method, request.path, form, False, self.state.now_s())
+        try:
+            reply, dropped = await self._answer(request, call, body)
+        except Refusal as refusal:
+            reply, dropped = refusal.reply(), None
+        self.state.journal.flush()
+        self._log(call, 0 if dropped else reply.status)
+        if dropped:
+            _drop(request, reset=dropped == "reset")
+        headers = {
+            "Content-Type": "application/json",
+            "Request-Id": f"req_sandbox{next(self._numbers):010d}",
+            **reply.headers,
+        }
+        return web.Response(body=reply.body, status=reply.status, headers=headers)
+
+    async def _answer(self, request: web.BaseRequest, call: Call, body: bytes) -> tuple[Reply, str | None]:
+        """The reply, and whether the caller gets to see it: None, `lost_reply` or `reset`."""
+        key = _check_key(request)
+        call.livemode = key[3:8] == "live_"
+        self._rates.check(key, call.path, self.state.settings.rate)
+        faults = self.faults.strike(call.method, call.path)
+        kinds = {fault.kind: fault for fault in faults}
+        with ExitStack() as held:
+            idempotency_key = request.headers.get("Idempotency-Key", "") if call.method == "POST" else ""
+            idempotency.check_key(idempotency_key)
+            held.enter_context(self._keys.hold(idempotency_key, "This idempotency key is in use."))
+            if call.path == METER_EVENTS and self.state.settings.serial:
+                name = f"{customer_of(self.state, call)} {call.params.get('event_name')}"
+                held.enter_context(
+                    self._customers.hold(name, "Another request for this customer and meter is in flight.")
+                )
+            if "delay" in kinds:
+                await asyncio.sleep(sum(fault.delay_s for fault in faults if fault.kind == "delay"))
+                call.now_s = self.state.now_s()
+            if "reset" in kinds:
+                return Reply(500, b""), "reset"
+            reply = self._once(call, idempotency_key, body, kinds.get("status"))
+        return reply, "lost_reply" if "lost_reply" in kinds else None
+
+    def _once(self, call: Call, key: str, body: bytes, fault: Fault | None) -> Reply:
+        """Carry the call out, or give the stored answer again."""
+        if not key:
+            return self._execute(call, fault)
+        fingerprint = idempotency.fingerprint_of(call, body)
+        if stored := idempotency.stored_reply(self.state, call, key, fingerprint):
+            return stored
+        reply = self._execute(call, fault)
+        if reply.stored:
+            idempotency.store_reply(self.state, call, key, fingerprint, reply)
+        return reply
+
+    def _execute(self, call: Call, fault: Fault | None) -> Reply:
+        if fault is None:
+            return answer(self.state, call)
+        if fault.commit:
+            answer(self.state, call)
+        return _failure(fault)
+
+    def _log(self, call: Call, status: int) -> None:
+        self.state.request_count += 1
+        self.state.log.append(LogLine(call.method, call.path, status, call.now_s, call.params.get("identifier")))
+
+
+def _check_key(request: web.BaseRequest) -> str:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme == "Basic":
+        import base64
+
+        key = base64.b64decode(key).decode("utf-8", "replace").rstrip(":")
+    if not key:
+        raise Refusal(401, "You did not provide an API key.")
+    if not key.startswith(KEY_STARTS) or "invalid" in key:
+        raise Refusal(401, f"Invalid API Key provided: {key[:8]}****{key[-4:]}")
+    if "noperm" in key:
+        raise Refusal(403, "The provided key does not have the required permissions for this endpoint.")
+    return key
+
+
+def _failure(fault: Fault) -> Reply:
+    kind = "api_error" if fault.status >= 500 else "invalid_request_error"
+    error = {"message": "An error occurred (sandbox fault).", "type": kind}
+    headers = {}
+    if fault.status == 429:
+        error["code"] = "rate_limit"
+        headers = {"Stripe-Rate-Limited-Reason": "global-rate"}
+    return Reply(fault.status, encode({"error": error}), headers, stored=fault.stored)
+
+
+def _drop(request: web.BaseRequest, reset: bool) -> None:
+    transport = request.transport
+    if transport is None:
+        return
+    raw = transport.get_extra_info("socket")
+    if reset and raw is not None:
+        # Zero linger makes the kernel send RST instead of an orderly end.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
