@@ -1,0 +1,106 @@
+"""Settings: where they come from, what is refused, and that no secret shows."""
+
+from pathlib import Path
+
+import pytest
+
+from billing_cli.domain.errors import Misconfigured
+from billing_cli.settings import RestAddress, Settings, WireAddress
+
+NAMES = [
+    "STRIPE_SECRET_KEY",
+    "STRIPE_API_BASE",
+    "STRIPE_METER_EVENTS_BASE",
+    "SUPABASE_URL",
+    "SUPABASE_SECRET_KEY",
+    "SUPABASE_SERVICE_ROLE_KEY",
+    "SUPABASE_DB_URL",
+    "LIVE",
+    "BILLING_ACTOR",
+    "BILLING_CONFIG",
+]
+TEST_KEY, LIVE_KEY = "sk_test_4eC39HqLyjWD", "sk_live_4eC39HqLyjWD"
+LOOPBACK = "http://127.0.0.1:4242"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings.load()
+
+
+def test_the_process_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("BILLING_ACTOR=file\n")
+    assert Settings.load().actor == "file"
+    assert load(monkeypatch, BILLING_ACTOR="process").actor == "process"
+
+
+@pytest.mark.parametrize(("value", "live"), [("true", True), ("TRUE", False), ("1", False), (" true", False)])
+def test_live_is_exactly_true(monkeypatch: pytest.MonkeyPatch, value: str, live: bool) -> None:
+    assert load(monkeypatch, LIVE=value).live is live
+
+
+def test_live_never_counts_from_a_file() -> None:
+    Path(".env").write_text("LIVE=true\n")
+    assert Settings.load().live is False
+
+
+@pytest.mark.parametrize("key", ["sk_test_...", "xxx", "changeme", "<key>", "your-key", "pk_test_123", ""])
+def test_a_placeholder_or_a_wrong_kind_of_key_is_named(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    with pytest.raises(Misconfigured, match="STRIPE_SECRET_KEY"):
+        load(monkeypatch, STRIPE_SECRET_KEY=key).require_stripe_key()
+
+
+def test_rest_wins_over_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = load(monkeypatch, SUPABASE_DB_URL="postgresql://u:p@127.0.0.1/db")
+    assert isinstance(wire.database_address(), WireAddress)
+    rest = load(monkeypatch, SUPABASE_URL=LOOPBACK, SUPABASE_SERVICE_ROLE_KEY="sb_secret_1")
+    assert isinstance(rest.database_address(), RestAddress)
+
+
+@pytest.mark.parametrize("url", ["http://db.internal", "ftp://127.0.0.1", "https://", "127.0.0.1"])
+def test_a_key_is_not_sent_in_the_clear(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    with pytest.raises(Misconfigured, match="SUPABASE_URL"):
+        load(monkeypatch, SUPABASE_URL=url, SUPABASE_SECRET_KEY="sb_secret_1").database_address()
+
+
+def test_stripes_other_address_serves_meter_events_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, STRIPE_SECRET_KEY=TEST_KEY, STRIPE_API_BASE=LOOPBACK)
+    assert settings.stripe_addresses() == (LOOPBACK, LOOPBACK)
+
+
+def test_a_live_key_goes_to_stripe_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Misconfigured, match="live key"):
+        load(monkeypatch, STRIPE_SECRET_KEY=LIVE_KEY, STRIPE_API_BASE=LOOPBACK).stripe_addresses()
+
+
+def test_no_secret_in_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(
+        monkeypatch,
+        STRIPE_SECRET_KEY=TEST_KEY,
+        SUPABASE_SECRET_KEY="sb_secret_1",
+        SUPABASE_DB_URL="postgresql://u:s3cretpw@127.0.0.1/db",
+    )
+    shown = repr(settings) + str(settings) + repr(settings.database_address())
+    assert not any(secret in shown for secret in (TEST_KEY, "sb_secret_1", "s3cretpw"))
+
+
+def test_an_unknown_key_of_billing_toml_is_named() -> None:
+    Path("billing.toml").write_text('[export]\nexpected_skip = ["too_old"]\n')
+    with pytest.raises(Misconfigured, match=r"billing\.toml.*export\.expected_skip"):
+        Settings.load()
+
+
+def test_only_a_file_that_was_named_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().config.meters == {}
+    with pytest.raises(Misconfigured, match=r"other\.toml"):
+        load(monkeypatch, BILLING_CONFIG="other.toml")
+    with pytest.raises(Misconfigured, match=r"no\.env"):
+        Settings.load(Path("no.env"))

@@ -1,0 +1,160 @@
+"""Real Postgres for every test: one server a session, one template, a fresh copy each; and the simulator."""
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from support.postgrest import PostgrestDouble
+from support.stripe_control import StripeDouble
+from support.usage import Connection
+
+from billing_cli.adapters.database.migrator import PostgresMigrator
+from billing_cli.adapters.database.postgres import PostgresDatabase
+from billing_cli.adapters.database.supabase import SupabaseDatabase
+from billing_cli.domain.ports import Database
+from billing_cli.sandbox import postgres
+from billing_cli.sandbox.simulator.process import start_simulator
+from billing_cli.usecases.migrations import apply_pending
+
+# As Supabase sets a project up: its API roles may do anything in public unless told otherwise.
+SUPABASE_DEFAULTS = """
+grant usage on schema public to anon, authenticated, service_role;
+alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
+alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
+alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
+"""
+ROLES = "create role anon; create role authenticated; create role service_role bypassrls;"
+
+
+def _shared_directory(factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    base = factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+    """The session's Postgres; the first worker starts it, the last one stops it."""
+    shared = _shared_directory(tmp_path_factory, worker_id)
+    directory, users = shared / "postgres", shared / "postgres.users"
+    with _locked(shared):
+        count = int(users.read_text()) if users.exists() else 0
+        url = postgres.start(directory)
+        if not count:
+            _make_template(url)
+        users.write_text(str(count + 1))
+    yield url
+    with _locked(shared):
+        count = int(users.read_text()) - 1
+        users.write_text(str(count))
+        if not count:
+            # Not rmtree: run as root, the server's data may lie elsewhere.
+            postgres.remove(directory)
+
+
+# A disposable Supabase project to run the `database` tests against as well; its usage is emptied.
+STACK = {name: os.environ.get(f"SUPABASE_TEST_{name}", "") for name in ("URL", "KEY", "DB_URL")}
+
+
+@pytest.fixture
+def db_url(server_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh, migrated database with Supabase's roles; the real one for tests of the real stack."""
+    if request.node.get_closest_marker("supabase"):
+        apply_pending(PostgresMigrator(STACK["DB_URL"]), "tests")
+        with psycopg.connect(STACK["DB_URL"], autocommit=True) as connection:
+            connection.execute("truncate billing_usage_events, billing_companies")
+        yield STACK["DB_URL"]
+    else:
+        yield from _database(server_url, "template billing_template")
+
+
+@pytest.fixture
+def plain_db_url(server_url: str) -> Iterator[str]:
+    """An empty database, not migrated."""
+    yield from _database(server_url, "template template0")
+
+
+@pytest.fixture
+def sql(db_url: str) -> Iterator[Connection]:
+    """The owner's connection, for arranging and for assertions."""
+    with psycopg.connect(db_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def rest(db_url: str) -> Iterator[PostgrestDouble]:
+    """A PostgREST over the test's database."""
+    double = PostgrestDouble(db_url)
+    yield double
+    double.stop()
+
+
+TRANSPORTS = ["wire", "rest"]
+if all(STACK.values()):
+    TRANSPORTS.append(pytest.param("stack", marks=pytest.mark.supabase))  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=TRANSPORTS)
+def database(request: pytest.FixtureRequest, db_url: str, rest: PostgrestDouble) -> Iterator[Database]:
+    """The same database over each transport."""
+    opened: Database
+    if request.param == "wire":
+        opened = PostgresDatabase(db_url)
+    elif request.param == "rest":
+        opened = SupabaseDatabase(rest.url, rest.service_key)
+    else:
+        opened = SupabaseDatabase(STACK["URL"], STACK["KEY"])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeDouble]:
+    process = start_simulator(tmp_path_factory.mktemp("stripe"))
+    yield StripeDouble(process.url)
+    process.stop()
+
+
+@pytest.fixture
+def stripe(simulator: StripeDouble) -> StripeDouble:
+    """The Stripe simulator, empty."""
+    simulator.reset()
+    return simulator
+
+
+class _locked:
+    """One worker at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = (directory / "lock").open("w")
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _make_template(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(ROLES)
+        connection.execute("create database billing_template")
+    template_url = _named(url, "billing_template")
+    with psycopg.connect(template_url, autocommit=True) as connection:
+        connection.execute(SUPABASE_DEFAULTS)
+    apply_pending(PostgresMigrator(template_url), "tests")
+
+
+def _database(server_url: str, origin: str) -> Iterator[str]:
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"create database {name} {origin}")
+        yield _named(server_url, name)
+        connection.execute(f"drop database {name} with (force)")
+
+
+def _named(url: str, database: str) -> str:
+    return f"{url.rsplit('/', 1)[0]}/{database}"

@@ -1,0 +1,97 @@
+"""Runs the command line in a child process and kills it with SIGKILL at a chosen step."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+# So that a child is a fork of a process that has everything imported already.
+_PRELOAD = [
+    "billing_cli.cli.app",
+    "billing_cli.wiring",
+    "billing_cli.adapters.stripe.reader",
+    "billing_cli.adapters.stripe.meter_events",
+    "billing_cli.adapters.database.postgres",
+    "billing_cli.adapters.processes",
+    "billing_cli.render.export",
+    "billing_cli.cli.observer",
+    "aiohttp",
+]
+_CONTEXT.set_forkserver_preload(_PRELOAD)
+KILLED = -signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class Step:
+    """The `nth` time `name` is called; `when` is before or after."""
+
+    name: str
+    when: str = "before"
+    nth: int = 1
+
+
+def run_billing(
+    environment: dict[str, str], arguments: list[str], step: Step | None = None, kill_after_s: float | None = None
+) -> int:
+    """The exit code of `billing …` in a process of its own; -9 if it was killed on the way."""
+    child = _CONTEXT.Process(target=_child, args=(environment, arguments, step))
+    child.start()
+    child.join(kill_after_s if kill_after_s is not None else 60)
+    if child.is_alive():
+        assert kill_after_s is not None, "billing hangs"
+        child.kill()
+        child.join(10)
+    assert child.exitcode is not None
+    return child.exitcode
+
+
+def _child(environment: dict[str, str], arguments: list[str], step: Step | None) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        if environment.get("SHOW_STDERR") is None:
+            os.dup2(nowhere.fileno(), 2)
+    if step is not None:
+        _arm(step)
+    from billing_cli.cli.app import run
+
+    sys.exit(run(arguments))
+
+
+def _arm(step: Step) -> None:
+    from billing_cli.adapters.database.postgres import PostgresDatabase
+    from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
+
+    calls: Counter[str] = Counter()
+    call, send = PostgresDatabase.call, StripeMeterEventSender.send
+
+    def die_if(name: str, when: str) -> None:
+        if (name, when, calls[name]) == (step.name, step.when, step.nth):
+            os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(10)
+
+    def dying_call(self: PostgresDatabase, function: str, **args: object) -> Any:
+        calls[function] += 1
+        die_if(function, "before")
+        answer = call(self, function, **args)
+        die_if(function, "after")
+        return answer
+
+    async def dying_send(self: StripeMeterEventSender, event: Any) -> Any:
+        calls["send"] += 1
+        number = calls["send"]
+        if (step.name, step.when, step.nth) == ("send", "before", number):
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = await send(self, event)
+        if (step.name, step.when, step.nth) == ("send", "after", number):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    PostgresDatabase.call = dying_call  # type: ignore[method-assign]
+    StripeMeterEventSender.send = dying_send  # type: ignore[method-assign]

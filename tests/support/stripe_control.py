@@ -1,0 +1,37 @@
+"""The Stripe simulator as tests see it: arrange, break, and look inside."""
+
+from typing import Any
+
+from billing_cli.sandbox.stripe_control import ask
+
+
+class StripeDouble:
+    """A running simulator at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def reset(self) -> None:
+        ask(self.url, "POST", "reset", {})
+
+    def bulk(self, customers: list[dict[str, str]], meters: list[dict[str, Any]]) -> None:
+        ask(self.url, "POST", "bulk", {"customers": customers, "meters": meters})
+
+    def fault(self, **settings: object) -> None:
+        ask(self.url, "POST", "faults", settings)
+
+    def heal(self) -> None:
+        ask(self.url, "DELETE", "faults")
+
+    def clock(self, offset_s: int) -> None:
+        ask(self.url, "POST", "clock", {"offset_s": offset_s})
+
+    def events(self) -> list[dict[str, str]]:
+        """The meter events that count."""
+        events: list[dict[str, str]] = ask(self.url, "GET", "events")["events"]
+        return events
+
+    def log(self) -> list[dict[str, Any]]:
+        """Every request that reached Stripe."""
+        log: list[dict[str, Any]] = ask(self.url, "GET", "log")["log"]
+        return log

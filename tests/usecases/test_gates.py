@@ -1,0 +1,64 @@
+"""Nothing is written unless both gates are open: not to Stripe, not to the database."""
+
+from typing import Any
+
+import pytest
+from support.environment import rest_environment, wire_environment
+from support.postgrest import PostgrestDouble
+from support.stripe_control import StripeDouble
+from support.usage import YESTERDAY, Connection, add_companies, add_usage
+
+from billing_cli.cli.app import run
+
+DAY = f"{YESTERDAY:%Y-%m-%d}"
+
+
+@pytest.fixture(params=["wire", "rest"])
+def environment(
+    request: pytest.FixtureRequest, db_url: str, rest: PostgrestDouble, stripe: StripeDouble
+) -> dict[str, str]:
+    if request.param == "rest":
+        return rest_environment(rest.url, rest.service_key, stripe.url, live=False)
+    return wire_environment(db_url, stripe.url, live=False)
+
+
+@pytest.mark.parametrize(
+    ("confirm", "live", "code"), [(False, False, 0), (False, True, 0), (True, False, 4), (True, True, 0)]
+)
+def test_only_both_gates_together_let_anything_be_written(
+    confirm: bool,
+    live: bool,
+    code: int,
+    environment: dict[str, str],
+    sql: Connection,
+    stripe: StripeDouble,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stripe.bulk(add_companies(sql, 3), [{"event_name": "api_calls"}])
+    for number in (1, 2, 3):
+        add_usage(sql, f"co_{number}", "api_calls", "1.5")
+    for name, value in (environment | ({"LIVE": "true"} if live else {})).items():
+        monkeypatch.setenv(name, value)
+    before = _everything(sql)
+
+    assert run(["export", "--start", DAY, "--end", DAY, *(["--confirm"] if confirm else [])]) == code
+
+    writes = [entry for entry in stripe.log() if entry["method"] != "GET"]
+    if confirm and live:
+        assert len(writes) == len(stripe.events()) == 3
+        assert _everything(sql) != before
+    else:
+        assert writes == []
+        assert stripe.events() == []
+        assert _everything(sql) == before
+
+
+def _everything(sql: Connection) -> dict[str, Any]:
+    """Every row of every table of the database."""
+    tables = sql.execute("select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'public'")
+    return {
+        table: sql.execute(
+            f"select coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from {table} t"
+        ).fetchone()
+        for (table,) in tables.fetchall()
+    }
