@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput, Fault
 from billing_cli.domain.meter import MeterRoute
 from billing_cli.domain.period import Window
 from billing_cli.domain.plan import digest_of
-from billing_cli.domain.quantity import exact_sum, plain
+from billing_cli.domain.quantity import plain
 from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.domain.usage import UsageFacts
 
@@ -145,8 +144,3 @@ def _check_balance(plan: ExportPlan) -> None:
             f"The plan does not add up: {plan.usage.window_rows} usage rows in the window, {accounted} accounted for.",
             "Nothing was sent. Please report this with the output of --json.",
         )
-
-
-def total(plan: ExportPlan, field: str) -> Decimal:
-    """The exact sum of one quantity over all lines."""
-    return exact_sum(getattr(line, field) for line in plan.usage.lines)

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.batch import BatchRun
-from billing_cli.domain.export import ExportPlan, total
+from billing_cli.domain.export import ExportPlan
 from billing_cli.domain.gate import Gates
-from billing_cli.domain.quantity import plain
+from billing_cli.domain.quantity import exact_sum, plain
 from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.domain.usage import UsageLine
 from billing_cli.render.batches import batch_document, render_runs
@@ -66,7 +66,8 @@ class ExportPlanView:
     def _sparklines(self) -> Iterator[RenderableType]:
         for meter, slots in self.plan.usage.slots.items():
             bars = sparkline([slots.get(slot, Decimal(0)) for slot in range(1, 25)])
-            yield Text.assemble((f"{meter}  ", "dim"), (bars, "cyan"))
+            to_send = exact_sum(line.to_send for line in self.plan.usage.lines if line.meter == meter)
+            yield Text.assemble((f"{meter}  ", "dim"), (bars, "cyan"), f"  {grouped(to_send)} to send")
 
     def _skipped(self, narrow: bool) -> Iterator[RenderableType]:
         if not self.plan.usage.skipped:
@@ -96,21 +97,19 @@ def _largest(lines: Sequence[UsageLine]) -> list[UsageLine]:
 
 
 def _wide_table(plan: ExportPlan, lines: Sequence[UsageLine]) -> Table:
-    table = Table(show_footer=True, header_style="bold")
-    corrections = total(plan, "corrections")
+    """Quantities have no total here: each meter has a unit of its own."""
     everything = plan.usage.lines
+    corrections = any(line.corrections for line in everything)
+    table = Table(show_footer=True, header_style="bold")
     table.add_column("company", "total", overflow="fold")
-    table.add_column("meter")
-    table.add_column("events", grouped(sum(line.usage_rows for line in everything)), justify="right", overflow="fold")
-    for name, footer in (
-        ("quantity", total(plan, "quantity")),
-        ("already sent", total(plan, "accepted") + total(plan, "reserved")),
-    ):
-        table.add_column(name, grouped(footer), justify="right", overflow="fold")
-    table.add_column("to send", grouped(total(plan, "to_send")), justify="right", overflow="fold", style="bold")
+    table.add_column("meter", overflow="fold")
+    table.add_column("events", grouped(sum(line.usage_rows for line in everything)), justify="right")
+    for name in ("quantity", "already sent"):
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("to send", justify="right", overflow="fold", style="bold")
     if corrections:
-        table.add_column("corrections", grouped(corrections), justify="right", overflow="fold", style="red")
-    table.add_column("buckets", grouped(plan.events), justify="right", overflow="fold")
+        table.add_column("corrections", justify="right", overflow="fold", style="red")
+    table.add_column("buckets", grouped(plan.events), justify="right")
     for line in lines:
         cells = [line.company_id, line.meter, grouped(line.usage_rows), grouped(line.quantity)]
         cells += [grouped(line.accepted + line.reserved), grouped(line.to_send)]
