@@ -1,0 +1,100 @@
+"""What an operator sees of a plan, at any width, and above all when the money is real."""
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
+from billing_cli.domain.gate import Gates
+from billing_cli.domain.meter import MeterRoute
+from billing_cli.domain.period import Window
+from billing_cli.domain.usage import usage_facts
+from billing_cli.render.export import ExportPlanView
+
+LIVE = StripeIdentity("acct_real", livemode=True, key_is_live=True)
+TEST = StripeIdentity("acct_test", livemode=False, key_is_live=False)
+GROUP = {
+    "company_id": "co_[bold]1",
+    "company_name": "Ünïcode & Söhne",
+    "stripe_customer_id": "cus_1",
+    "meter": "api_calls",
+    "event_name": "api_calls",
+    "usage_rows": 3,
+    "sent_rows": 0,
+    "new_rows": 3,
+    "quantity": "123456789012345.123456789",
+    "accepted": "0",
+    "reserved": "0",
+    "to_send": "123456789012345.123456789",
+    "corrections": "0",
+    "buckets": 2,
+    "correction_buckets": 0,
+    "usual": None,
+}
+SKIPPED = {
+    "reason": "no_meter",
+    "usage_rows": 1,
+    "sent_rows": 0,
+    "buckets": 1,
+    "quantity": "5",
+    "examples": ["co_1 [red]x"],
+}
+
+
+def make_plan(identity: StripeIdentity) -> ExportPlan:
+    facts = usage_facts(
+        {
+            "now": "2026-11-24T00:00:00+00:00",
+            "window_rows": 4,
+            "undated_rows": 0,
+            "company_known": True,
+            "lines_hash": "x",
+            "groups": [GROUP],
+            "skipped": [SKIPPED],
+            "slots": [{"meter": "api_calls", "slot": 1, "quantity": "5"}],
+            "open_batches": [],
+        }
+    )
+    window = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC))
+    routes = [MeterRoute("api_calls", "api_calls", "c", "v", "sum", None)]
+    return plan_export(ExportRequest(window), identity, routes, facts, frozenset())
+
+
+def shown(identity: StripeIdentity, width: int, color: bool = False) -> str:
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=color, color_system="standard" if color else None, markup=False
+    )
+    console.print(ExportPlanView(make_plan(identity), Gates(confirm=False, live=False)))
+    return out.getvalue()
+
+
+def test_a_live_key_is_shown_in_red_with_its_account() -> None:
+    text = shown(LIVE, 120, color=True)
+    assert "\x1b[1;37;41m LIVE KEY " in text
+    assert "acct_real" in text
+    assert "LIVE KEY" not in shown(TEST, 120)
+
+
+def test_a_disagreement_on_live_mode_is_shouted() -> None:
+    assert "DISAGREE" in shown(replace(LIVE, livemode=False), 120)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_nothing_is_wider_than_the_terminal_and_no_digit_is_lost(width: int) -> None:
+    text = shown(TEST, width)
+    assert max(map(len, text.splitlines())) <= width
+    squeezed = "".join(text.split()).replace("│", "")
+    assert "4usagerows=3tosendin2meterevents+0alreadysent+1skipped" in squeezed
+    if width == 120:
+        assert "123,456,789,012,345.123456789" in text
+
+
+def test_square_brackets_are_data_not_styles() -> None:
+    text = shown(TEST, 120)
+    assert "co_[bold]1" in text
+    assert "[red]x" in text
