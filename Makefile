@@ -18,7 +18,7 @@ demo: setup
 	$(BIN)/billing sandbox demo
 
 test: setup
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
