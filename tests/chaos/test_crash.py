@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 from support.crash import KILLED, Step, run_billing
-from support.environment import wire_environment
+from support.environment import rest_environment, wire_environment
+from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY, Connection, add_companies, add_much_usage, owed
 
@@ -57,6 +58,23 @@ def test_killed_at_a_step_and_run_again(step: Step, db_url: str, sql: Connection
     environment = wire_environment(db_url, stripe.url)
     assert run_billing(environment, EXPORT, step) == KILLED
     _run_until_done(environment)
+    _assert_billed_exactly(sql, stripe)
+
+
+@pytest.mark.usefixtures("usage")
+@pytest.mark.parametrize("step", STEPS[1::2], ids=lambda step: f"{step.when} {step.name} {step.nth}")
+def test_killed_at_a_step_over_rest(step: Step, rest: PostgrestDouble, sql: Connection, stripe: StripeDouble) -> None:
+    environment = rest_environment(rest.url, rest.service_key, stripe.url)
+    assert run_billing(environment, EXPORT, step) == KILLED
+    _run_until_done(environment)
+    _assert_billed_exactly(sql, stripe)
+
+
+@pytest.mark.usefixtures("usage")
+def test_replies_of_the_database_lost_over_rest(rest: PostgrestDouble, sql: Connection, stripe: StripeDouble) -> None:
+    for function in ("billing_batch_claim_v1", "billing_batch_settle_v1", "billing_batch_heartbeat_v1"):
+        rest.faults[function] = ["lost_reply", "503"]
+    _run_until_done(rest_environment(rest.url, rest.service_key, stripe.url))
     _assert_billed_exactly(sql, stripe)
 
 

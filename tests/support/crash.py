@@ -66,22 +66,26 @@ def _child(environment: dict[str, str], arguments: list[str], step: Step | None)
 
 def _arm(step: Step) -> None:
     from billing_cli.adapters.database.postgres import PostgresDatabase
+    from billing_cli.adapters.database.supabase import SupabaseDatabase
     from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
 
     calls: Counter[str] = Counter()
-    call, send = PostgresDatabase.call, StripeMeterEventSender.send
+    send = StripeMeterEventSender.send
 
     def die_if(name: str, when: str) -> None:
         if (name, when, calls[name]) == (step.name, step.when, step.nth):
             os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(10)
 
-    def dying_call(self: PostgresDatabase, function: str, **args: object) -> Any:
-        calls[function] += 1
-        die_if(function, "before")
-        answer = call(self, function, **args)
-        die_if(function, "after")
-        return answer
+    def dying(call: Any) -> Any:
+        def dying_call(self: Any, function: str, **args: object) -> Any:
+            calls[function] += 1
+            die_if(function, "before")
+            answer = call(self, function, **args)
+            die_if(function, "after")
+            return answer
+
+        return dying_call
 
     async def dying_send(self: StripeMeterEventSender, event: Any) -> Any:
         calls["send"] += 1
@@ -93,5 +97,6 @@ def _arm(step: Step) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    PostgresDatabase.call = dying_call  # type: ignore[method-assign]
+    PostgresDatabase.call = dying(PostgresDatabase.call)  # type: ignore[method-assign]
+    SupabaseDatabase.call = dying(SupabaseDatabase.call)  # type: ignore[method-assign]
     StripeMeterEventSender.send = dying_send  # type: ignore[method-assign]
