@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -33,11 +34,15 @@ def _pid_namespace() -> str:
 
 
 def _started_at(pid: int) -> str:
-    """Empty for a process that is gone, or only waits to be collected by its parent."""
+    """Empty for a process that is gone, or only waits to be collected by its parent.
+
+    Linux counts from boot, in ticks; elsewhere psutil's clock time must do, which moves when the clock is set.
+    """
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in ("Z", "X") else fields[19]
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return ""
-        return f"{process.create_time():.2f}"
+        return "" if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.0f}"
     except psutil.NoSuchProcess:
         return ""
