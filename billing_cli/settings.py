@@ -16,7 +16,7 @@ from billing_cli.domain.account import is_live_key
 from billing_cli.domain.errors import Misconfigured
 from billing_cli.domain.skip import SKIP_REASONS
 
-_PLACEHOLDER = re.compile(r"\.\.\.|…|<.*>|^x+$|xxx|changeme|your[-_]|example\.com|placeholder", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\.\.\.|…|<.*>|(^|_)x{3,}$|changeme|your[-_]|example\.com|placeholder", re.IGNORECASE)
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -164,12 +164,24 @@ def _base(name: str, value: str | None) -> str | None:
     """An address without its last slash; plain http only to this machine, for it carries a key."""
     if value is None:
         return None
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise Misconfigured(f"{name} is not an address.", f"Correct {name}.") from None
     if not (parts.scheme == "https" and parts.hostname) and not (
         parts.scheme == "http" and parts.hostname in _LOOPBACK
     ):
         raise Misconfigured(f"{name} must be an https address, or http on this machine.", f"Correct {name}.")
     return value.rstrip("/")
+
+
+def _is_safe(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        secure = parts.scheme == "https" and bool(parts.hostname)
+        return parts.port != 0 and (secure or (parts.scheme == "http" and parts.hostname in _LOOPBACK))
+    except ValueError:  # an unclosed bracket, or a port that is no number
+        return False
 
 
 def _load_config(named: str | None) -> Config:

@@ -55,21 +55,21 @@ def window_from_period(name: str, now: datetime) -> Window:
 
 def _instant(text: str, option: str, through_day: bool = False) -> datetime:
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        pass
-    else:
-        midnight = datetime.combine(day, time(), UTC)
-        return midnight + _DAY if through_day else midnight
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
+        return _parsed(text, through_day)
+    except (ValueError, OverflowError):
         raise BadInput(
             f"{option} {text!r} is not a date.", "Write 2026-10-31 or 2026-10-31T14:00Z; the day must exist."
         ) from None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    return instant.astimezone(UTC)
+
+
+def _parsed(text: str, through_day: bool) -> datetime:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        instant = datetime.fromisoformat(text)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    midnight = datetime.combine(day, time(), UTC)
+    return midnight + _DAY if through_day else midnight
 
 
 def _whole_hour(instant: datetime) -> datetime:

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_cli.domain.errors import BadInput
@@ -14,6 +14,7 @@ hours = st.datetimes(datetime(2026, 1, 1), datetime(2026, 4, 1)).map(lambda d: d
 texts = st.one_of(hours.map(lambda d: d.isoformat() + "Z"), hours.map(lambda d: d.date().isoformat()), st.text())
 
 
+@settings(deadline=None)
 @given(texts, texts)
 def test_every_window_is_of_whole_hours_that_are_over_or_refused_in_a_sentence(start: str, end: str) -> None:
     try:

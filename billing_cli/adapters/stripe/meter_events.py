@@ -110,7 +110,7 @@ class _Exchange:
         ]
         if error.http_status != 429:
             self.failures += 1
-        if error.http_status is None or error.http_status >= 500:
+        if _proves_nothing(error):
             self.maybe_sent = True
 
     def is_hopeless(self, state: RetryCallState) -> bool:
@@ -123,10 +123,15 @@ class _Exchange:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether the same request may succeed later: 429, 409, 5xx, or no answer."""
+    """Whether the same request may succeed later: 429, 409, or an answer that proves nothing."""
     if not isinstance(error, stripe.StripeError):
         return False
-    return error.http_status is None or error.http_status in (409, 429) or error.http_status >= 500
+    return error.http_status in (409, 429) or _proves_nothing(error)
+
+
+def _proves_nothing(error: stripe.StripeError) -> bool:
+    """No answer, 5xx, or a success that cannot be read: the event may have been counted."""
+    return error.http_status is None or not 400 <= error.http_status < 500
 
 
 def _is_duplicate(error: stripe.StripeError) -> bool:
