@@ -1,0 +1,156 @@
+"""Settings as an operator may get them wrong: addresses, placeholders, and secrets in any message."""
+
+import traceback
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing_cli.domain.errors import Misconfigured
+from billing_cli.settings import RestAddress, Settings
+
+KEY, LIVE_KEY = "sk_test_4eC39HqLyjWD", "sk_live_4eC39HqLyjWD"
+SECRETS = {
+    "STRIPE_SECRET_KEY": KEY,
+    "STRIPE_WEBHOOK_SECRET": "whsec_5ecretOfHooks",
+    "SUPABASE_SECRET_KEY": "sb_secret_0fSupabase",
+    "SUPABASE_DB_URL": "postgresql://postgres:s3cretpw@127.0.0.1/db",
+}
+LOOPBACK = "http://127.0.0.1:4242"
+PREFIXES = ("STRIPE_", "SUPABASE_", "BILLING_", "LIVE")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import os
+
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(PREFIXES)]:
+        monkeypatch.delenv(name)
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings.load()
+
+
+def test_a_named_file_stands_in_for_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("BILLING_ACTOR=default\n")
+    Path("other.env").write_text("BILLING_ACTOR=other\nLIVE=true\nUNRELATED=1\n")
+    loaded = Settings.load(Path("other.env"))
+    assert (loaded.actor, loaded.live) == ("other", False)
+    monkeypatch.setenv("BILLING_ACTOR", "process")
+    assert Settings.load(Path("other.env")).actor == "process"
+
+
+def test_the_example_is_refused_name_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text((Path(__file__).parents[2] / ".env.example").read_text())
+    loaded = Settings.load()
+    assert loaded.live is False
+    with pytest.raises(Misconfigured, match="STRIPE_SECRET_KEY still holds a placeholder"):
+        loaded.require_stripe_key()
+    with pytest.raises(Misconfigured, match="SUPABASE_URL still holds a placeholder"):
+        loaded.database_address()
+    with pytest.raises(Misconfigured, match="SUPABASE_SECRET_KEY still holds a placeholder"):
+        load(monkeypatch, SUPABASE_URL=LOOPBACK).database_address()
+    with pytest.raises(Misconfigured, match="SUPABASE_DB_URL still holds a placeholder"):
+        loaded.require_db_url()
+
+
+@pytest.mark.parametrize(
+    "key", ["sk_test_xxx", "sk_test_XXXXXXXX", "sk_live_<secret>", "sk_test_your_key", "sk_test_…"]
+)
+def test_a_placeholder_is_known_behind_its_prefix_too(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    with pytest.raises(Misconfigured, match="placeholder"):
+        load(monkeypatch, STRIPE_SECRET_KEY=key).require_stripe_key()
+
+
+@pytest.mark.parametrize("key", ["sk_test_51HxXxQLyjWDarjtT1", "sk_live_51HqLyjWDaxXXjtT1zdp7dc", "rk_test_51xxxL"])
+def test_a_real_key_may_hold_any_letters(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    assert load(monkeypatch, STRIPE_SECRET_KEY=key).require_stripe_key() == key
+
+
+@pytest.mark.parametrize("name", ["STRIPE_API_BASE", "STRIPE_METER_EVENTS_BASE"])
+@pytest.mark.parametrize(
+    "url", ["http://stripe.test", "http://127.0.0.1.evil.test", "http://[bad", "https://", "http://127.0.0.1:port", "x"]
+)
+def test_stripes_address_is_https_or_here(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
+    with pytest.raises(Misconfigured, match=name):
+        load(monkeypatch, STRIPE_SECRET_KEY=KEY, **{name: url}).stripe_addresses()
+
+
+@pytest.mark.parametrize("name", ["STRIPE_API_BASE", "STRIPE_METER_EVENTS_BASE"])
+@pytest.mark.parametrize("url", [LOOPBACK, "https://stripe.test"])
+@pytest.mark.parametrize("key", [LIVE_KEY, LIVE_KEY.replace("sk_", "rk_")])
+def test_a_live_key_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch, name: str, url: str, key: str) -> None:
+    with pytest.raises(Misconfigured, match="live key") as caught:
+        load(monkeypatch, STRIPE_SECRET_KEY=key, **{name: url}).stripe_addresses()
+    assert key not in caught.value.message + caught.value.next_step
+
+
+def test_without_another_address_it_is_stripes_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, STRIPE_SECRET_KEY=LIVE_KEY).stripe_addresses() == (None, None)
+
+
+def test_the_newer_name_of_the_supabase_key_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load(monkeypatch, SUPABASE_URL=f"{LOOPBACK}/", SUPABASE_SERVICE_ROLE_KEY="old", SUPABASE_SECRET_KEY="new")
+    address = loaded.database_address()
+    assert isinstance(address, RestAddress)
+    assert (address.url, address.key.get_secret_value()) == (LOOPBACK, "new")
+
+
+def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load(monkeypatch, **SECRETS)
+    shown = repr(loaded) + str(loaded) + repr(loaded.database_address()) + loaded.model_dump_json()
+    assert not any(secret in shown for secret in [*SECRETS.values(), "s3cretpw"])
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+@pytest.mark.parametrize("mangled", ["mysql://{}", "<{}>", "{} ...", "pk_{}", "sk_test_{} x"])
+def test_no_secret_is_in_an_error(monkeypatch: pytest.MonkeyPatch, name: str, mangled: str) -> None:
+    loaded = load(monkeypatch, **{name: mangled.format(SECRETS[name])})
+    for asked in (loaded.require_stripe_key, loaded.require_db_url, loaded.database_address, loaded.stripe_addresses):
+        try:
+            asked()
+        except Misconfigured as error:
+            assert SECRETS[name] not in "".join(traceback.format_exception(error)) + error.next_step
+
+
+@given(st.text(max_size=40).filter(lambda text: "\x00" not in text and text.isprintable()))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_address_is_taken_or_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    for url in (text, f"http://{text}", f"https://{text}"):
+        loaded = load(monkeypatch, STRIPE_SECRET_KEY=KEY, STRIPE_API_BASE=url)
+        try:
+            api, _ = loaded.stripe_addresses()
+        except Misconfigured:
+            continue
+        assert not api or api.startswith(("https://", "http://"))
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[export]\nexpected_skips = ['too_late']\n", "too_late"),
+        ("[exprt]\n", "exprt"),
+        ("[meters.calls]\nevent = 'api_calls'\n", r"meters\.calls\.event"),
+        ("[meters.calls]\nevent_name = 5\n", r"meters\.calls\.event_name"),
+        ("meters = 3\n", "meters"),
+        ("[export\n", "not valid TOML"),
+    ],
+)
+def test_what_is_wrong_in_billing_toml_is_named(monkeypatch: pytest.MonkeyPatch, toml: str, said: str) -> None:
+    Path("mine.toml").write_text(toml)
+    with pytest.raises(Misconfigured, match=rf"mine\.toml.*{said}"):
+        load(monkeypatch, BILLING_CONFIG="mine.toml")
+
+
+def test_a_right_billing_toml_is_read() -> None:
+    Path("billing.toml").write_text(
+        "[meters.calls]\nevent_name = 'api_calls'\n[export]\nexpected_skips = ['too_old']\n"
+    )
+    config = Settings.load().config
+    assert config.meters["calls"].event_name == "api_calls"
+    assert config.export.expected_skips == {"too_old"}
