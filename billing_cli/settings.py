@@ -166,6 +166,7 @@ def _base(name: str, value: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(value)
+        _ = parts.port  # raises where the port is no number
     except ValueError:
         raise Misconfigured(f"{name} is not an address.", f"Correct {name}.") from None
     if not (parts.scheme == "https" and parts.hostname) and not (
