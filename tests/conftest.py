@@ -27,32 +27,33 @@ alter default privileges in schema public grant all on tables to anon, authentic
 alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
 alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
 """
-ROLES = "create role anon; create role authenticated; create role service_role bypassrls;"
-
-
-def _shared_directory(factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    base = factory.getbasetemp()
-    return base if worker_id == "master" else base.parent
+ROLES = """
+create role anon; create role authenticated; create role service_role bypassrls;
+create role authenticator noinherit; grant anon, authenticated, service_role to authenticator;
+"""
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
-    """The session's Postgres; the first worker starts it, the last one stops it."""
-    shared = _shared_directory(tmp_path_factory, worker_id)
-    directory, users = shared / "postgres", shared / "postgres.users"
+def server_url(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> str:
+    """The session's Postgres, started by whichever worker comes first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
     with _locked(shared):
-        count = int(users.read_text()) if users.exists() else 0
-        url = postgres.start(directory)
-        if not count:
+        url = postgres.start(shared / "postgres")
+        if not (shared / "template").exists():
             _make_template(url)
-        users.write_text(str(count + 1))
-    yield url
-    with _locked(shared):
-        count = int(users.read_text()) - 1
-        users.write_text(str(count))
-        if not count:
-            # Not rmtree: run as root, the server's data may lie elsewhere.
-            postgres.remove(directory)
+            (shared / "template").touch()
+    return url
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Not a worker's business: one of them may have crashed. After the wrapped hooks, all have ended."""
+    yield
+    if not hasattr(session.config, "workerinput"):
+        factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+        # Not rmtree: run as root, the server's data may lie elsewhere.
+        postgres.remove(factory.getbasetemp() / "postgres")
 
 
 # A disposable Supabase project to run the `database` tests against as well; its usage is emptied.
@@ -100,15 +101,25 @@ if all(STACK.values()):
 @pytest.fixture(params=TRANSPORTS)
 def database(request: pytest.FixtureRequest, db_url: str, rest: PostgrestDouble) -> Iterator[Database]:
     """The same database over each transport."""
-    opened: Database
-    if request.param == "wire":
-        opened = PostgresDatabase(db_url)
-    elif request.param == "rest":
-        opened = SupabaseDatabase(rest.url, rest.service_key)
-    else:
-        opened = SupabaseDatabase(STACK["URL"], STACK["KEY"])
+    opened = _open(request.param, db_url, rest)
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["wire", "rest"])
+def local(request: pytest.FixtureRequest, db_url: str, rest: PostgrestDouble) -> Iterator[Database]:
+    """Like `database`, but never the real stack: for tests that add functions or change settings."""
+    opened = _open(request.param, db_url, rest)
+    yield opened
+    opened.close()
+
+
+def _open(transport: str, db_url: str, rest: PostgrestDouble) -> Database:
+    if transport == "wire":
+        return PostgresDatabase(db_url)
+    if transport == "rest":
+        return SupabaseDatabase(rest.url, rest.service_key)
+    return SupabaseDatabase(STACK["URL"], STACK["KEY"])
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +151,9 @@ class _locked:
 
 def _make_template(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
+        # Again from the start, should another worker have failed halfway.
+        connection.execute("drop database if exists billing_template")
+        connection.execute("drop role if exists anon, authenticated, service_role, authenticator")
         connection.execute(ROLES)
         connection.execute("create database billing_template")
     template_url = _named(url, "billing_template")

@@ -30,6 +30,20 @@ def test_the_printed_script_does_the_same(plain_db_url: str) -> None:
     assert states(plain_db_url) == {"applied"}
 
 
+def test_the_printed_script_leaves_no_door_open_on_supabase(plain_db_url: str) -> None:
+    with psycopg.connect(plain_db_url, autocommit=True) as connection:
+        connection.execute(
+            "grant usage on schema public to anon;"
+            "alter default privileges in schema public grant all on tables to anon;"
+            "alter default privileges in schema public grant all on functions to anon;"
+        )
+        connection.execute(PostgresMigrator(plain_db_url).script(FILES, "tester").encode())
+        connection.execute("set role anon")
+        for statement in ("select from billing_usage_events", "select billing_batches_list_v1()"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
+
+
 def test_relations_of_the_deployment_are_left_alone(plain_db_url: str) -> None:
     with psycopg.connect(plain_db_url) as connection:
         connection.execute("create table accounts (id text, cus text)")
@@ -61,6 +75,39 @@ def test_a_newer_database_is_refused() -> None:
     applied = {file.name: file.checksum for file in FILES} | {"migrations/9999_from_the_future.sql": "x"}
     with pytest.raises(Misconfigured, match="this version does not"):
         pending_files(FILES, applied)
+
+
+def test_a_database_that_knows_another_text_is_refused_and_left_alone(db_url: str) -> None:
+    with psycopg.connect(db_url, autocommit=True) as connection:
+        connection.execute("update billing_schema_migrations set checksum = 'x' where name = %s", (FILES[0].name,))
+        with pytest.raises(Misconfigured, match="edited after it was applied"):
+            apply_pending(PostgresMigrator(db_url), "tester")
+        found = connection.execute("select checksum from billing_schema_migrations where name = %s", (FILES[0].name,))
+        assert found.fetchone() == ("x",)
+
+
+def test_a_database_of_a_later_version_is_refused(db_url: str) -> None:
+    with psycopg.connect(db_url) as connection:
+        connection.execute(
+            "insert into billing_schema_migrations values ('migrations/9999_later.sql', 'migration', 'x', now(), 'me')"
+        )
+    with pytest.raises(Misconfigured, match="this version does not"):
+        apply_pending(PostgresMigrator(db_url), "tester")
+
+
+def test_functions_of_an_older_version_are_replaced(db_url: str) -> None:
+    with psycopg.connect(db_url) as connection:
+        connection.execute("update billing_schema_migrations set checksum = 'x' where name = 'functions/batch.sql'")
+        connection.execute(
+            "create or replace function billing_batches_list_v1(p_limit int default 20) returns jsonb "
+            "language sql as $$ select '\"old\"'::jsonb $$"
+        )
+    assert [file.name for file in apply_pending(PostgresMigrator(db_url), "tester")] == ["functions/batch.sql"]
+    assert states(db_url) == {"applied"}
+    with psycopg.connect(db_url) as connection:
+        assert connection.execute("select billing_batches_list_v1()").fetchone() == ([],)
+        by = connection.execute("select applied_by from billing_schema_migrations where name = 'functions/batch.sql'")
+        assert by.fetchone() == ("tester",)
 
 
 def test_two_migrations_at_once_are_refused(plain_db_url: str) -> None:

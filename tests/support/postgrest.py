@@ -1,4 +1,4 @@
-"""A small PostgREST: its RPC dialect, roles, statuses and row cut, over real Postgres, on loopback."""
+"""A small PostgREST over real Postgres, on loopback: keys and their roles, HTTP, and faults to order."""
 
 import json
 import socket
@@ -6,15 +6,10 @@ import struct
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-import psycopg
-from psycopg import sql
-from psycopg.types.json import Jsonb
+from support.postgrest_rpc import error, run
 
-MAX_ROWS = 1000
 ROLES = {"test-service-key": "service_role", "test-anon-key": "anon", "test-authenticated-key": "authenticated"}
-_STATUS = {"42501": 403, "42883": 404, "42P01": 404, "23505": 409, "23503": 409, "57014": 500, "40001": 500}
 
 
 class PostgrestDouble:
@@ -47,52 +42,26 @@ class _Handler(BaseHTTPRequestHandler):
     faults: dict[str, list[str]]
 
     def do_POST(self) -> None:
-        arguments = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}", parse_float=str)
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode() or "{}"
         function = self.path.split("?")[0].removeprefix("/rest/v1/rpc/")
-        role = ROLES.get(self.headers.get("apikey", ""))
         fault = self.faults[function].pop(0) if self.faults.get(function) else None
         if fault == "503":
             return self._answer(503, {"message": "upstream is away"})
         if fault == "reset":
             return self._drop()
+        role = self._role()
         if role is None:
-            return self._answer(401, _error("PGRST301", "No suitable key or wrong key type"))
-        status, answer = self._call(role, function, arguments)
+            return self._answer(401, error("PGRST301", "No suitable key or wrong key type"))
+        status, answer = run(self.db_url, role, function, json.loads(body), body)
         return self._drop() if fault == "lost_reply" else self._answer(status, answer)
 
-    def _call(self, role: str, function: str, arguments: dict[str, Any]) -> tuple[int, object]:
-        query = sql.SQL("select * from public.{}({})").format(
-            sql.Identifier(function),
-            sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(n), sql.Placeholder()) for n in arguments),
-        )
-        values = [Jsonb(v) if isinstance(v, list | dict) else v for v in arguments.values()]
-        try:
-            with psycopg.connect(self.db_url) as connection:
-                connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
-                cursor = connection.execute(query, values)
-                rows = cursor.fetchmany(MAX_ROWS)
-                names = [column.name for column in cursor.description or ()]
-        except psycopg.Error as error:
-            return self._refusal(role, function, error)
-        if names == [function]:
-            return 200, rows[0][0] if len(rows) == 1 else [row[0] for row in rows]
-        return 200, [dict(zip(names, row, strict=True)) for row in rows]
-
-    def _refusal(self, role: str, function: str, error: psycopg.Error) -> tuple[int, object]:
-        if error.sqlstate == "42883":
-            return 404, _error("PGRST202", f"Could not find the function public.{function} in the schema cache")
-        status = _STATUS.get(error.sqlstate or "", 400)
-        if error.sqlstate == "42501" and role == "anon":
-            status = 401
-        return status, _error(
-            error.sqlstate or "",
-            error.diag.message_primary or str(error),
-            error.diag.message_detail,
-            error.diag.message_hint,
-        )
+    def _role(self) -> str | None:
+        """The role of the key; a bearer token, where there is one, goes before the apikey header."""
+        bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        return ROLES.get(bearer or self.headers.get("apikey", ""))
 
     def _answer(self, status: int, document: object) -> None:
-        body = json.dumps(document, default=str).encode()
+        body = (document if isinstance(document, str) else json.dumps(document)).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
@@ -108,7 +77,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing on stderr."""
-
-
-def _error(code: str, message: str, details: str | None = None, hint: str | None = None) -> dict[str, str | None]:
-    return {"code": code, "message": message, "details": details, "hint": hint}
