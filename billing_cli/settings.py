@@ -176,15 +176,6 @@ def _base(name: str, value: str | None) -> str | None:
     return value.rstrip("/")
 
 
-def _is_safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        secure = parts.scheme == "https" and bool(parts.hostname)
-        return parts.port != 0 and (secure or (parts.scheme == "http" and parts.hostname in _LOOPBACK))
-    except ValueError:  # an unclosed bracket, or a port that is no number
-        return False
-
-
 def _load_config(named: str | None) -> Config:
     path = Path(named or "billing.toml")
     if not path.is_file():

@@ -1,15 +1,11 @@
 """Which path does what."""
 
-from collections.abc import Callable
-
-from billing_cli.sandbox.simulator import account, customers, meter_events, meters, summaries
+from billing_cli.sandbox.simulator import account, customers, invoices, meter_events, meters, payments, summaries
+from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply
 from billing_cli.sandbox.simulator.state import State
 
-Plain = Callable[[State, Call], Reply]
-WithId = Callable[[State, Call, str], Reply]
-
-PLAIN: dict[tuple[str, str], Plain] = {
+PLAIN: dict[tuple[str, str], PlainHandler] = {
     ("POST", "/v1/billing/meter_events"): meter_events.create_meter_event,
     ("POST", "/v1/billing/meter_event_adjustments"): meter_events.cancel_meter_event,
     ("GET", "/v1/account"): account.get_account,
@@ -20,9 +16,11 @@ PLAIN: dict[tuple[str, str], Plain] = {
     ("POST", "/v1/billing/meters"): meters.create_meter,
     ("GET", "/v1/events"): account.list_events,
     ("GET", "/v2/core/events"): account.list_thin_events,
+    **payments.PLAIN,
+    **invoices.PLAIN,
 }
 # (method, what stands before the id, what stands behind it)
-WITH_ID: dict[tuple[str, str, str], WithId] = {
+WITH_ID: dict[tuple[str, str, str], IdHandler] = {
     ("GET", "/v1/customers/", ""): customers.get_customer,
     ("POST", "/v1/customers/", ""): customers.update_customer,
     ("DELETE", "/v1/customers/", ""): customers.delete_customer,
@@ -33,6 +31,8 @@ WITH_ID: dict[tuple[str, str, str], WithId] = {
     ("GET", "/v1/billing/meters/", "/event_summaries"): summaries.list_summaries,
     ("GET", "/v1/events/", ""): account.get_event,
     ("GET", "/v2/core/events/", ""): account.get_thin_event,
+    **payments.WITH_ID,
+    **invoices.WITH_ID,
 }
 
 

@@ -66,6 +66,8 @@ class Contents:
     thin_events: list[dict[str, Any]] = field(default_factory=list)
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     clock_offset_s: float = 0.0
+    # Everything else Stripe has, by noun ("refund", "invoice", …) and id, oldest first.
+    objects: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 class State:
@@ -84,6 +86,13 @@ class State:
     def commit(self, record: dict[str, Any]) -> None:
         self.journal.append(record)
         self.apply(record)
+
+    def objects(self, noun: str) -> dict[str, dict[str, Any]]:
+        return self.contents.objects.get(noun, {})
+
+    def put(self, noun: str, document: dict[str, Any], at_s: float, event: str | None = None) -> None:
+        """Create or replace an object; `event` is the type of the Stripe event that tells of it."""
+        self.commit({"op": "object", "noun": noun, "object": document, "at": at_s, "event": event})
 
     def reset(self) -> None:
         self.journal.clear()
@@ -167,6 +176,12 @@ class State:
         c.thin_events.append(event)
         c.reports[record["scope"]] = {"opened_s": record["at"], "event": event}
         return c.reports[record["scope"]]
+
+    def _apply_object(self, record: dict[str, Any]) -> None:
+        document = record["object"]
+        self.contents.objects.setdefault(record["noun"], {})[document["id"]] = document
+        if record["event"]:
+            self._tell(record["event"], document, record["at"])
 
     def _apply_customer(self, record: dict[str, Any]) -> None:
         customer = record["object"]
