@@ -1,4 +1,4 @@
-"""Usage to rehearse on: deterministic and dirty, or an operator's own rows from a CSV file."""
+"""Usage and money to rehearse on: deterministic and dirty, or an operator's own usage from a CSV file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from billing_cli.domain.errors import BadInput, Misconfigured
 from billing_cli.sandbox import seed_sql
 from billing_cli.sandbox.seed_csv import read_usage
+from billing_cli.sandbox.seed_money import seed_money, send_money
 from billing_cli.sandbox.stripe_control import ask
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ def seed(
         added = connection.execute(seed_sql.EDGES, {"days": days, "seed": seed}).rowcount
         added += connection.execute(seed_sql.USAGE, numbers).rowcount
         customers = _customers(connection)
+        payments, invoices = seed_money(connection, customers)
     _settle(database_url)
-    ask(stripe_url, "POST", "bulk", {"customers": customers, "meters": METERS})
+    ask(stripe_url, "POST", "bulk", {"customers": customers, "meters": METERS, "keep": True})
+    send_money(stripe_url, payments, invoices)
     return Seeded(added, rows - added, companies, len(customers))
 
 
@@ -78,7 +81,7 @@ def seed_from_csv(database_url: str, stripe_url: str, path: Path) -> Seeded:
     _settle(database_url)
     names = sorted({row.meter for row in usage} - {meter["event_name"] for meter in METERS})
     meters = METERS + [{"event_name": name} for name in names]
-    ask(stripe_url, "POST", "bulk", {"customers": customers, "meters": meters})
+    ask(stripe_url, "POST", "bulk", {"customers": customers, "meters": meters, "keep": True})
     return Seeded(added, len(usage) - added, companies, len(customers))
 
 
@@ -100,4 +103,4 @@ def _settle(database_url: str) -> None:
     with _connect(database_url) as connection:
         connection.autocommit = True
         connection.execute("vacuum analyze billing_usage_events")
-        connection.execute("analyze billing_companies")
+        connection.execute("analyze billing_companies, billing_payments, billing_invoices")

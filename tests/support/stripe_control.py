@@ -17,6 +17,23 @@ class StripeDouble:
     def bulk(self, customers: list[dict[str, str]], meters: list[dict[str, Any]]) -> None:
         ask(self.url, "POST", "bulk", {"customers": customers, "meters": meters})
 
+    def payments(self, payments: list[dict[str, Any]]) -> None:
+        ask(self.url, "POST", "payments", {"payments": payments})
+
+    def invoices(self, invoices: list[dict[str, Any]]) -> None:
+        ask(self.url, "POST", "invoices", {"invoices": invoices})
+
+    def refund_status(self, refund_id: str, status: str) -> None:
+        ask(self.url, "POST", "refund_status", {"id": refund_id, "status": status})
+
+    def dispute(self, payment_intent: str, status: str, amount: int | None = None) -> None:
+        ask(self.url, "POST", "disputes", {"payment_intent": payment_intent, "status": status, "amount": amount})
+
+    def refunds(self) -> list[dict[str, Any]]:
+        """Every refund that was made."""
+        refunds: list[dict[str, Any]] = ask(self.url, "GET", "refunds")["refunds"]
+        return refunds
+
     def fault(self, **settings: object) -> None:
         ask(self.url, "POST", "faults", settings)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from billing_cli.sandbox.simulator import control_invoices, control_payments
 from billing_cli.sandbox.simulator.customers import new_customer
 from billing_cli.sandbox.simulator.faults import Faults
 from billing_cli.sandbox.simulator.meters import new_meter
@@ -104,17 +105,25 @@ def _events(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
 
 
 def _bulk(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
-    """Create or replace customers (by id) and meters (by event name) without a call for each."""
-    now_s = state.now_s()
+    """Create or replace customers (by id) and meters (by event name) without a call for each.
+
+    With `keep`, those that are there already stay as they are.
+    """
+    now_s, keep = state.now_s(), bool(wish.get("keep"))
     for row in wish.get("customers", []):
-        customer = {**new_customer(row["id"], now_s, False), **row}
-        state.commit({"op": "customer", "object": customer, "at": now_s, "quiet": True})
+        if not (keep and row["id"] in state.contents.customers):
+            customer = {**new_customer(row["id"], now_s, False), **row}
+            state.commit({"op": "customer", "object": customer, "at": now_s, "quiet": True})
     for row in wish.get("meters", []):
-        known = state.contents.active_meters.get(row["event_name"], {})
-        rest = {name: value for name, value in row.items() if name not in ("event_name", "id")}
-        meter = new_meter(row["event_name"], now_s, False, meter_id=row.get("id") or known.get("id"), **rest)
-        state.commit({"op": "meter", "object": meter, "at": now_s, "quiet": True})
+        if not (keep and row["event_name"] in state.contents.active_meters):
+            state.commit({"op": "meter", "object": _meter(state, row, now_s), "at": now_s, "quiet": True})
     return _status(state, faults, wish)
+
+
+def _meter(state: State, row: dict[str, Any], now_s: float) -> dict[str, Any]:
+    known = state.contents.active_meters.get(row["event_name"], {})
+    rest = {name: value for name, value in row.items() if name not in ("event_name", "id")}
+    return new_meter(row["event_name"], now_s, False, meter_id=row.get("id") or known.get("id"), **rest)
 
 
 def _clock(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
@@ -163,4 +172,6 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/_sandbox/clock"): _clock,
     ("POST", "/_sandbox/settings"): _settings,
     ("POST", "/_sandbox/reset"): _reset,
+    **control_invoices.ACTIONS,
+    **control_payments.ACTIONS,
 }

@@ -7,3 +7,4 @@ from billing_cli.sandbox.simulator.state import State
 
 PlainHandler = Callable[[State, Call], Reply]
 IdHandler = Callable[[State, Call, str], Reply]
+TwoIdsHandler = Callable[[State, Call, str, str], Reply]

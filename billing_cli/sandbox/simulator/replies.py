@@ -19,6 +19,7 @@ class Call:
     params: dict[str, str]
     livemode: bool
     now_s: float
+    host: str = "127.0.0.1"
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Which path does what."""
 
 from billing_cli.sandbox.simulator import account, customers, invoices, meter_events, meters, payments, summaries
-from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
+from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler, TwoIdsHandler
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply
 from billing_cli.sandbox.simulator.state import State
 
@@ -34,6 +34,8 @@ WITH_ID: dict[tuple[str, str, str], IdHandler] = {
     **payments.WITH_ID,
     **invoices.WITH_ID,
 }
+# (method, what stands before the first id, what stands between it and the second)
+WITH_TWO_IDS: dict[tuple[str, str, str], TwoIdsHandler] = {**invoices.WITH_TWO_IDS}
 
 
 def answer(state: State, call: Call) -> Reply:
@@ -45,4 +47,9 @@ def answer(state: State, call: Call) -> Reply:
             identity = call.path[len(before) : len(call.path) - len(behind)]
             if identity and "/" not in identity:
                 return handler(state, call, identity)
+    for (method, before, between), nested in WITH_TWO_IDS.items():
+        if method == call.method and call.path.startswith(before):
+            first, found, second = call.path[len(before) :].partition(between)
+            if found and first and second and "/" not in first + second:
+                return nested(state, call, first, second)
     raise Refusal(404, f"Unrecognized request URL ({call.method}: {call.path}).")

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from aiohttp import web
 
-from billing_cli.sandbox.simulator import control, idempotency
+from billing_cli.sandbox.simulator import control, idempotency, invoice_pdf
 from billing_cli.sandbox.simulator.faults import Fault, Faults
 from billing_cli.sandbox.simulator.limits import METER_EVENTS, OneAtATime, RateLimit
 from billing_cli.sandbox.simulator.meter_events import customer_of
@@ -29,12 +29,15 @@ class Simulator:
         self._numbers = itertools.count(1)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await request.read()
+        # Not request.read(), which takes a megabyte at most: the operator's bulk data is larger.
+        body = await request.content.read()
         if request.path.startswith("/_sandbox"):
             return control.respond(self.state, self.faults, request, body)
+        if request.path.startswith(invoice_pdf.PATH):
+            return await self._serve_pdf(request)
         form = read_form(request.query_string)
         form.update(read_form(body.decode("utf-8", "replace")))
-        call = Call(request.method, request.path, form, False, self.state.now_s())
+        call = Call(request.method, request.path, form, False, self.state.now_s(), request.host)
         try:
             reply, dropped = await self._answer(request, call, body)
         except Refusal as refusal:
@@ -67,12 +70,24 @@ class Simulator:
                     self._customers.hold(name, "Another request for this customer and meter is in flight.")
                 )
             if "delay" in kinds:
-                await asyncio.sleep(sum(fault.delay_s for fault in faults if fault.kind == "delay"))
+                await asyncio.sleep(_delay_s(faults))
                 call.now_s = self.state.now_s()
             if "reset" in kinds:
                 return Reply(500, b""), "reset"
             reply = self._once(call, idempotency_key, body, kinds.get("status"))
         return reply, "lost_reply" if "lost_reply" in kinds else None
+
+    async def _serve_pdf(self, request: web.BaseRequest) -> web.StreamResponse:
+        """No part of the API: no key and no idempotency, but delays, statuses and broken connections all the same."""
+        faults = self.faults.strike(request.method, request.path)
+        kinds = {fault.kind: fault for fault in faults}
+        await asyncio.sleep(_delay_s(faults))
+        self._log(Call(request.method, request.path, {}, False, self.state.now_s()), 0)
+        if "reset" in kinds or "lost_reply" in kinds:
+            _drop(request, reset="reset" in kinds)
+        if failure := kinds.get("status"):
+            return web.Response(status=failure.status, text="Sandbox fault.")
+        return await invoice_pdf.serve(self.state, request)
 
     def _once(self, call: Call, key: str, body: bytes, fault: Fault | None) -> Reply:
         """Carry the call out, or give the stored answer again."""
@@ -111,6 +126,10 @@ def _check_key(request: web.BaseRequest) -> str:
     if "noperm" in key:
         raise Refusal(403, "The provided key does not have the required permissions for this endpoint.")
     return key
+
+
+def _delay_s(faults: list[Fault]) -> float:
+    return sum(fault.delay_s for fault in faults if fault.kind == "delay")
 
 
 def _failure(fault: Fault) -> Reply:

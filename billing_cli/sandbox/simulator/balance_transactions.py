@@ -1,0 +1,56 @@
+"""What moved the account's balance: charges with their fees, refunds, disputes."""
+
+import secrets
+from typing import Any
+
+from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
+from billing_cli.sandbox.simulator.listing import listed
+from billing_cli.sandbox.simulator.replies import Call, Reply, missing, ok, page
+from billing_cli.sandbox.simulator.state import State
+
+NOUN = "balance_transaction"
+FEE_PER_MILLE, FEE_FIXED = 29, 30
+TYPES = {"charge": "charge", "refund": "refund", "refund_failure": "refund_failure", "dispute": "adjustment"}
+AVAILABLE_AFTER_S = 2 * 24 * 3600
+
+
+def add_transaction(state: State, category: str, amount: int, source: dict[str, Any], now_s: float) -> str:
+    """Adds `amount` minor units (negative: taken off) for a charge, refund or dispute; returns the id.
+
+    Only charges cost a fee, which Stripe keeps when they are refunded.
+    """
+    fee = (amount * FEE_PER_MILLE + 500) // 1000 + FEE_FIXED if category == "charge" else 0
+    document = {
+        "id": f"txn_{secrets.token_hex(12)}",
+        "object": NOUN,
+        "amount": amount,
+        "available_on": int(now_s) + AVAILABLE_AFTER_S,
+        "created": int(now_s),
+        "currency": source["currency"],
+        "description": None,
+        "exchange_rate": None,
+        "fee": fee,
+        "fee_details": [{"amount": fee, "currency": source["currency"], "type": "stripe_fee"}] if fee else [],
+        "net": amount - fee,
+        "reporting_category": category,
+        "source": source["id"],
+        "status": "pending",
+        "type": TYPES[category],
+    }
+    state.put(NOUN, document, now_s)
+    return str(document["id"])
+
+
+def list_transactions(state: State, call: Call) -> Reply:
+    return page(call, listed(call, state.objects(NOUN).values(), equal=("type", "source", "currency")))
+
+
+def get_transaction(state: State, call: Call, transaction_id: str) -> Reply:
+    found = state.objects(NOUN).get(transaction_id)
+    if found is None:
+        raise missing("balance_transaction", transaction_id)
+    return ok(found)
+
+
+PLAIN: dict[tuple[str, str], PlainHandler] = {("GET", "/v1/balance_transactions"): list_transactions}
+WITH_ID: dict[tuple[str, str, str], IdHandler] = {("GET", "/v1/balance_transactions/", ""): get_transaction}
