@@ -4,16 +4,18 @@ import getpass
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing_cli.domain.account import is_live_key
-from billing_cli.domain.errors import Misconfigured
+from billing_cli.domain.errors import BadInput, Misconfigured
+from billing_cli.domain.money import currency_code, parse_major
 from billing_cli.domain.skip import SKIP_REASONS
 
 _PLACEHOLDER = re.compile(r"\.\.\.|…|<.*>|(^|_)x{3,}$|changeme|your[-_]|example\.com|placeholder", re.IGNORECASE)
@@ -34,12 +36,33 @@ class ExportConfig(BaseModel):
     expected_skips: frozenset[str] = frozenset()
 
 
+class CommandLimitsConfig(BaseModel):
+    """[limits.COMMAND] in billing.toml: amounts in major units by currency, as text (`usd = "500.00"`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    approve_above: dict[str, str] | None = None
+    per_command: dict[str, str] | None = None
+    per_day: dict[str, str] | None = None
+
+
+class LimitsConfig(BaseModel):
+    """[limits] in billing.toml: who may approve, for how long, and from which amounts it is needed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    allowed_signers: Path | None = None
+    approval_hours: Annotated[int, Field(ge=1, le=168)] = 24
+    refund: CommandLimitsConfig = CommandLimitsConfig()
+    adjust: CommandLimitsConfig = CommandLimitsConfig()
+    mark_paid: CommandLimitsConfig = CommandLimitsConfig()
+
+
 class Config(BaseModel):
     """billing.toml: what is not secret. Without it everything works on defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     meters: dict[str, MeterConfig] = {}
     export: ExportConfig = ExportConfig()
+    limits: LimitsConfig = LimitsConfig()
 
 
 @dataclass(frozen=True)
@@ -189,6 +212,7 @@ def _load_config(named: str | None) -> Config:
         raise Misconfigured(f"{path} is not valid TOML: {error}.") from None
     except ValidationError as error:
         raise Misconfigured(f"{path} has settings that are not understood: {_places(error)}.") from None
+    _check_amounts(path, config.limits)
     unknown = config.export.expected_skips - SKIP_REASONS.keys()
     if unknown:
         raise Misconfigured(
@@ -196,6 +220,21 @@ def _load_config(named: str | None) -> Config:
             f"Reasons: {', '.join(SKIP_REASONS)}.",
         )
     return config
+
+
+def _check_amounts(path: Path, limits: LimitsConfig) -> None:
+    for command in (limits.refund, limits.adjust, limits.mark_paid):
+        for amounts in (command.approve_above, command.per_command, command.per_day):
+            try:
+                minor_units(amounts or {})
+            except BadInput as error:
+                raise Misconfigured(f"{path}: under [limits], {error.message}", error.next_step) from None
+
+
+def minor_units(amounts: Mapping[str, str]) -> dict[str, int]:
+    """Amounts in major units by currency, as minor units. Raises BadInput; 0 is allowed."""
+    codes = {currency_code(currency): text for currency, text in amounts.items()}
+    return {code: 0 if text == "0" else parse_major(text, code).amount_minor for code, text in codes.items()}
 
 
 def _places(error: Exception) -> str:

@@ -2,11 +2,24 @@
 
 from typing import TYPE_CHECKING
 
-from billing_cli.domain.ports import BillingReader, Database, MeterEventSender, Migrator, Processes
-from billing_cli.settings import RestAddress, Settings
+from billing_cli.domain.limits import CommandLimits
+from billing_cli.domain.ports import (
+    BillingReader,
+    Database,
+    MeterEventSender,
+    Migrator,
+    MoneyReader,
+    Processes,
+    Signatures,
+)
+from billing_cli.settings import CommandLimitsConfig, RestAddress, Settings, minor_units
+from billing_cli.usecases.adjustments import AdjustmentPlanner
 from billing_cli.usecases.batches import Observer, RunEnvironment
 from billing_cli.usecases.export import ExportPlanner
+from billing_cli.usecases.invoices import MarkPaidPlanner
 from billing_cli.usecases.migrations import apply_pending
+from billing_cli.usecases.moving import MoveEnvironment, MoveObserver
+from billing_cli.usecases.refunds import RefundPlanner
 
 if TYPE_CHECKING:
     from billing_cli.adapters.stripe.connection import StripeConnection
@@ -48,6 +61,41 @@ def run_environment(settings: Settings, database: Database, observer: Observer) 
     return RunEnvironment(database, sender, processes, settings.actor, processes.current(), observer)
 
 
+def money_reader(settings: Settings) -> MoneyReader:
+    from billing_cli.adapters.stripe.money_reader import StripeMoneyReader
+
+    return StripeMoneyReader(_stripe_connection(settings))
+
+
+def refund_planner(settings: Settings, database: Database) -> RefundPlanner:
+    return RefundPlanner(database, money_reader(settings), _limits(settings.config.limits.refund))
+
+
+def adjustment_planner(settings: Settings, database: Database) -> AdjustmentPlanner:
+    return AdjustmentPlanner(database, money_reader(settings), _limits(settings.config.limits.adjust))
+
+
+def mark_paid_planner(settings: Settings, database: Database) -> MarkPaidPlanner:
+    return MarkPaidPlanner(database, money_reader(settings), _limits(settings.config.limits.mark_paid))
+
+
+def move_environment(settings: Settings, database: Database, observer: MoveObserver) -> MoveEnvironment:
+    from billing_cli.adapters.processes import HostProcesses
+    from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
+
+    processes: Processes = HostProcesses()
+    mover = StripeMoneyMover(_stripe_connection(settings))
+    reader = money_reader(settings)
+    return MoveEnvironment(database, reader, mover, processes, settings.actor, processes.current(), observer)
+
+
+def signatures(settings: Settings) -> Signatures:
+    """Who may sign is named by the allowed-signers file in billing.toml."""
+    from billing_cli.adapters.ssh_signatures import SshSignatures
+
+    return SshSignatures(settings.config.limits.allowed_signers)
+
+
 def migrator(db_url: str) -> Migrator:
     from billing_cli.adapters.database.migrator import PostgresMigrator
 
@@ -57,6 +105,15 @@ def migrator(db_url: str) -> Migrator:
 def migrate_database(db_url: str) -> None:
     """Brings a database of the sandbox up to date."""
     apply_pending(migrator(db_url), "sandbox")
+
+
+def _limits(config: CommandLimitsConfig) -> CommandLimits:
+    return CommandLimits(
+        *(
+            None if amounts is None else minor_units(amounts)
+            for amounts in (config.approve_above, config.per_command, config.per_day)
+        )
+    )
 
 
 def _stripe_connection(settings: Settings) -> "StripeConnection":

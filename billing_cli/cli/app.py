@@ -9,9 +9,15 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from billing_cli import __version__
+from billing_cli.cli.adjust import adjust
+from billing_cli.cli.apply import apply
+from billing_cli.cli.approvals import approvals_app
 from billing_cli.cli.batches import batches_app
 from billing_cli.cli.db import db_app
 from billing_cli.cli.export import export
+from billing_cli.cli.intents import intents_app
+from billing_cli.cli.invoices import invoices_app
+from billing_cli.cli.refund import refund
 from billing_cli.cli.sandbox import sandbox_app
 from billing_cli.cli.state import State
 from billing_cli.domain import errors
@@ -39,7 +45,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(export)
+app.command()(refund)
+app.command()(adjust)
+app.command()(apply)
 app.add_typer(batches_app, name="batches")
+app.add_typer(intents_app, name="intents")
+app.add_typer(invoices_app, name="invoices")
+app.add_typer(approvals_app, name="approvals")
 app.add_typer(db_app, name="db")
 app.add_typer(sandbox_app, name="sandbox")
 

@@ -1,18 +1,19 @@
 """`billing batches`: what an export did, and what to do next."""
 
-import shlex
-from contextlib import closing
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from billing_cli.cli.state import State, state_of
-from billing_cli.domain.batch import ItemState
-from billing_cli.domain.gate import Gates, approve
-from billing_cli.domain.plan import SHOWN_DIGEST_CHARS
+from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.session import Session, open_session
+from billing_cli.cli.write import carry_out
+from billing_cli.domain.batch import ItemState, ResumePlan
+from billing_cli.domain.gate import ApprovedPlan, Gates
 
 if TYPE_CHECKING:
-    from billing_cli.domain.batch import ResumePlan
+    from rich.console import RenderableType
 
 batches_app = typer.Typer(help="What an export did, and what to do next.", no_args_is_help=True)
 
@@ -23,14 +24,12 @@ def list_batches(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
 ) -> int:
     """The latest batches and their counts."""
-    from billing_cli import wiring
     from billing_cli.render.batches import batch_document, render_batches
     from billing_cli.usecases.batches import list_batches as load
 
-    state = state_of(ctx)
-    with closing(wiring.open_database(state.settings())) as database:
-        batches = load(database, limit)
-    state.emit("batches", {"batches": [batch_document(batch) for batch in batches]}, render_batches(batches))
+    with open_session(ctx) as session:
+        batches = load(session.database, limit)
+    session.state.emit("batches", {"batches": [batch_document(batch) for batch in batches]}, render_batches(batches))
     return 0
 
 
@@ -45,15 +44,13 @@ def show(
     limit: Annotated[int, typer.Option(min=0, help="At most so many items.")] = 50,
 ) -> int:
     """One batch: each item with its state, attempts and Stripe request, and the hours left to act."""
-    from billing_cli import wiring
     from billing_cli.render.batches import batch_document, render_batch
     from billing_cli.usecases.batches import batch_items, show_batch
 
-    state = state_of(ctx)
-    with closing(wiring.open_database(state.settings())) as database:
-        batch = show_batch(database, batch_id)
-        items = list(batch_items(database, batch_id, item_state.value if item_state else None, limit))
-    state.emit("batch", {"batch": batch_document(batch), "items": items}, render_batch(batch, items))
+    with open_session(ctx) as session:
+        batch = show_batch(session.database, batch_id)
+        items = list(batch_items(session.database, batch_id, item_state.value if item_state else None, limit))
+    session.state.emit("batch", {"batch": batch_document(batch), "items": items}, render_batch(batch, items))
     return 0
 
 
@@ -61,40 +58,61 @@ def show(
 def resume(
     ctx: typer.Context,
     batch_id: Annotated[str, typer.Argument(metavar="BATCH")],
-    confirm: Annotated[bool, typer.Option("--confirm", help="Write; needs LIVE=true in the environment too.")] = False,
-    expect: Annotated[str | None, typer.Option(metavar="DIGEST", help="Refuse any plan but this one.")] = None,
+    confirm: Confirm = False,
+    expect: Expect = None,
+    plan_out: PlanOut = None,
+    sign_key: SignKey = None,
 ) -> int:
-    """Finish a batch that was interrupted, under the identifiers it already has."""
-    from billing_cli import wiring
-    from billing_cli.cli.observer import ConsoleObserver
-    from billing_cli.cli.outcome import exit_code
-    from billing_cli.render.batches import batch_document, render_runs
-    from billing_cli.render.gates import gates_document
-    from billing_cli.render.resume import ResumePlanView
-    from billing_cli.usecases.batches import plan_resume, resume_batch
+    """Finish a batch that was interrupted, under the identifiers it already has.
 
-    state = state_of(ctx)
-    settings = state.settings()
-    gates = Gates(confirm, settings.live, expect)
-    with closing(wiring.open_database(settings)) as database:
-        plan = plan_resume(database, wiring.stripe_reader(settings), batch_id)
-        if not (state.json and gates.open):
-            document = {**gates_document(plan, gates), "batch": batch_document(plan.batch)}
-            state.emit(
-                "batch-resume",
-                document,
-                ResumePlanView(plan, gates),
-                "" if gates.open else _confirm_command(state, plan),
-            )
-        approved = approve(plan, gates)
-        if approved is None:
-            return 0
-        with ConsoleObserver(state) as observer:
-            runs = resume_batch(approved, wiring.run_environment(settings, database, observer))
-    state.emit("batch-resume", {"batches": [batch_document(run.batch) for run in runs]}, render_runs(runs))
-    return exit_code(runs)
+    billing batches resume exp_20261124_023802_d76c4e40
+    """
+    with open_session(ctx) as session:
+        command = ResumeCommand(session, batch_id, ["batches", "resume", batch_id])
+        return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
 
 
-def _confirm_command(state: State, plan: "ResumePlan") -> str:
-    words = ["billing", *state.global_words, "batches", "resume", plan.batch.batch_id]
-    return "LIVE=true " + shlex.join([*words, "--confirm", "--expect", plan.digest[:SHOWN_DIGEST_CHARS]])
+@dataclass(frozen=True)
+class ResumeCommand:
+    session: Session
+    batch_id: str
+    words: list[str]
+    noun: str = "batch-resume"
+
+    def plan(self) -> ResumePlan:
+        from billing_cli import wiring
+        from billing_cli.usecases.batches import plan_resume
+
+        return plan_resume(self.session.database, wiring.stripe_reader(self.session.settings), self.batch_id)
+
+    def document(self, plan: ResumePlan, gates: Gates) -> dict[str, object]:
+        from billing_cli.render.batches import batch_document
+        from billing_cli.render.gates import gates_document
+
+        return {**gates_document(plan, gates), "batch": batch_document(plan.batch)}
+
+    def view(self, plan: ResumePlan, gates: Gates) -> "RenderableType":
+        from billing_cli.render.resume import ResumePlanView
+
+        return ResumePlanView(plan, gates)
+
+    def run(self, approved: ApprovedPlan[ResumePlan]) -> int:
+        from billing_cli import wiring
+        from billing_cli.cli.observer import BatchObserver
+        from billing_cli.cli.outcome import exit_code
+        from billing_cli.cli.progress import ConsoleProgress
+        from billing_cli.render.batches import render_runs, run_document
+        from billing_cli.usecases.batches import resume_batch
+
+        state = self.session.state
+        with ConsoleProgress(state, "events settled") as progress:
+            environment = wiring.run_environment(self.session.settings, self.session.database, BatchObserver(progress))
+            runs = resume_batch(approved, environment)
+        document: dict[str, object] = {"digest": approved.plan.digest, "batches": [run_document(run) for run in runs]}
+        state.emit(self.noun, document, render_runs(runs))
+        return exit_code(runs)
+
+
+def resume_from(session: Session, request: Mapping[str, Any], words: list[str]) -> ResumeCommand:
+    """The command of a plan file."""
+    return ResumeCommand(session, request["batch"], words)

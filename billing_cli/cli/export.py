@@ -1,22 +1,22 @@
 """`billing export`: usage in Postgres becomes billed usage in Stripe."""
 
-import shlex
-from contextlib import closing
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from billing_cli.cli.state import State, state_of
+from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.session import Session, open_session
+from billing_cli.cli.write import carry_out
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.gate import ApprovedPlan, Gates, approve
+from billing_cli.domain.export import ExportPlan, ExportRequest
+from billing_cli.domain.gate import ApprovedPlan, Gates
 from billing_cli.domain.period import PERIODS, Window, window_from_bounds, window_from_period
-from billing_cli.domain.plan import SHOWN_DIGEST_CHARS
 
 if TYPE_CHECKING:
-    from billing_cli.domain.export import ExportPlan, ExportRequest
-    from billing_cli.domain.ports import Database
-    from billing_cli.settings import Settings
+    from rich.console import RenderableType
 
 
 def export(
@@ -32,10 +32,10 @@ def export(
         bool, typer.Option("--allow-corrections", help="Also send negative events where a total shrank.")
     ] = False,
     all_lines: Annotated[bool, typer.Option("--all", help="Show every line, not only the largest.")] = False,
-    confirm: Annotated[bool, typer.Option("--confirm", help="Write; needs LIVE=true in the environment too.")] = False,
-    expect: Annotated[
-        str | None, typer.Option(help="Refuse any plan but the one with this digest.", metavar="DIGEST")
-    ] = None,
+    confirm: Confirm = False,
+    expect: Expect = None,
+    plan_out: PlanOut = None,
+    sign_key: SignKey = None,
 ) -> int:
     """Send usage to Stripe's meters: what the usage says minus what was sent.
 
@@ -45,36 +45,56 @@ def export(
 
     LIVE=true billing export --start 2026-10-01 --end 2026-10-31 --confirm
     """
-    from billing_cli import wiring
-    from billing_cli.domain.export import ExportRequest
-    from billing_cli.render.export import ExportPlanView, export_document
-
-    state = state_of(ctx)
     request = ExportRequest(_window(start, end, period), company, meter, allow_corrections)
-    settings = state.settings()
-    gates = Gates(confirm, settings.live, expect)
-    with closing(wiring.open_database(settings)) as database:
-        plan = wiring.export_planner(settings, database).plan(request)
-        if not (state.json and gates.open):
-            document, view = export_document(plan, gates), ExportPlanView(plan, gates, all_lines)
-            command = "" if gates.open else _next_command(state, request, period, plan.digest)
-            state.emit("export", document, view, command)
-        approved = approve(plan, gates)
-        return 0 if approved is None else _run(state, settings, database, approved)
+    with open_session(ctx) as session:
+        command = ExportCommand(session, request, _words(request, period), all_lines)
+        return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
 
 
-def _run(state: State, settings: "Settings", database: "Database", approved: "ApprovedPlan[ExportPlan]") -> int:
-    from billing_cli import wiring
-    from billing_cli.cli.observer import ConsoleObserver
-    from billing_cli.cli.outcome import exit_code
-    from billing_cli.render.export import export_result_document, render_result
-    from billing_cli.usecases.export import run_export
+@dataclass(frozen=True)
+class ExportCommand:
+    session: Session
+    request: ExportRequest
+    words: list[str]
+    all_lines: bool = False
+    noun: str = "export"
 
-    plan = approved.plan
-    with ConsoleObserver(state) as observer:
-        runs = run_export(approved, wiring.run_environment(settings, database, observer))
-    state.emit("export", export_result_document(plan, runs), render_result(plan, runs))
-    return exit_code(runs, bool(plan.to_mend))
+    def plan(self) -> ExportPlan:
+        from billing_cli import wiring
+
+        return wiring.export_planner(self.session.settings, self.session.database).plan(self.request)
+
+    def document(self, plan: ExportPlan, gates: Gates) -> dict[str, object]:
+        from billing_cli.render.export import export_document
+
+        return export_document(plan, gates)
+
+    def view(self, plan: ExportPlan, gates: Gates) -> "RenderableType":
+        from billing_cli.render.export import ExportPlanView
+
+        return ExportPlanView(plan, gates, self.all_lines)
+
+    def run(self, approved: ApprovedPlan[ExportPlan]) -> int:
+        from billing_cli import wiring
+        from billing_cli.cli.observer import BatchObserver
+        from billing_cli.cli.outcome import exit_code
+        from billing_cli.cli.progress import ConsoleProgress
+        from billing_cli.render.export import export_result_document, render_result
+        from billing_cli.usecases.export import run_export
+
+        plan, state = approved.plan, self.session.state
+        with ConsoleProgress(state, "events settled") as progress:
+            environment = wiring.run_environment(self.session.settings, self.session.database, BatchObserver(progress))
+            runs = run_export(approved, environment)
+        state.emit(self.noun, export_result_document(plan, runs), render_result(plan, runs))
+        return exit_code(runs, bool(plan.to_mend))
+
+
+def export_from(session: Session, request: Mapping[str, Any], words: list[str]) -> ExportCommand:
+    """The command of a plan file."""
+    window = Window(datetime.fromisoformat(request["start"]), datetime.fromisoformat(request["end"]))
+    narrowed = (request["company"], request["meter"], request["allow_corrections"])
+    return ExportCommand(session, ExportRequest(window, *narrowed), words)
 
 
 def _window(start: str | None, end: str | None, period: str | None) -> Window:
@@ -89,8 +109,8 @@ def _window(start: str | None, end: str | None, period: str | None) -> Window:
     )
 
 
-def _next_command(state: State, request: "ExportRequest", period: str | None, digest: str) -> str:
-    words = ["billing", *state.global_words, "export"]
+def _words(request: ExportRequest, period: str | None) -> list[str]:
+    words = ["export"]
     if period:
         words += ["--period", period]
     else:
@@ -102,5 +122,4 @@ def _next_command(state: State, request: "ExportRequest", period: str | None, di
         ]
     for option, value in (("--company", request.company), ("--meter", request.meter)):
         words += [option, value] if value else []
-    words += ["--allow-corrections"] if request.allow_corrections else []
-    return "LIVE=true " + shlex.join([*words, "--confirm", "--expect", digest[:SHOWN_DIGEST_CHARS]])
+    return words + (["--allow-corrections"] if request.allow_corrections else [])

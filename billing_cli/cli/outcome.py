@@ -1,8 +1,10 @@
-"""The exit code of commands that send batches."""
+"""The exit code of commands that carry something out."""
 
 from collections.abc import Sequence
 
 from billing_cli.domain.batch import BatchRun
+from billing_cli.domain.errors import LockHeld
+from billing_cli.usecases.moving import Moved
 
 EXIT_FOUND_WRONG = 3
 EXIT_PARTLY_DONE = 5
@@ -15,3 +17,16 @@ def exit_code(runs: Sequence[BatchRun], to_mend: bool = False) -> int:
     if to_mend or any(run.batch.rejected or run.batch.ambiguous for run in runs):
         return EXIT_FOUND_WRONG
     return 0
+
+
+def moved_exit_code(moved: Sequence[Moved], unserved: bool) -> int:
+    """5 while something is open, 3 when a person has to look, else 0. Raises LockHeld where all is held by others."""
+    still_open = [each for each in moved if each.intent.is_open]
+    if still_open and all(each.held_by for each in moved):
+        raise LockHeld(
+            f"Another run ({still_open[0].held_by}) is at work on {still_open[0].intent.subject}.",
+            f"Wait for it, then run this again. It is let go in {still_open[0].intent.claim_left_s} s at the latest.",
+        )
+    if still_open or unserved:
+        return EXIT_PARTLY_DONE
+    return EXIT_FOUND_WRONG if any(each.intent.needs_a_person for each in moved) else 0

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.limits import NO_DEMANDS, Demands
 
 
 class ItemState(StrEnum):
@@ -140,4 +141,17 @@ class ResumePlan:
     batch: BatchSummary
     identity: StripeIdentity
     digest: str
+    demands: Demands = NO_DEMANDS
     command: str = "batches resume"
+
+    @property
+    def request(self) -> Mapping[str, object]:
+        return {"batch": self.batch.batch_id}
+
+    @property
+    def changes(self) -> Mapping[str, object]:
+        return {self.batch.batch_id: self.batch.left}
+
+    @property
+    def empty(self) -> bool:
+        return not self.batch.left

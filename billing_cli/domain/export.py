@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput, Fault
+from billing_cli.domain.limits import NO_DEMANDS, Demands
 from billing_cli.domain.meter import MeterRoute
 from billing_cli.domain.period import Window
 from billing_cli.domain.plan import digest_of
-from billing_cli.domain.quantity import plain
+from billing_cli.domain.quantity import exact_sum, plain
 from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.domain.usage import UsageFacts
 
@@ -24,19 +25,38 @@ class ExportRequest:
     meter: str | None = None
     allow_corrections: bool = False
 
+    def document(self) -> dict[str, object]:
+        return {
+            "start": self.window.start.isoformat(),
+            "end": self.window.end.isoformat(),
+            "company": self.company,
+            "meter": self.meter,
+            "allow_corrections": self.allow_corrections,
+        }
+
 
 @dataclass(frozen=True)
 class ExportPlan:
     """Everything an export would do, and everything it would not, with the reason."""
 
-    request: ExportRequest
+    wanted: ExportRequest
     identity: StripeIdentity
     routes: tuple[MeterRoute, ...]
     usage: UsageFacts
     warnings: tuple[str, ...]
     to_mend: tuple[str, ...]
+    changes: Mapping[str, object]
     digest: str
+    demands: Demands = NO_DEMANDS
     command: str = "export"
+
+    @property
+    def request(self) -> Mapping[str, object]:
+        return self.wanted.document()
+
+    @property
+    def empty(self) -> bool:
+        return not self.events and not self.usage.open_batches
 
     @property
     def events(self) -> int:
@@ -74,8 +94,9 @@ def plan_export(
     Fault if a usage row were lost on the way.
     """
     _check_known(request, routes, usage)
+    changes = _changes(request, usage)
     plan = ExportPlan(
-        request=request,
+        wanted=request,
         identity=identity,
         routes=tuple(routes),
         usage=usage,
@@ -83,7 +104,8 @@ def plan_export(
         to_mend=tuple(
             s.reason for s in usage.skipped if SKIP_REASONS[s.reason].mend and s.reason not in expected_skips
         ),
-        digest=digest_of("export", identity, _changes(request, usage)),
+        changes=changes,
+        digest=digest_of("export", identity, changes),
     )
     _check_balance(plan)
     return plan
@@ -104,12 +126,13 @@ def _check_known(request: ExportRequest, routes: list[MeterRoute], usage: UsageF
 
 def _changes(request: ExportRequest, usage: UsageFacts) -> Mapping[str, object]:
     return {
-        "start": request.window.start.isoformat(),
-        "end": request.window.end.isoformat(),
-        "company": request.company,
-        "meter": request.meter,
-        "allow_corrections": request.allow_corrections,
+        **request.document(),
         "lines": usage.lines_hash,
+        # So that a difference can be named; the hash alone would only say that there is one.
+        "to_send": {
+            f"{line.company_id} {line.meter}": plain(exact_sum((line.to_send, line.corrections)))
+            for line in usage.lines
+        },
         "resumes": {batch.batch_id: batch.left for batch in usage.open_batches},
     }
 

@@ -13,11 +13,15 @@ _KEY = object()
 
 @dataclass(frozen=True)
 class Gates:
-    """What the operator opened: `--confirm`, `LIVE=true`, and `--expect DIGEST` where given."""
+    """What the operator opened: `--confirm`, `LIVE=true`, and `--expect DIGEST` where given.
+
+    `approval_id` names a second person's approval of this very plan, its signature verified.
+    """
 
     confirm: bool
     live: bool
     expect: str | None = None
+    approval_id: str | None = None
 
     @property
     def open(self) -> bool:
@@ -28,12 +32,13 @@ class Gates:
 class ApprovedPlan(Generic[P]):
     """A plan that may be carried out. Made by `approve` alone; every writer asks for one."""
 
-    __slots__ = ("plan",)
+    __slots__ = ("approval_id", "plan")
 
-    def __init__(self, plan: P, key: object) -> None:
+    def __init__(self, plan: P, key: object, approval_id: str | None = None) -> None:
         if key is not _KEY:
             raise TypeError("An ApprovedPlan is made by billing_cli.domain.gate.approve only.")
         self.plan = plan
+        self.approval_id = approval_id
 
 
 def check_expected(plan: Plan, gates: Gates) -> None:
@@ -67,4 +72,19 @@ def approve(plan: P, gates: Gates) -> ApprovedPlan[P] | None:
             "Nothing was written: the Stripe key and Stripe disagree on whether this is live mode.",
             "Check STRIPE_SECRET_KEY and STRIPE_API_BASE.",
         )
-    return ApprovedPlan(plan, _KEY)
+    _check_demands(plan, gates)
+    return ApprovedPlan(plan, _KEY, gates.approval_id)
+
+
+def _check_demands(plan: Plan, gates: Gates) -> None:
+    demands = plan.demands
+    if demands.refusal:
+        raise Refused(f"Nothing was written: {demands.refusal}", "The ceilings are under [limits] in billing.toml.")
+    if demands.seen and gates.expect is None:
+        digest = plan.digest[:SHOWN_DIGEST_CHARS]
+        raise Refused(f"Nothing was written. {demands.seen}", f"To do it again, add: --expect {digest}")
+    if demands.second_person and gates.approval_id is None:
+        raise Refused(
+            f"Nothing was written: a second person has to approve this. {demands.second_person}",
+            "Add --plan-out PLAN.json --sign-key KEY; somebody else runs: billing approvals approve PLAN.json",
+        )

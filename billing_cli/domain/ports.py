@@ -1,11 +1,18 @@
 """What the use cases need from the outside world."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.adjustment import CustomerFacts
+from billing_cli.domain.approval import Signer
 from billing_cli.domain.batch import MeterEvent, SendResult
+from billing_cli.domain.intent import Intent, MoveResult
+from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.meter import StripeMeter
 from billing_cli.domain.migrations import SqlFile
+from billing_cli.domain.payment import Payment, Refund
 
 
 class Database(Protocol):
@@ -43,6 +50,49 @@ class MeterEventSender(Protocol):
     async def close(self) -> None: ...
 
 
+class MoneyReader(Protocol):
+    """What is read from Stripe before money is moved by hand: GET requests only."""
+
+    def identity(self) -> StripeIdentity: ...
+
+    def payment(self, payment_intent_id: str) -> Payment:
+        """Raises BadInput for a payment that Stripe does not know, or that was never charged."""
+        ...
+
+    def paid_invoice(self, payment_intent_id: str) -> str | None:
+        """The invoice that a payment paid."""
+        ...
+
+    def customer(self, customer_id: str) -> CustomerFacts: ...
+
+    def invoice(self, invoice_id: str) -> Invoice: ...
+
+    def invoices(self, customer_id: str | None, status: str | None, limit: int) -> list[Invoice]: ...
+
+    def credit_note_preview(self, request: Mapping[str, object]) -> CreditNotePreview: ...
+
+    def refunds(self, payment_intent_id: str) -> list[Refund]: ...
+
+    def credit_note_refunds(self, credit_note_id: str) -> list[str]:
+        """The ids of the refunds that a credit note made; they do not carry its name."""
+        ...
+
+
+class MoneyMover(Protocol):
+    """Carries an intent out in Stripe. Safe to be used by several threads."""
+
+    def send(self, intent: Intent) -> MoveResult:
+        """Tries under the intent's key until the outcome is known or trying is no use.
+
+        Raises Misconfigured when Stripe refuses the key: then nothing can be sent at all.
+        """
+        ...
+
+    def find(self, intent: Intent) -> MoveResult | None:
+        """What Stripe's own lists prove: done, or None where nothing carries the intent's name."""
+        ...
+
+
 class Processes(Protocol):
     """Tells one run from another, and whether its process still lives."""
 
@@ -52,6 +102,18 @@ class Processes(Protocol):
 
     def is_alive(self, runner: str) -> bool | None:
         """Whether that run lives; None where it cannot be told from here (another machine)."""
+        ...
+
+
+class Signatures(Protocol):
+    """Who a person is: signatures of SSH keys that an allowed-signers file knows."""
+
+    def sign(self, text: bytes, namespace: str, key: Path) -> str:
+        """The armoured signature. Raises Refused or Misconfigured where the key cannot sign."""
+        ...
+
+    def verify(self, text: bytes, namespace: str, signature: str) -> Signer:
+        """Who signed it. Raises Refused for anybody unknown, another text or another namespace."""
         ...
 
 

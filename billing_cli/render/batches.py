@@ -23,6 +23,10 @@ def batch_document(batch: BatchSummary) -> dict[str, object]:
     return {**vars(batch), "next_command": batch.next_command}
 
 
+def run_document(run: BatchRun) -> dict[str, object]:
+    return {**batch_document(run.batch), "stopped": run.stopped}
+
+
 def render_batches(batches: Iterable[BatchSummary]) -> RenderableType:
     table = Table(header_style="bold")
     table.add_column("batch", overflow="fold")

@@ -15,7 +15,7 @@ from billing_cli.domain.gate import Gates
 from billing_cli.domain.quantity import exact_sum, plain
 from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.domain.usage import UsageLine
-from billing_cli.render.batches import batch_document, render_runs
+from billing_cli.render.batches import batch_document, render_runs, run_document
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 from billing_cli.render.numbers import grouped, sparkline
 
@@ -33,7 +33,7 @@ class ExportPlanView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         narrow = options.max_width < _NARROW
-        window = self.plan.request.window
+        window = self.plan.wanted.window
         yield Text.assemble(
             ("Export  ", "dim"),
             (f"{window.start:%Y-%m-%d %H:%M}Z", "bold"),
@@ -147,8 +147,8 @@ def export_document(plan: ExportPlan, gates: Gates) -> dict[str, object]:
     return {
         **gates_document(plan, gates),
         "window": {
-            "start": plan.request.window.start.isoformat(),
-            "end": plan.request.window.end.isoformat(),
+            "start": plan.wanted.window.start.isoformat(),
+            "end": plan.wanted.window.end.isoformat(),
         },
         "rows": _rows(plan),
         "events": plan.events,
@@ -187,7 +187,7 @@ def export_result_document(plan: ExportPlan, runs: Sequence[BatchRun]) -> dict[s
         "digest": plan.digest,
         "rows": _rows(plan),
         "to_mend": list(plan.to_mend),
-        "batches": [{**batch_document(run.batch), "stopped": run.stopped} for run in runs],
+        "batches": [run_document(run) for run in runs],
     }
 
 

@@ -31,9 +31,25 @@ def render_gates(plan: Plan, gates: Gates) -> RenderableType:
         ),
         Text.assemble(("Digest  ", "dim"), plan.digest[:SHOWN_DIGEST_CHARS]),
     ]
-    if not gates.open:
+    lines += _demands(plan, gates)
+    if not gates.open and not plan.empty:
         lines.append(Text.assemble(("Nothing was written. ", "bold"), "To carry out exactly this plan:"))
     return Group(*lines)
+
+
+def _demands(plan: Plan, gates: Gates) -> list[Text]:
+    """What this plan asks for besides the two gates."""
+    demands = plan.demands
+    lines = []
+    if demands.refusal:
+        lines.append(Text(f"Refused: {demands.refusal}", "bold red"))
+    if demands.seen:
+        lines.append(Text(demands.seen, "yellow"))
+    if demands.second_person:
+        approved = gates.approval_id is not None
+        said = f"approved ({gates.approval_id})" if approved else "a second person has to approve this"
+        lines.append(Text(f"{demands.second_person} {said[0].upper()}{said[1:]}.", "green" if approved else "yellow"))
+    return lines
 
 
 def _gate(name: str, is_open: bool) -> Text:
@@ -48,4 +64,5 @@ def gates_document(plan: Plan, gates: Gates) -> dict[str, object]:
         "livemode": identity.livemode,
         "livemode_agrees": identity.agrees,
         "gates": {"confirm": gates.confirm, "live": gates.live},
+        "demands": {**vars(plan.demands), "approval_id": gates.approval_id},
     }

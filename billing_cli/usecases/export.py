@@ -51,7 +51,7 @@ def _open_batch(plan: ExportPlan, run: RunEnvironment) -> str:
     batch_id = f"exp_{datetime.now(UTC):%Y%m%d_%H%M%S}_{secrets.token_hex(4)}"
     run.database.call(
         "billing_export_open_v1",
-        **_arguments(plan.request, identity.account_id, identity.livemode, [vars(r) for r in plan.routes]),
+        **_arguments(plan.wanted, identity.account_id, identity.livemode, [vars(r) for r in plan.routes]),
         p_batch_id=batch_id,
         p_lines_hash=plan.usage.lines_hash,
         p_digest=plan.digest,

@@ -77,7 +77,7 @@ def test_wrong_settings(
     sql: Connection,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    environment.setattr("billing_cli.adapters.stripe.reader._TRIES", 1)
+    environment.setattr("billing_cli.adapters.stripe.reading._TRIES", 1)
     environment.setenv(name, value)
     assert run(["export", *DATES, "--confirm"]) == code
     err = capsys.readouterr().err

@@ -90,7 +90,7 @@ def test_an_unknown_meter_is_named_beside_the_known_ones() -> None:
     with pytest.raises(BadInput, match="'apicalls'") as caught:
         plan(request=replace(REQUEST, meter="apicalls"))
     assert "api_calls" in caught.value.next_step
-    assert plan(request=replace(REQUEST, meter="api_calls")).request.meter == "api_calls"
+    assert plan(request=replace(REQUEST, meter="api_calls")).wanted.meter == "api_calls"
 
 
 def test_the_databases_clock_decides_what_is_future() -> None:

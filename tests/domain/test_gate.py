@@ -1,12 +1,14 @@
 """The gate, by itself."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pytest
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput, PlanChanged, Refused
 from billing_cli.domain.gate import ApprovedPlan, Gates, approve
+from billing_cli.domain.limits import NO_DEMANDS, Demands
 
 TEST = StripeIdentity("acct_1", False, False)
 
@@ -16,6 +18,10 @@ class SomePlan:
     identity: StripeIdentity = TEST
     digest: str = "0123456789abcdef" * 4
     command: str = "some"
+    request: Mapping[str, object] = field(default_factory=dict)
+    changes: Mapping[str, object] = field(default_factory=dict)
+    demands: Demands = NO_DEMANDS
+    empty: bool = False
 
 
 PLAN = SomePlan()
@@ -62,3 +68,29 @@ def test_a_key_that_disagrees_with_stripe_is_refused() -> None:
 def test_nobody_else_makes_an_approved_plan() -> None:
     with pytest.raises(TypeError):
         ApprovedPlan(PLAN, object())
+
+
+def test_a_ceiling_cannot_be_passed_by_any_gate() -> None:
+    plan = SomePlan(demands=Demands(refusal="too much"))
+    with pytest.raises(Refused, match="too much"):
+        approve(plan, Gates(confirm=True, live=True, expect=PLAN.digest, approval_id="apr_1"))
+
+
+def test_a_repetition_has_to_name_its_plan() -> None:
+    plan = SomePlan(demands=Demands(seen="The same was done."))
+    with pytest.raises(Refused, match="The same was done"):
+        approve(plan, Gates(confirm=True, live=True))
+    assert approve(plan, Gates(confirm=True, live=True, expect=PLAN.digest)) is not None
+
+
+def test_a_second_person_cannot_be_left_out() -> None:
+    plan = SomePlan(demands=Demands(second_person="100 is above 50."))
+    with pytest.raises(Refused, match="second person"):
+        approve(plan, Gates(confirm=True, live=True, expect=PLAN.digest))
+    approved = approve(plan, Gates(confirm=True, live=True, approval_id="apr_1"))
+    assert approved is not None
+    assert approved.approval_id == "apr_1"
+
+
+def test_a_dry_run_shows_what_could_not_be_written() -> None:
+    assert approve(SomePlan(demands=Demands("too much", "two", "seen")), Gates(confirm=False, live=True)) is None

@@ -8,6 +8,7 @@ _OURS: dict[str, type[errors.BillingError]] = {
     "BL003": errors.LeaseLost,
     "BL004": errors.BadInput,
     "BL005": errors.Misconfigured,
+    "BL006": errors.Refused,
 }
 # PGRST202: PostgREST knows no such function.
 _NOT_MIGRATED = {"42883", "42P01", "PGRST202"}

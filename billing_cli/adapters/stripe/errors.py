@@ -12,7 +12,7 @@ def billing_error(error: stripe.StripeError) -> BillingError:
         return Misconfigured(f"Stripe does not accept the key{request}.", "Check STRIPE_SECRET_KEY.")
     if isinstance(error, stripe.PermissionError):
         return Misconfigured(
-            f"The Stripe key may not do this{request}: {_said(error)}",
+            f"The Stripe key may not do this{request}: {said(error)}",
             "Give the restricted key the permission, or use another key.",
         )
     if isinstance(error, stripe.APIConnectionError):
@@ -20,11 +20,11 @@ def billing_error(error: stripe.StripeError) -> BillingError:
     if isinstance(error, stripe.RateLimitError):
         return Unavailable(f"Stripe asks to slow down{request}.", "Run this again in a minute.")
     if isinstance(error, stripe.InvalidRequestError):
-        return BadInput(f"Stripe refused the request{request}: {_said(error)}")
+        return BadInput(f"Stripe refused the request{request}: {said(error)}")
     if error.http_status is not None and error.http_status < 500 and error.http_status != 409:
-        return Fault(f"Stripe answered {error.http_status}{request}: {_said(error)}")
+        return Fault(f"Stripe answered {error.http_status}{request}: {said(error)}")
     return Unavailable(f"Stripe answered {error.http_status}{request}.", "Run this again in a minute.")
 
 
-def _said(error: stripe.StripeError) -> str:
+def said(error: stripe.StripeError) -> str:
     return error.user_message or error.code or type(error).__name__

@@ -1,55 +1,35 @@
-"""Reads account and meters from Stripe: GET requests only, repeated when they fail in passing."""
-
-from collections.abc import Callable
-from typing import TypeVar
+"""Reads account and meters from Stripe."""
 
 import stripe
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from billing_cli.adapters.stripe.connection import StripeConnection
-from billing_cli.adapters.stripe.errors import billing_error
+from billing_cli.adapters.stripe.reading import PAGE, read
 from billing_cli.domain.account import StripeIdentity, is_live_key
-from billing_cli.domain.errors import Unavailable
 from billing_cli.domain.meter import StripeMeter
 
-T = TypeVar("T")
-_PAGE = 100
-_TRIES = 4
+
+def read_identity(client: stripe.StripeClient, key: str) -> StripeIdentity:
+    """The account behind the key, and the mode Stripe says it is in (from the balance)."""
+    account = read(lambda: client.v1.accounts.retrieve_current())
+    balance = read(lambda: client.v1.balance.retrieve())
+    return StripeIdentity(account.id, balance.livemode, is_live_key(key))
 
 
 class StripeReader:
-    """What a plan needs to know from Stripe."""
+    """What the plan of an export needs to know from Stripe."""
 
     def __init__(self, connection: StripeConnection) -> None:
-        self._key_is_live = is_live_key(connection.key)
+        self._key = connection.key
         self._stripe = connection.client()
 
     def identity(self) -> StripeIdentity:
-        """The account behind the key, and the mode Stripe says it is in (from the balance)."""
-        account = _read(lambda: self._stripe.v1.accounts.retrieve_current())
-        balance = _read(lambda: self._stripe.v1.balance.retrieve())
-        return StripeIdentity(account.id, balance.livemode, self._key_is_live)
+        return read_identity(self._stripe, self._key)
 
     def meters(self) -> list[StripeMeter]:
         """All meters, archived ones included."""
-        return _read(
-            lambda: [_meter(m) for m in self._stripe.v1.billing.meters.list({"limit": _PAGE}).auto_paging_iter()]
+        return read(
+            lambda: [_meter(m) for m in self._stripe.v1.billing.meters.list({"limit": PAGE}).auto_paging_iter()]
         )
-
-
-def _read(request: Callable[[], T]) -> T:
-    def attempt() -> T:
-        try:
-            return request()
-        except stripe.StripeError as error:
-            raise billing_error(error) from error
-
-    return Retrying(
-        retry=retry_if_exception(lambda error: isinstance(error, Unavailable)),
-        wait=wait_random_exponential(multiplier=0.3, max=5),
-        stop=stop_after_attempt(_TRIES),
-        reraise=True,
-    )(attempt)
 
 
 def _meter(meter: stripe.billing.Meter) -> StripeMeter:

@@ -1,0 +1,149 @@
+"""Reads payments, customers and invoices: what is looked at before money is moved by hand."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import stripe
+
+from billing_cli.adapters.stripe.connection import StripeConnection
+from billing_cli.adapters.stripe.reader import read_identity
+from billing_cli.adapters.stripe.reading import PAGE, read
+from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.adjustment import CustomerFacts
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.invoice import CreditNotePreview, Invoice
+from billing_cli.domain.money import Money
+from billing_cli.domain.payment import Dispute, Payment, Refund
+
+
+class StripeMoneyReader:
+    """GET requests only."""
+
+    def __init__(self, connection: StripeConnection) -> None:
+        self._key = connection.key
+        self._stripe = connection.client()
+
+    def identity(self) -> StripeIdentity:
+        return read_identity(self._stripe, self._key)
+
+    def payment(self, payment_intent_id: str) -> Payment:
+        """The payment and its latest charge, read in one call; disputes in a second where there are any."""
+        expand = {"expand": ["latest_charge.balance_transaction"]}
+        intent = read(lambda: self._stripe.v1.payment_intents.retrieve(payment_intent_id, cast(Any, expand)))
+        charge = intent.latest_charge
+        if not isinstance(charge, stripe.Charge):
+            raise BadInput(
+                f"Payment {payment_intent_id} was never charged (its status is {intent.status}).",
+                "There is nothing to give back.",
+            )
+        return Payment(
+            payment_intent_id=intent.id,
+            status=charge.status,
+            currency=charge.currency,
+            customer_id=_id(intent.customer),
+            captured_minor=charge.amount_captured if charge.status == "succeeded" else 0,
+            refunded_minor=charge.amount_refunded,
+            fee=_fee(charge),
+            disputes=self._disputes(charge.id) if charge.disputed else (),
+        )
+
+    def _disputes(self, charge_id: str) -> tuple[Dispute, ...]:
+        found = read(lambda: self._stripe.v1.disputes.list({"charge": charge_id, "limit": PAGE}))
+        return tuple(Dispute(dispute.status, dispute.amount) for dispute in found.data)
+
+    def paid_invoice(self, payment_intent_id: str) -> str | None:
+        """The invoice that a payment paid; since API version 2025-03-31 only invoice payments tell."""
+        payment: Any = {"type": "payment_intent", "payment_intent": payment_intent_id}
+        found = read(lambda: self._stripe.v1.invoice_payments.list({"payment": payment, "limit": 1}))
+        return _id(found.data[0].invoice) if found.data else None
+
+    def customer(self, customer_id: str) -> CustomerFacts:
+        customer = read(lambda: self._stripe.v1.customers.retrieve(customer_id))
+        if getattr(customer, "deleted", False):
+            raise BadInput(f"Customer {customer_id} was deleted in Stripe.", "Correct billing_companies.")
+        subscriptions = read(
+            lambda: self._stripe.v1.subscriptions.list({"customer": customer_id, "limit": 1, "status": "all"})
+        )
+        return CustomerFacts(
+            customer_id=customer_id,
+            balance_minor=customer.balance or 0,
+            currency=customer.currency,
+            has_subscription=bool(subscriptions.data),
+            drafts=tuple(self.invoices(customer_id, "draft", PAGE)),
+        )
+
+    def invoice(self, invoice_id: str) -> Invoice:
+        return _invoice(read(lambda: self._stripe.v1.invoices.retrieve(invoice_id)))
+
+    def invoices(self, customer_id: str | None, status: str | None, limit: int) -> list[Invoice]:
+        """The latest first, at most `limit`."""
+        filters: Any = {"limit": min(limit, PAGE)}
+        filters |= {"customer": customer_id} if customer_id else {}
+        filters |= {"status": status} if status else {}
+
+        def load() -> list[Invoice]:
+            found = self._stripe.v1.invoices.list(filters).auto_paging_iter()
+            return [_invoice(invoice) for invoice, _ in zip(found, range(limit), strict=False)]
+
+        return read(load)
+
+    def credit_note_preview(self, request: Mapping[str, object]) -> CreditNotePreview:
+        """Raises BadInput with Stripe's words where it would not take the credit note."""
+        wanted = {
+            name: request[name] for name in ("invoice", "amount", "refund_amount", "credit_amount") if name in request
+        }
+        note = read(lambda: self._stripe.v1.credit_notes.preview(cast(Any, wanted)))
+        tax = sum(part.amount for part in note.total_taxes or [])
+        return CreditNotePreview(
+            Money(note.total, note.currency), Money(tax, note.currency), Money(note.post_payment_amount, note.currency)
+        )
+
+    def refunds(self, payment_intent_id: str) -> list[Refund]:
+        """All refunds of a payment, newest first."""
+        filters: Any = {"payment_intent": payment_intent_id, "limit": PAGE}
+        return read(lambda: [_refund(r) for r in self._stripe.v1.refunds.list(filters).auto_paging_iter()])
+
+    def credit_note_refunds(self, credit_note_id: str) -> list[str]:
+        note = read(lambda: self._stripe.v1.credit_notes.retrieve(credit_note_id))
+        return [found for part in note.refunds if (found := _id(part.refund))]
+
+
+def _id(reference: Any) -> str | None:
+    """The id of what may be expanded."""
+    return reference if reference is None or isinstance(reference, str) else str(reference.id)
+
+
+def _fee(charge: stripe.Charge) -> Money | None:
+    transaction = charge.balance_transaction
+    if not isinstance(transaction, stripe.BalanceTransaction):
+        return None
+    return Money(transaction.fee, transaction.currency)
+
+
+def _invoice(invoice: stripe.Invoice) -> Invoice:
+    return Invoice(
+        invoice_id=invoice.id or "",
+        number=invoice.number,
+        status=invoice.status or "",
+        customer_id=_id(invoice.customer),
+        currency=invoice.currency,
+        total_minor=invoice.total,
+        amount_paid_minor=invoice.amount_paid,
+        amount_remaining_minor=invoice.amount_remaining,
+        created_at=_instant(invoice.created),
+    )
+
+
+def _refund(refund: stripe.Refund) -> Refund:
+    return Refund(
+        refund_id=refund.id,
+        money=Money(refund.amount, refund.currency),
+        status=refund.status or "",
+        created_at=_instant(refund.created),
+        failure_reason=getattr(refund, "failure_reason", None),
+    )
+
+
+def _instant(epoch_s: int) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat()

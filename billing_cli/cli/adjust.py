@@ -1,0 +1,76 @@
+"""`billing adjust`: a manual charge or credit."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from billing_cli.cli.money import MoneyCommand
+from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.session import Session, open_session
+from billing_cli.cli.write import carry_out
+from billing_cli.domain.adjustment import AdjustRequest, Direction, Instrument
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.money import Money, currency_code, major, parse_major
+
+
+def adjust(
+    ctx: typer.Context,
+    company: Annotated[str, typer.Argument(metavar="COMPANY")],
+    direction: Annotated[
+        Direction, typer.Argument(metavar="charge|credit", help="What the customer owes more or less.")
+    ],
+    amount: Annotated[str, typer.Option(metavar="12.50", help="In major units.")],
+    currency: Annotated[str, typer.Option(metavar="usd", help="Three letters.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the customer sees it on the invoice.")],
+    instrument: Annotated[
+        Instrument | None, typer.Option("--as", help="Where it goes; the invoice's state decides if left out.")
+    ] = None,
+    invoice: Annotated[str | None, typer.Option(metavar="in_…", help="The invoice it is about.")] = None,
+    confirm: Confirm = False,
+    expect: Expect = None,
+    plan_out: PlanOut = None,
+    sign_key: SignKey = None,
+) -> int:
+    """Charge or credit a company by hand: an invoice item, its balance, or a credit note.
+
+    Without --confirm it only shows what it would do, before and after.
+
+    billing adjust co_0001 credit --amount 12.50 --currency usd --reason "Outage on 3 November"
+
+    billing adjust co_0001 charge --amount 80 --currency usd --reason "Onboarding" --as invoice-item
+    """
+    if not reason.strip():
+        raise BadInput("An adjustment needs a reason.", 'For example: --reason "Outage on 3 November"')
+    money = parse_major(amount, currency_code(currency))
+    request = AdjustRequest(company, direction, money, reason, instrument, invoice)
+    with open_session(ctx) as session:
+        command = _command(session, request, _words(request))
+        return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
+
+
+def adjust_from(session: Session, request: Mapping[str, Any], words: list[str]) -> MoneyCommand:
+    """The command of a plan file."""
+    wanted = AdjustRequest(
+        company_id=request["company_id"],
+        direction=Direction(request["direction"]),
+        money=Money(request["amount_minor"], request["currency"]),
+        reason=request["reason"],
+        instrument=Instrument(request["instrument"]) if request["instrument"] else None,
+        invoice_id=request["invoice_id"],
+    )
+    return _command(session, wanted, words)
+
+
+def _command(session: Session, request: AdjustRequest, words: list[str]) -> MoneyCommand:
+    from billing_cli import wiring
+
+    planner = wiring.adjustment_planner(session.settings, session.database)
+    return MoneyCommand(session, "adjust", words, lambda: planner.plan(request))
+
+
+def _words(request: AdjustRequest) -> list[str]:
+    words = ["adjust", request.company_id, request.direction.value, "--amount", major(request.money)]
+    words += ["--currency", request.money.currency, "--reason", request.reason]
+    words += ["--as", request.instrument.value] if request.instrument else []
+    return words + (["--invoice", request.invoice_id] if request.invoice_id else [])

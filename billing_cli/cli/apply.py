@@ -1,0 +1,118 @@
+"""`billing apply`: carry out a saved plan, if it is still what the facts say."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from billing_cli.cli.adjust import adjust_from
+from billing_cli.cli.batches import resume_from
+from billing_cli.cli.export import export_from
+from billing_cli.cli.intents import resume_intent_from
+from billing_cli.cli.invoices import mark_paid_from
+from billing_cli.cli.options import Confirm, WriteOptions
+from billing_cli.cli.refund import refund_from
+from billing_cli.cli.refund_status import status_from
+from billing_cli.cli.session import Session, open_session
+from billing_cli.cli.write import WriteCommand, carry_out
+from billing_cli.domain.errors import BadInput, BillingError, PlanChanged
+from billing_cli.domain.gate import ApprovedPlan, Gates
+from billing_cli.domain.plan import Plan
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from billing_cli.domain.plan_file import PlanFile
+
+# Every write command that can be saved, by the name in its plan.
+COMMANDS: dict[str, Callable[[Session, Mapping[str, Any], list[str]], WriteCommand[Any]]] = {
+    "export": export_from,
+    "batches resume": resume_from,
+    "refund": refund_from,
+    "refund --status": status_from,
+    "adjust": adjust_from,
+    "invoices mark-paid": mark_paid_from,
+    "intents resume": resume_intent_from,
+}
+
+
+def apply(
+    ctx: typer.Context,
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN.json", help="Written by --plan-out.")],
+    confirm: Confirm = False,
+) -> int:
+    """Carry out a saved plan. The facts are loaded again; if anything differs, it is named and refused.
+
+    billing refund co_0001 pi_seed_0001_1 --reason duplicate --plan-out plan.json
+
+    LIVE=true billing apply plan.json --confirm
+    """
+    from billing_cli.usecases.plan_files import load_plan_file
+
+    file = load_plan_file(plan_file)
+    with open_session(ctx) as session:
+        command = SavedCommand(session, file, ["apply", str(plan_file)])
+        return carry_out(session, command, WriteOptions(confirm, expect=file.digest))
+
+
+class SavedCommand:
+    """The command that a plan file was made by, refusing any plan but that one."""
+
+    def __init__(self, session: Session, file: "PlanFile", words: list[str]) -> None:
+        self._file = file
+        self._command = command_of(session, file, words)
+        self.words = words
+        self.noun = self._command.noun
+
+    def plan(self) -> Plan:
+        try:
+            plan: Plan = self._command.plan()
+        except BadInput as error:
+            raise PlanChanged(f"Plan changed: {error.message}", error.next_step) from None
+        check_unchanged(self._file, plan)
+        return plan
+
+    def document(self, plan: Plan, gates: Gates) -> dict[str, object]:
+        return self._command.document(plan, gates)
+
+    def view(self, plan: Plan, gates: Gates) -> "RenderableType":
+        return self._command.view(plan, gates)
+
+    def run(self, approved: ApprovedPlan[Plan]) -> int:
+        return self._command.run(approved)
+
+
+def command_of(session: Session, file: "PlanFile", words: list[str]) -> WriteCommand[Any]:
+    """Raises BadInput for a command or a request that this version does not know."""
+    if file.command not in COMMANDS:
+        raise BadInput(f"Plans of {file.command!r} cannot be applied.", f"Known: {', '.join(COMMANDS)}.")
+    try:
+        return COMMANDS[file.command](session, file.request, words)
+    except BillingError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"The request in the plan file is not understood: {error!r}.", "Make the plan anew.") from None
+
+
+def check_unchanged(file: "PlanFile", plan: Plan) -> None:
+    """Raises PlanChanged naming every difference."""
+    from billing_cli.domain.plan_file import differences
+
+    identity = plan.identity
+    if (file.stripe_account_id, file.livemode) != (identity.account_id, identity.livemode):
+        raise PlanChanged(
+            f"Plan changed: it was made for {_account(file.stripe_account_id, file.livemode)}, "
+            f"but the key is for {_account(identity.account_id, identity.livemode)}.",
+            "Use the key of the plan's account.",
+        )
+    if file.digest != plan.digest:
+        found = differences(file.changes, dict(plan.changes))
+        raise PlanChanged(
+            "Plan changed since it was saved:\n" + "\n".join(f"  {line}" for line in found),
+            "Make the plan anew and look at it again.",
+        )
+
+
+def _account(account_id: str, livemode: bool) -> str:
+    return f"{account_id} ({'live' if livemode else 'test'} mode)"

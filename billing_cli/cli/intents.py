@@ -1,0 +1,75 @@
+"""`billing intents`: what refunds and adjustments were begun, and finishing one that was interrupted."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from billing_cli.cli.money import MoneyCommand
+from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.session import Session, open_session
+from billing_cli.cli.write import carry_out
+from billing_cli.domain.intent import IntentState
+
+intents_app = typer.Typer(help="Refunds, charges and credits that were begun.", no_args_is_help=True)
+
+
+@intents_app.command("list")
+def list_intents(
+    ctx: typer.Context,
+    state: Annotated[IntentState | None, typer.Option(help="Only intents in this state.")] = None,
+    company: Annotated[str | None, typer.Option(help="Only this company.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+) -> int:
+    """The latest refunds, charges and credits, and what became of them.
+
+    billing intents list --state sending
+    """
+    from billing_cli.render.intents import intent_document, render_intents
+    from billing_cli.usecases.intents import list_intents as load
+
+    with open_session(ctx) as session:
+        found = load(session.database, state.value if state else None, company, limit)
+    session.state.emit("intents", {"intents": [intent_document(i) for i in found]}, render_intents(found))
+    return 0
+
+
+@intents_app.command()
+def show(ctx: typer.Context, intent: Annotated[str, typer.Argument(metavar="INTENT")]) -> int:
+    """One intent: who began it, under which key, what Stripe answered."""
+    from billing_cli.render.intents import intent_document, render_intent
+    from billing_cli.usecases.intents import show_intent
+
+    with open_session(ctx) as session:
+        found = show_intent(session.database, intent)
+    session.state.emit("intent", {"intent": intent_document(found)}, render_intent(found))
+    return 0
+
+
+@intents_app.command()
+def resume(
+    ctx: typer.Context,
+    intent: Annotated[str, typer.Argument(metavar="INTENT")],
+    confirm: Confirm = False,
+    expect: Expect = None,
+    plan_out: PlanOut = None,
+    sign_key: SignKey = None,
+) -> int:
+    """Finish an intent that was interrupted, under the key it has.
+
+    billing intents resume int_20261124_023802_d76c4e40a1b2c3d4
+    """
+    with open_session(ctx) as session:
+        command = resume_intent_from(session, {"intent": intent}, ["intents", "resume", intent])
+        return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
+
+
+def resume_intent_from(session: Session, request: Mapping[str, Any], words: list[str]) -> MoneyCommand:
+    """The command; also that of a plan file."""
+    from billing_cli import wiring
+    from billing_cli.usecases.intents import plan_resume
+
+    reader = wiring.money_reader(session.settings)
+    return MoneyCommand(
+        session, "intent-resume", words, lambda: plan_resume(session.database, reader, request["intent"])
+    )

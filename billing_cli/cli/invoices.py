@@ -1,0 +1,68 @@
+"""`billing invoices`: what was invoiced, and marking an invoice as paid outside of Stripe."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from billing_cli.cli.money import MoneyCommand
+from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.session import Session, open_session
+from billing_cli.cli.write import carry_out
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.invoice import InvoiceStatus
+
+invoices_app = typer.Typer(help="Invoices, in Stripe and here.", no_args_is_help=True)
+
+
+@invoices_app.command("list")
+def list_invoices(
+    ctx: typer.Context,
+    company: Annotated[str | None, typer.Argument(metavar="COMPANY", help="All companies if left out.")] = None,
+    status: Annotated[InvoiceStatus | None, typer.Option(help="Only invoices with this status in Stripe.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+) -> int:
+    """Invoices in Stripe, beside what billing_invoices says.
+
+    billing invoices list co_0001 --status open
+    """
+    from billing_cli import wiring
+    from billing_cli.render.invoices import invoices_document, render_invoices
+    from billing_cli.usecases.invoices import list_invoices as load
+
+    with open_session(ctx) as session:
+        stripe = wiring.money_reader(session.settings)
+        found = load(session.database, stripe, company, status.value if status else None, limit)
+    session.state.emit("invoices", invoices_document(found), render_invoices(found))
+    return 0
+
+
+@invoices_app.command("mark-paid")
+def mark_paid(
+    ctx: typer.Context,
+    company: Annotated[str, typer.Argument(metavar="COMPANY")],
+    invoice: Annotated[str, typer.Argument(metavar="INVOICE", help="in_…")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="How it was paid; kept in the database.")],
+    confirm: Confirm = False,
+    expect: Expect = None,
+    plan_out: PlanOut = None,
+    sign_key: SignKey = None,
+) -> int:
+    """Mark an invoice as paid outside of Stripe, first there and then here.
+
+    billing invoices mark-paid co_0001 in_seed_0001_2 --reason "Wire transfer of 3 November"
+    """
+    if not reason.strip():
+        raise BadInput("This needs a reason.", 'For example: --reason "Wire transfer of 3 November"')
+    words = ["invoices", "mark-paid", company, invoice, "--reason", reason]
+    with open_session(ctx) as session:
+        command = mark_paid_from(session, {"company_id": company, "invoice_id": invoice, "reason": reason}, words)
+        return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
+
+
+def mark_paid_from(session: Session, request: Mapping[str, Any], words: list[str]) -> MoneyCommand:
+    """The command; also that of a plan file."""
+    from billing_cli import wiring
+
+    planner = wiring.mark_paid_planner(session.settings, session.database)
+    return MoneyCommand(session, "invoice-mark-paid", words, lambda: planner.plan(**request))

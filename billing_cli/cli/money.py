@@ -1,0 +1,61 @@
+"""What the commands that move money by hand have in common: how a plan shows, and how it is carried out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from billing_cli.cli.session import Session
+from billing_cli.domain.gate import ApprovedPlan, Gates
+from billing_cli.domain.money_plan import MoneyPlan
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from billing_cli.usecases.moving import Moved
+
+
+@dataclass(frozen=True)
+class MoneyCommand:
+    """`make_plan` loads the facts and plans. `after` is told what became of it, before it is printed."""
+
+    session: Session
+    noun: str
+    words: list[str]
+    make_plan: Callable[[], MoneyPlan]
+    after: Callable[[MoneyPlan, Sequence["Moved"]], None] | None = None
+
+    def plan(self) -> MoneyPlan:
+        return self.make_plan()
+
+    def document(self, plan: MoneyPlan, gates: Gates) -> dict[str, object]:
+        from billing_cli.render.money_plan import money_plan_document
+
+        return money_plan_document(plan, gates)
+
+    def view(self, plan: MoneyPlan, gates: Gates) -> "RenderableType":
+        from billing_cli.render.money_plan import MoneyPlanView
+
+        return MoneyPlanView(plan, gates)
+
+    def run(self, approved: ApprovedPlan[MoneyPlan]) -> int:
+        from billing_cli import wiring
+        from billing_cli.cli.observer import MoneyObserver
+        from billing_cli.cli.outcome import moved_exit_code
+        from billing_cli.cli.progress import ConsoleProgress
+        from billing_cli.render.intents import intent_document, render_moved
+        from billing_cli.usecases.intents import run_money_plan
+
+        plan, state = approved.plan, self.session.state
+        with ConsoleProgress(state, "settled") as progress:
+            environment = wiring.move_environment(self.session.settings, self.session.database, MoneyObserver(progress))
+            moved = run_money_plan(approved, environment)
+        if self.after:
+            self.after(plan, moved)
+        document: dict[str, object] = {
+            "digest": plan.digest,
+            "intents": [{**intent_document(each.intent), "here": each.here} for each in moved],
+            "finished": len(plan.wishes.done_before),
+            "unserved": list(plan.wishes.unserved),
+        }
+        state.emit(self.noun, document, render_moved([each.intent for each in moved]))
+        return moved_exit_code(moved, bool(plan.wishes.unserved))

@@ -1,0 +1,131 @@
+"""`billing refund`: money back for one payment, or for a file of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from billing_cli.cli.money import MoneyCommand
+from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.session import Session, open_session
+from billing_cli.cli.write import carry_out
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.money_plan import MoneyPlan
+from billing_cli.domain.refund import RefundLine, RefundReason, Via
+from billing_cli.domain.refund_file import read_refund_lines, result_csv
+
+if TYPE_CHECKING:
+    from billing_cli.usecases.moving import Moved
+
+After = Callable[[MoneyPlan, Sequence["Moved"]], None]
+
+
+def refund(
+    ctx: typer.Context,
+    company: Annotated[str | None, typer.Argument(metavar="COMPANY", help="Whose payment it is.")] = None,
+    payment: Annotated[str | None, typer.Argument(metavar="PAYMENT_INTENT", help="pi_…")] = None,
+    amount: Annotated[str | None, typer.Option(metavar="12.50", help="Part of it, in major units.")] = None,
+    amount_minor: Annotated[int | None, typer.Option(min=1, metavar="1250", help="Part of it, in minor units.")] = None,
+    reason: Annotated[RefundReason | None, typer.Option(help="Why, in Stripe's words.")] = None,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Why, in yours; kept in the database only.")] = None,
+    via: Annotated[Via, typer.Option(help="credit-note keeps the tax of a paid invoice right.")] = Via.REFUND,
+    from_csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Many: columns payment, reason; amount, note, company.")
+    ] = None,
+    result: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What became of each line; FILE.result.csv if left out.")
+    ] = None,
+    status: Annotated[bool, typer.Option("--status", help="What Stripe says of its refunds now.")] = False,
+    confirm: Confirm = False,
+    expect: Expect = None,
+    plan_out: PlanOut = None,
+    sign_key: SignKey = None,
+) -> int:
+    """Give money back: all that remains of a payment, or a part.
+
+    Without --confirm it only shows what it would do. A run that was killed is finished by the same command.
+
+    billing refund co_0001 pi_seed_0001_1 --amount 12.50 --reason requested_by_customer
+
+    LIVE=true billing refund --from-csv incident.csv --confirm
+    """
+    options = WriteOptions(confirm, expect, plan_out, sign_key)
+    if status:
+        from billing_cli.cli.refund_status import refund_status
+
+        return refund_status(ctx, _named(company), _named(payment), options)
+    with open_session(ctx) as session:
+        if from_csv is not None:
+            if company or payment or amount or amount_minor or reason or note:
+                raise BadInput("With --from-csv everything else stands in the file.", "Leave the other words out.")
+            lines = _read(from_csv)
+            words = ["refund", "--from-csv", str(from_csv), *_via_words(via)]
+            after = _result_writer(session, lines, result or from_csv.with_suffix(".result.csv"))
+        else:
+            if reason is None:
+                raise BadInput("A refund needs a reason.", f"Add --reason {' | '.join(RefundReason)}")
+            lines = [RefundLine(_named(payment), reason, _named(company), amount, amount_minor, note)]
+            words, after = _words(lines[0], via), None
+        return carry_out(session, _command(session, lines, via, words, after), options)
+
+
+def refund_from(session: Session, request: Mapping[str, Any], words: list[str]) -> MoneyCommand:
+    """The command of a plan file."""
+    lines = [RefundLine(**{**line, "reason": RefundReason(line["reason"])}) for line in request["lines"]]
+    return _command(session, lines, Via(request["via"]), words, None)
+
+
+def _command(
+    session: Session, lines: Sequence[RefundLine], via: Via, words: list[str], after: After | None
+) -> MoneyCommand:
+    from billing_cli import wiring
+
+    planner = wiring.refund_planner(session.settings, session.database)
+    return MoneyCommand(session, "refund", words, lambda: planner.plan(lines, via), after)
+
+
+def _named(word: str | None) -> str:
+    if word is None:
+        raise BadInput(
+            "A refund needs a company and a payment.",
+            "For example: billing refund COMPANY pi_… --reason requested_by_customer",
+        )
+    return word
+
+
+def _read(path: Path) -> list[RefundLine]:
+    try:
+        return read_refund_lines(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check --from-csv.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not UTF-8 text.", "Save it as CSV in UTF-8.") from None
+
+
+def _result_writer(session: Session, lines: Sequence[RefundLine], path: Path) -> After:
+    """Writes what became of each line, those of earlier runs included."""
+
+    def write(plan: MoneyPlan, moved: Sequence["Moved"]) -> None:
+        intents = {intent.subject: intent for intent in plan.wishes.done_before}
+        intents |= {each.intent.subject: each.intent for each in moved}
+        try:
+            path.write_text(result_csv(lines, intents), encoding="utf-8")
+        except OSError as error:
+            session.state.err.print(f"The result cannot be written to {path}: {error.strerror}.", soft_wrap=True)
+            return
+        session.state.err.print(f"Result written to {path}.", soft_wrap=True)
+
+    return write
+
+
+def _via_words(via: Via) -> list[str]:
+    return ["--via", via.value] if via is not Via.REFUND else []
+
+
+def _words(line: RefundLine, via: Via) -> list[str]:
+    words = ["refund", line.company_id or "", line.payment_intent_id]
+    words += ["--amount", line.amount] if line.amount else []
+    words += ["--amount-minor", str(line.amount_minor)] if line.amount_minor else []
+    words += ["--reason", line.reason.value, *_via_words(via)]
+    return words + (["--note", line.note] if line.note else [])

@@ -1,0 +1,86 @@
+"""How every write command goes: plan, show, gate, carry out. There is no other way to write."""
+
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from billing_cli.cli.options import WriteOptions
+from billing_cli.cli.session import Session
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.gate import ApprovedPlan, Gates, approve
+from billing_cli.domain.plan import SHOWN_DIGEST_CHARS, Plan
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+P = TypeVar("P", bound=Plan)
+
+
+class WriteCommand(Protocol[P]):
+    """One command with its arguments. `words` are those an operator types to make this plan again."""
+
+    @property
+    def noun(self) -> str: ...
+
+    @property
+    def words(self) -> list[str]: ...
+
+    def plan(self) -> P: ...
+
+    def document(self, plan: P, gates: Gates) -> dict[str, object]: ...
+
+    def view(self, plan: P, gates: Gates) -> "RenderableType": ...
+
+    def run(self, approved: ApprovedPlan[P]) -> int:
+        """Carries the plan out, prints the result, and returns the exit code."""
+        ...
+
+
+def carry_out(session: Session, command: WriteCommand[P], options: WriteOptions) -> int:
+    """Plans, shows, and writes if every gate is open. Returns the exit code."""
+    plan = command.plan()
+    gates = gates_for(session, plan, options)
+    if options.plan_out:
+        _write_plan_file(session, plan, options)
+    show(session, command, plan, gates)
+    approved = approve(plan, gates)
+    return 0 if approved is None else command.run(approved)
+
+
+def show(session: Session, command: WriteCommand[P], plan: P, gates: Gates) -> None:
+    """Prints the plan; not in JSON when it is about to be carried out, for there is one document only."""
+    if session.state.json and gates.open:
+        return
+    next_command = "" if gates.open or plan.empty else _next_command(session, command.words, plan)
+    session.state.emit(command.noun, command.document(plan, gates), command.view(plan, gates), next_command)
+
+
+def gates_for(session: Session, plan: Plan, options: WriteOptions) -> Gates:
+    """The operator's gates, with a second person's approval where the plan demands one and it is there."""
+    gates = Gates(options.confirm, session.settings.live, options.expect)
+    if not plan.demands.second_person:
+        return gates
+    from billing_cli import wiring
+    from billing_cli.usecases.approvals import verified_approval
+
+    signatures = wiring.signatures(session.settings)
+    found = verified_approval(session.database, signatures, plan.digest)
+    return replace(gates, approval_id=found.terms.approval_id) if found else gates
+
+
+def _write_plan_file(session: Session, plan: Plan, options: WriteOptions) -> None:
+    from billing_cli import wiring
+    from billing_cli.usecases.plan_files import write_plan_file
+
+    if options.plan_out is None:
+        return
+    try:
+        write_plan_file(options.plan_out, plan, wiring.signatures(session.settings), options.sign_key)
+    except OSError as error:
+        raise BadInput(f"The plan cannot be written to {options.plan_out}: {error.strerror}.") from None
+    session.state.err.print(f"Plan written to {options.plan_out}.", soft_wrap=True)
+
+
+def _next_command(session: Session, words: list[str], plan: Plan) -> str:
+    digest = plan.digest[:SHOWN_DIGEST_CHARS]
+    return "LIVE=true " + shlex.join(["billing", *session.state.global_words, *words, "--confirm", "--expect", digest])

@@ -1,0 +1,222 @@
+"""Manual charges and credits: where they go, why there, and what is different afterwards."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing_cli.domain.company import Company
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.intent import Action, IntentKind
+from billing_cli.domain.invoice import CreditNotePreview, Invoice
+from billing_cli.domain.money import Money
+
+
+class Direction(StrEnum):
+    """A charge is added to what the customer owes, a credit is taken off."""
+
+    CHARGE = "charge"
+    CREDIT = "credit"
+
+
+class Instrument(StrEnum):
+    """What Stripe makes of it."""
+
+    INVOICE_ITEM = "invoice-item"
+    BALANCE = "balance"
+    CREDIT_NOTE = "credit-note"
+
+
+@dataclass(frozen=True)
+class AdjustRequest:
+    """What the operator asked for; without `instrument` the facts decide."""
+
+    company_id: str
+    direction: Direction
+    money: Money
+    reason: str
+    instrument: Instrument | None = None
+    invoice_id: str | None = None
+
+
+@dataclass(frozen=True)
+class CustomerFacts:
+    """The customer in Stripe. A negative balance is a credit, taken off the next invoice.
+
+    `currency` is None while nothing was ever billed.
+    """
+
+    customer_id: str
+    balance_minor: int
+    currency: str | None
+    has_subscription: bool
+    drafts: tuple[Invoice, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The instrument, the invoice it touches (if any), and why."""
+
+    instrument: Instrument
+    invoice: Invoice | None
+    why: str
+
+
+def choose(request: AdjustRequest, customer: CustomerFacts, invoice: Invoice | None) -> Choice:
+    """The instrument, chosen by the invoice's state unless the operator did. Raises BadInput where none fits."""
+    choice = _chosen(request, customer, invoice)
+    _check_fits(request, choice)
+    return choice
+
+
+def _chosen(request: AdjustRequest, customer: CustomerFacts, invoice: Invoice | None) -> Choice:
+    if request.instrument is not None:
+        target = invoice or (_draft(request, customer) if request.instrument is Instrument.INVOICE_ITEM else None)
+        return Choice(request.instrument, target, "you asked for it")
+    if invoice is not None:
+        return _by_invoice(request, invoice)
+    if draft := _draft(request, customer):
+        return Choice(Instrument.INVOICE_ITEM, draft, f"draft {draft.invoice_id} can still be changed")
+    if request.direction is Direction.CREDIT:
+        return Choice(Instrument.BALANCE, None, "no draft is open; a balance is taken off the next invoice by itself")
+    return Choice(Instrument.INVOICE_ITEM, None, "no draft is open; the line waits for the next invoice")
+
+
+def _by_invoice(request: AdjustRequest, invoice: Invoice) -> Choice:
+    if invoice.status == "draft":
+        return Choice(Instrument.INVOICE_ITEM, invoice, "a draft can still be changed")
+    if request.direction is Direction.CREDIT:
+        return Choice(Instrument.CREDIT_NOTE, invoice, f"it is {invoice.status}: only a credit note corrects it")
+    return Choice(
+        Instrument.INVOICE_ITEM, None, f"{invoice.invoice_id} is {invoice.status} and takes no lines any more"
+    )
+
+
+def _draft(request: AdjustRequest, customer: CustomerFacts) -> Invoice | None:
+    """The one draft in this currency; with several, the operator has to say which."""
+    drafts = [draft for draft in customer.drafts if draft.currency == request.money.currency]
+    if len(drafts) > 1 and request.invoice_id is None:
+        raise BadInput(
+            f"{request.company_id} has {len(drafts)} drafts: {', '.join(draft.invoice_id for draft in drafts)}.",
+            "Name one with --invoice, or choose --as balance.",
+        )
+    return drafts[0] if drafts else None
+
+
+def _check_fits(request: AdjustRequest, choice: Choice) -> None:
+    invoice = choice.invoice
+    if invoice is not None and invoice.currency != request.money.currency:
+        raise BadInput(f"Invoice {invoice.invoice_id} is in {invoice.currency.upper()}.", "Use its currency.")
+    if choice.instrument is Instrument.CREDIT_NOTE:
+        if invoice is None:
+            raise BadInput("A credit note corrects an invoice.", "Name it with --invoice in_….")
+        if request.direction is Direction.CHARGE:
+            raise BadInput("A credit note cannot charge.", "Use --as invoice-item or --as balance.")
+        if invoice.status not in ("open", "paid"):
+            raise BadInput(
+                f"Invoice {invoice.invoice_id} is {invoice.status}: credit notes are for open and paid ones.",
+                "Use --as invoice-item." if invoice.status == "draft" else "Use --as balance.",
+            )
+    if choice.instrument is Instrument.BALANCE and request.invoice_id is not None:
+        raise BadInput("A balance belongs to the customer, not to an invoice.", "Leave --invoice out.")
+    if choice.instrument is Instrument.INVOICE_ITEM and invoice is not None and invoice.status != "draft":
+        raise BadInput(
+            f"Invoice {invoice.invoice_id} is {invoice.status} and takes no lines any more.",
+            "Leave --invoice out for a line on the next one, or use --as credit-note.",
+        )
+
+
+def adjust_action(
+    request: AdjustRequest,
+    company: Company,
+    customer: CustomerFacts,
+    choice: Choice,
+    preview: CreditNotePreview | None,
+) -> Action:
+    """The action. `preview` is Stripe's, for a credit note. Raises BadInput for another currency."""
+    money = request.money
+    if customer.currency not in (None, money.currency) and choice.instrument is not Instrument.CREDIT_NOTE:
+        raise BadInput(
+            f"{company.company_id} is billed in {(customer.currency or '').upper()}.", "Use the customer's currency."
+        )
+    signed = money.amount_minor if request.direction is Direction.CHARGE else -money.amount_minor
+    kind, subject, parameters = _request(request, customer, choice, signed, preview)
+    return Action(
+        kind=kind,
+        company_id=company.company_id,
+        subject=subject,
+        money=money,
+        in_favour_of_company=request.direction is Direction.CREDIT,
+        request=parameters,
+        reason=request.reason,
+        note=None,
+        facts=_facts(request, company, customer, choice, signed, preview),
+    )
+
+
+def warnings(customer: CustomerFacts, choice: Choice) -> Sequence[str]:
+    if choice.instrument is Instrument.INVOICE_ITEM and choice.invoice is None and not customer.has_subscription:
+        return (
+            "The customer has no subscription, so no invoice comes by itself: make one in Stripe with "
+            "pending_invoice_item_behavior=include.",
+        )
+    return ()
+
+
+def _request(
+    request: AdjustRequest, customer: CustomerFacts, choice: Choice, signed: int, preview: CreditNotePreview | None
+) -> tuple[IntentKind, str, dict[str, object]]:
+    """The kind, the subject that may have one open intent, and Stripe's parameters."""
+    common: dict[str, object] = {"amount": signed, "currency": request.money.currency, "description": request.reason}
+    if choice.instrument is Instrument.BALANCE:
+        return IntentKind.BALANCE, customer.customer_id, {"customer": customer.customer_id, **common}
+    if choice.instrument is Instrument.INVOICE_ITEM:
+        target = {"invoice": choice.invoice.invoice_id} if choice.invoice else {}
+        return IntentKind.INVOICE_ITEM, customer.customer_id, {"customer": customer.customer_id, **common, **target}
+    invoice = choice.invoice
+    assert invoice is not None and preview is not None  # noqa: S101 - choose() has seen to it
+    amounts: dict[str, object] = {"invoice": invoice.invoice_id, "amount": request.money.amount_minor}
+    if preview.post_payment.amount_minor:
+        amounts["credit_amount"] = preview.post_payment.amount_minor
+    return (
+        IntentKind.CREDIT_NOTE,
+        invoice.invoice_id,
+        {**amounts, "memo": request.reason, "email_type": "none"},
+    )
+
+
+def _facts(
+    request: AdjustRequest,
+    company: Company,
+    customer: CustomerFacts,
+    choice: Choice,
+    signed: int,
+    preview: CreditNotePreview | None,
+) -> Mapping[str, object]:
+    currency = request.money.currency
+    facts: dict[str, object] = {
+        "company": company.company_id,
+        "name": company.name,
+        "customer": customer.customer_id,
+        request.direction.value: request.money,
+        "as": choice.instrument.value,
+        "because": choice.why,
+        "invoice": choice.invoice.invoice_id if choice.invoice else None,
+    }
+    if choice.instrument is Instrument.BALANCE:
+        return facts | {
+            "balance before": Money(customer.balance_minor, currency),
+            "balance after": Money(customer.balance_minor + signed, currency),
+        }
+    if preview is not None and choice.invoice is not None:
+        return facts | {
+            "invoice total": choice.invoice.total,
+            "credit note": preview.total,
+            "tax in it": preview.tax,
+            "to the customer's balance": preview.post_payment,
+        }
+    if choice.invoice is not None:
+        return facts | {
+            "draft before": choice.invoice.total,
+            "draft after, before tax": Money(choice.invoice.total_minor + signed, currency),
+        }
+    return facts

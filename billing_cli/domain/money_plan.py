@@ -1,0 +1,118 @@
+"""The plan of every command that moves money by hand: what to settle first, and what to do anew."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.intent import Action, Intent, IntentState
+from billing_cli.domain.limits import (
+    CommandLimits,
+    Demands,
+    LimitCheck,
+    limit_checks,
+    limit_refusal,
+    needs_second_person,
+)
+from billing_cli.domain.money import Money, totals
+from billing_cli.domain.plan import digest_of
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the database has about the subjects of a plan: intents, and the day's totals in minor units."""
+
+    intents: Sequence[Intent]
+    today_minor: Mapping[str, int]
+
+    def open_on(self, subject: str) -> Intent | None:
+        return next((i for i in self.intents if i.is_open and i.subject == subject), None)
+
+    def done_for_line(self, source_key: str) -> Intent | None:
+        return next((i for i in self.intents if i.state is IntentState.DONE and i.source_key == source_key), None)
+
+    def done_lately(self, action: Action) -> Intent | None:
+        """The same, done in the last 24 hours."""
+        return next((i for i in self.intents if i.state is IntentState.DONE and i.is_for(action)), None)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What an operator's words come to: open intents to settle first, and actions to add.
+
+    `done_before` are those of lines of a file that earlier runs carried out. `unserved` names wishes
+    that must wait, because something else is open on their subject.
+    """
+
+    actions: tuple[Action, ...] = ()
+    settles: tuple[Intent, ...] = ()
+    done_before: tuple[Intent, ...] = ()
+    unserved: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MoneyPlan:
+    """A command's wishes with the account, the limits and the digest."""
+
+    command: str
+    request: Mapping[str, object]
+    identity: StripeIdentity
+    wishes: Wishes
+    checks: tuple[LimitCheck, ...]
+    demands: Demands
+    digest: str
+    changes: Mapping[str, object]
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        return self.wishes.actions
+
+    @property
+    def settles(self) -> tuple[Intent, ...]:
+        return self.wishes.settles
+
+    @property
+    def empty(self) -> bool:
+        return not self.actions and not self.settles
+
+    @property
+    def totals(self) -> tuple[Money, ...]:
+        return totals(action.money for action in self.actions)
+
+
+def money_plan(
+    command: str,
+    request: Mapping[str, object],
+    identity: StripeIdentity,
+    wishes: Wishes,
+    known: Known,
+    limits: CommandLimits,
+) -> MoneyPlan:
+    """The plan that follows from the wishes, what is known, and the limits."""
+    actions = wishes.actions
+    checks = limit_checks(limits, totals(a.money for a in actions), known.today_minor)
+    changes: dict[str, object] = {
+        "settles": sorted(intent.intent_id for intent in wishes.settles),
+        "actions": [action.changes() for action in actions],
+    }
+    return MoneyPlan(
+        command=command,
+        request=request,
+        identity=identity,
+        wishes=wishes,
+        checks=checks,
+        demands=Demands(limit_refusal(checks), needs_second_person(checks), _repetition(actions, known)),
+        digest=digest_of(command, identity, changes),
+        changes=changes,
+    )
+
+
+def _repetition(actions: Sequence[Action], known: Known) -> str | None:
+    """A retry looks exactly like a second wish, so the second of two equal ones must name its plan."""
+    for action in actions:
+        if action.source_key is None and (done := known.done_lately(action)):
+            return (
+                f"The same was done in the last 24 hours, by {done.actor} ({done.intent_id}). "
+                "A second one is carried out only when this plan is named by its digest."
+            )
+    return None

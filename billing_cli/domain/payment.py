@@ -1,0 +1,83 @@
+"""A payment as Stripe has it, and whether money can go back."""
+
+from dataclasses import dataclass
+
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.money import Money
+
+# Money of a dispute is held or gone. Inquiries (warning_…) hold none, and a won dispute gave it back.
+_HOLDING_DISPUTES = frozenset({"needs_response", "under_review", "lost"})
+_INQUIRIES = frozenset({"warning_needs_response", "warning_under_review"})
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """Its status in Stripe's words, and the amount in minor units."""
+
+    status: str
+    amount_minor: int
+
+
+@dataclass(frozen=True)
+class Refund:
+    """A refund as Stripe has it now."""
+
+    refund_id: str
+    money: Money
+    status: str
+    created_at: str
+    failure_reason: str | None
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A payment intent with its charge. Amounts are in minor units of `currency`; refunds that are pending count.
+
+    `fee` is what Stripe kept for it, in the currency of the account. `invoice_id`: what it paid, if anything.
+    """
+
+    payment_intent_id: str
+    status: str
+    currency: str
+    customer_id: str | None
+    captured_minor: int
+    refunded_minor: int
+    fee: Money | None = None
+    disputes: tuple[Dispute, ...] = ()
+    invoice_id: str | None = None
+
+    @property
+    def remaining(self) -> Money:
+        return Money(self.captured_minor - self.refunded_minor, self.currency)
+
+    @property
+    def disputed_minor(self) -> int:
+        return sum(d.amount_minor for d in self.disputes if d.status in _HOLDING_DISPUTES)
+
+    @property
+    def under_inquiry(self) -> bool:
+        return any(dispute.status in _INQUIRIES for dispute in self.disputes)
+
+
+def check_refundable(payment: Payment, money: Money) -> None:
+    """Raises BadInput where Stripe could not give this much back. Read again right before sending."""
+    name = payment.payment_intent_id
+    if payment.captured_minor <= 0:
+        raise BadInput(
+            f"Payment {name} was not captured (its status is {payment.status}): there is nothing to give back.",
+            "Cancel the payment intent in Stripe instead.",
+        )
+    if payment.disputed_minor:
+        raise BadInput(
+            f"Payment {name} is disputed over {Money(payment.disputed_minor, payment.currency).text}: "
+            "a refund would pay the customer twice.",
+            "Answer the dispute in Stripe's Dashboard.",
+        )
+    remaining = payment.remaining
+    if remaining.amount_minor <= 0:
+        raise BadInput(f"Payment {name} is refunded already: {Money(payment.refunded_minor, payment.currency).text}.")
+    if money.amount_minor > remaining.amount_minor:
+        raise BadInput(
+            f"{money.text} is more than remains of payment {name}: {remaining.text}.",
+            "Leave --amount out to give back what remains.",
+        )

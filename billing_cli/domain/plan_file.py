@@ -1,0 +1,112 @@
+"""A plan as a file: to be looked at, signed, approved by somebody else, and applied later."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.approval import Signer
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.plan import digest_of
+
+SCHEMA = "billing.plan/v1"
+_SHOWN_DIFFERENCES = 20
+_MISSING = object()
+_FIELDS: dict[str, type] = {
+    "command": str,
+    "request": dict,
+    "stripe_account_id": str,
+    "livemode": bool,
+    "digest": str,
+    "changes": dict,
+    "made_at": str,
+}
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """`request` makes the plan again, `changes` is what the digest covers. `maker` signed the digest."""
+
+    command: str
+    request: dict[str, Any]
+    stripe_account_id: str
+    livemode: bool
+    digest: str
+    changes: dict[str, Any]
+    made_at: str
+    maker: Signer | None = None
+    signature: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        fields = {name: getattr(self, name) for name in _FIELDS}
+        maker = {**vars(self.maker), "signature": self.signature} if self.maker else None
+        return {"schema": SCHEMA, **fields, "maker": maker}
+
+
+def read_plan_file(text: str) -> PlanFile:
+    """Raises BadInput for anything that is no plan, or whose digest does not fit what it says."""
+    document = _document(text)
+    fields = {name: document.get(name) for name in _FIELDS}
+    wrong = [name for name, kind in _FIELDS.items() if type(fields[name]) is not kind]
+    maker = document.get("maker")
+    if maker is not None and not _is_maker(maker):
+        wrong.append("maker")
+    if wrong:
+        raise _no_plan(f"{', '.join(wrong)} cannot be read")
+    file = PlanFile(
+        **fields,  # type: ignore[arg-type]
+        maker=Signer(maker["name"], maker["key"]) if maker else None,
+        signature=maker["signature"] if maker else None,
+    )
+    identity = StripeIdentity(file.stripe_account_id, file.livemode, file.livemode)
+    if digest_of(file.command, identity, file.changes) != file.digest:
+        raise BadInput("The plan file was changed by hand: its digest does not fit.", "Make the plan anew.")
+    return file
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _no_plan("it is no JSON") from None
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise _no_plan(f"its schema is not {SCHEMA}")
+    return document
+
+
+def _is_maker(maker: object) -> bool:
+    return isinstance(maker, dict) and all(isinstance(maker.get(name), str) for name in ("name", "key", "signature"))
+
+
+def _no_plan(why: str) -> BadInput:
+    return BadInput(f"This is no plan file: {why}.", "Make one with --plan-out.")
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two `changes`, path by path; at most twenty, and how many more."""
+    found = list(_differences("", before, now))
+    if len(found) > _SHOWN_DIFFERENCES:
+        return [*found[:_SHOWN_DIFFERENCES], f"… and {len(found) - _SHOWN_DIFFERENCES} more"]
+    return found
+
+
+def _differences(path: str, before: Any, now: Any) -> Iterator[str]:
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in [*before, *(name for name in now if name not in before)]:
+            yield from _differences(f"{path}.{name}".strip("."), before.get(name, _MISSING), now.get(name, _MISSING))
+    elif isinstance(before, list) and isinstance(now, list):
+        for number in range(max(len(before), len(now))):
+            old, new = (each[number] if number < len(each) else _MISSING for each in (before, now))
+            yield from _differences(f"{path}[{number}]", old, new)
+    elif now is _MISSING:
+        yield f"{path}: missing now"
+    elif before is _MISSING:
+        yield f"{path}: new"
+    elif type(before) is not type(now) or before != now:
+        yield f"{path}: {_shown(before)} was planned, {_shown(now)} is found"
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:79]}…"

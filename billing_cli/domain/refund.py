@@ -1,0 +1,185 @@
+"""Refunds: what the operator asked for, payment by payment, and the action that follows from the facts."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing_cli.domain.company import Company
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.intent import Action, Intent, IntentKind
+from billing_cli.domain.invoice import CreditNotePreview
+from billing_cli.domain.money import Money, checked, parse_major
+from billing_cli.domain.payment import Payment, check_refundable
+
+FRAUDULENT_WARNING = (
+    "fraudulent does more than refund: Stripe puts the card and the e-mail address on the account's block lists."
+)
+
+
+class RefundReason(StrEnum):
+    """Stripe's own reasons; anything else goes into the note."""
+
+    DUPLICATE = "duplicate"
+    FRAUDULENT = "fraudulent"
+    REQUESTED = "requested_by_customer"
+
+
+class Via(StrEnum):
+    """A plain refund, or a credit note on the payment's invoice that refunds it."""
+
+    REFUND = "refund"
+    CREDIT_NOTE = "credit-note"
+
+
+@dataclass(frozen=True)
+class RefundLine:
+    """One refund as asked for. Without an amount, all that remains. `amount` is in major units, as text.
+
+    `company_id` is None only on a line of a file that leaves it to the payment's own records.
+    """
+
+    payment_intent_id: str
+    reason: RefundReason
+    company_id: str | None = None
+    amount: str | None = None
+    amount_minor: int | None = None
+    note: str | None = None
+    line_number: int | None = None
+
+
+@dataclass(frozen=True)
+class RefundFacts:
+    """All that is known of one payment. `our_company_ids`: whose it is in billing_payments, maybe nobody's."""
+
+    payment: Payment
+    our_company_ids: tuple[str, ...]
+    customer_company: Company | None
+    preview: CreditNotePreview | None = None
+
+
+def wanted_money(line: RefundLine, payment: Payment) -> Money | None:
+    """The amount asked for in the payment's currency; None for all that remains. Raises BadInput."""
+    if line.amount is not None and line.amount_minor is not None:
+        raise BadInput("Give --amount or --amount-minor, not both.")
+    if line.amount is not None:
+        return parse_major(line.amount, payment.currency)
+    if line.amount_minor is not None:
+        return checked(Money(line.amount_minor, payment.currency))
+    return None
+
+
+def source_key(line: RefundLine, money: Money | None, via: Via) -> str | None:
+    """Names the line of a file by what it asks for, so that the same line is carried out once, in any file."""
+    if line.line_number is None:
+        return None
+    amount = money.amount_minor if money else "all"
+    content = json.dumps([line.payment_intent_id, amount, line.reason.value, line.note or "", via.value])
+    return f"refund-line-{hashlib.sha256(content.encode()).hexdigest()[:40]}"
+
+
+def asks_for(line: RefundLine, money: Money | None, intent: Intent) -> bool:
+    """Whether an open intent is what this line wants; without an amount, any amount is."""
+    same_amount = money is None or money == intent.money
+    return same_amount and intent.reason == line.reason.value and intent.note == line.note
+
+
+def owner(line: RefundLine, facts: RefundFacts) -> str:
+    """The company that the payment belongs to. Raises BadInput where it is another's, or nobody's."""
+    found = set(facts.our_company_ids)
+    if facts.customer_company:
+        found.add(facts.customer_company.company_id)
+    if not found:
+        raise BadInput(
+            f"Nobody knows whose payment {line.payment_intent_id} is: it is not in billing_payments, and its "
+            "customer is no company's.",
+            "Add it to billing_payments, or set the company's stripe_customer_id.",
+        )
+    if len(found) > 1:
+        raise BadInput(
+            f"Payment {line.payment_intent_id} belongs to {' and '.join(sorted(found))}: billing_payments and "
+            "Stripe's customer disagree.",
+            "Correct billing_payments or billing_companies.",
+        )
+    company_id = found.pop()
+    if line.company_id not in (None, company_id):
+        raise BadInput(f"Payment {line.payment_intent_id} is not a payment of {line.company_id}.", "Check both ids.")
+    return company_id
+
+
+def refund_action(line: RefundLine, money: Money | None, facts: RefundFacts, via: Via) -> Action:
+    """The action for one line. Raises BadInput with the reason where it cannot be carried out."""
+    payment = facts.payment
+    amount = money or payment.remaining
+    check_refundable(payment, amount)
+    company_id = owner(line, facts)
+    return Action(
+        kind=IntentKind.REFUND if via is Via.REFUND else IntentKind.CREDIT_NOTE,
+        company_id=company_id,
+        subject=payment.payment_intent_id,
+        money=amount,
+        in_favour_of_company=True,
+        request=_refund(line, amount) if via is Via.REFUND else _credit_note(line, amount, payment),
+        reason=line.reason.value,
+        note=line.note,
+        facts=_facts(company_id, amount, facts),
+        source_key=source_key(line, money, via),
+    )
+
+
+def warnings(lines: Sequence[RefundLine], facts: Mapping[str, RefundFacts], via: Via) -> list[str]:
+    """What an operator should know before going on."""
+    found = [FRAUDULENT_WARNING] if any(line.reason is RefundReason.FRAUDULENT for line in lines) else []
+    for line in lines:
+        payment = facts[line.payment_intent_id].payment
+        if payment.invoice_id and via is Via.REFUND:
+            found.append(
+                f"{line.payment_intent_id} paid invoice {payment.invoice_id}: a credit note keeps its tax right, "
+                "a plain refund does not (--via credit-note)."
+            )
+        if payment.under_inquiry:
+            found.append(f"{line.payment_intent_id} is under inquiry by the bank; a full refund usually ends it.")
+    return found
+
+
+def _refund(line: RefundLine, money: Money) -> dict[str, object]:
+    return {"payment_intent": line.payment_intent_id, "amount": money.amount_minor, "reason": line.reason.value}
+
+
+def _credit_note(line: RefundLine, money: Money, payment: Payment) -> dict[str, object]:
+    if payment.invoice_id is None:
+        raise BadInput(
+            f"Payment {line.payment_intent_id} paid no invoice, so there is none to credit.",
+            "Leave --via credit-note out.",
+        )
+    # Stripe's credit notes have no word for "the customer asked": then the reason stays here only.
+    reason = {} if line.reason is RefundReason.REQUESTED else {"reason": line.reason.value}
+    return {
+        "invoice": payment.invoice_id,
+        "amount": money.amount_minor,
+        "refund_amount": money.amount_minor,
+        "email_type": "none",
+        **reason,
+    }
+
+
+def _facts(company_id: str, money: Money, facts: RefundFacts) -> dict[str, object]:
+    payment, company = facts.payment, facts.customer_company
+    after = Money(payment.remaining.amount_minor - money.amount_minor, payment.currency)
+    found: dict[str, object] = {
+        "company": company_id,
+        "name": company.name if company else None,
+        "customer": payment.customer_id,
+        "payment": payment.payment_intent_id,
+        "invoice": payment.invoice_id,
+        "captured": Money(payment.captured_minor, payment.currency),
+        "refunded so far": Money(payment.refunded_minor, payment.currency),
+        "disputed": Money(payment.disputed_minor, payment.currency),
+        "refund now": money,
+        "remaining after": after,
+        "fee not returned": payment.fee,
+    }
+    if facts.preview:
+        found |= {"credit note": facts.preview.total, "tax in it": facts.preview.tax}
+    return found

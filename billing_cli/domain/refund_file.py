@@ -1,0 +1,138 @@
+"""A CSV file of refunds, and the CSV file of what became of them.
+
+Columns: payment, reason; and optionally amount (major units) or amount_minor, note, company.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.intent import Intent
+from billing_cli.domain.money import major
+from billing_cli.domain.refund import RefundLine, RefundReason
+from billing_cli.domain.spreadsheet import neutral
+
+_COLUMNS = ("payment", "reason", "amount", "amount_minor", "note", "company")
+_NEEDED = ("payment", "reason")
+_MAX_LINES = 10_000
+_SHOWN_ERRORS = 20
+_RESULT_COLUMNS = (
+    "line", "payment", "company", "amount", "amount_minor", "currency", "reason", "note",
+    "state", "stripe_object_id", "stripe_status", "intent_id", "request_id", "error",
+)  # fmt: skip
+
+
+def read_refund_lines(text: str) -> list[RefundLine]:
+    """All lines, or BadInput naming every line that cannot be read. A payment stands on one line only."""
+    rows = _rows(text)
+    lines: list[RefundLine] = []
+    errors: list[str] = []
+    seen: dict[str, int] = {}
+    for number, row in rows:
+        try:
+            line = _line(number, row)
+        except BadInput as error:
+            errors.append(f"line {number}: {error.message}")
+            continue
+        if line.payment_intent_id in seen:
+            errors.append(f"line {number}: {line.payment_intent_id} is on line {seen[line.payment_intent_id]} already.")
+        seen.setdefault(line.payment_intent_id, number)
+        lines.append(line)
+    if errors:
+        more = f"\n… and {len(errors) - _SHOWN_ERRORS} more" if len(errors) > _SHOWN_ERRORS else ""
+        raise BadInput(
+            "The file cannot be used; nothing was written.\n" + "\n".join(errors[:_SHOWN_ERRORS]) + more,
+            "Correct these lines. Give a payment that stands twice one line with the sum.",
+        )
+    if not lines:
+        raise BadInput("The file has no lines to refund.", f"Its first line names the columns: {', '.join(_COLUMNS)}.")
+    return lines
+
+
+def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
+    text = text.removeprefix("\ufeff")
+    header = text.split("\n", 1)[0]
+    separator = ";" if ";" in header and "," not in header else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        found = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise BadInput(f"The file is no CSV: line {reader.line_num}: {error}.") from None
+    names = [name.strip().lower() for name in found[0][1]] if found else []
+    _check_columns(names)
+    if len(found) - 1 > _MAX_LINES:
+        raise BadInput(f"The file has more than {_MAX_LINES:,} lines.", "Split it.")
+    return [(number, _row(number, names, cells)) for number, cells in found[1:]]
+
+
+def _check_columns(names: Sequence[str]) -> None:
+    missing = [name for name in _NEEDED if name not in names]
+    unknown = [name for name in names if name not in _COLUMNS]
+    if missing or unknown or len(set(names)) < len(names):
+        said = (
+            f"has no column {missing[0]}" if missing else f"has columns that are not understood: {', '.join(unknown)}"
+        )
+        raise BadInput(
+            f"The file {said if missing or unknown else 'has a column twice'}.",
+            f"Its first line names the columns, of: {', '.join(_COLUMNS)}.",
+        )
+
+
+def _row(number: int, names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    if len(cells) != len(names):
+        raise BadInput(
+            f"Line {number} has {len(cells)} cells instead of {len(names)}.", "Put text with a comma in quotes."
+        )
+    return {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+
+
+def _line(number: int, row: Mapping[str, str]) -> RefundLine:
+    payment, reason, amount_minor = row["payment"], row["reason"], row.get("amount_minor", "")
+    if not payment.startswith("pi_"):
+        raise BadInput(f"{payment!r} is no payment intent.")
+    if reason not in set(RefundReason):
+        raise BadInput(f"{reason!r} is no reason: use {', '.join(RefundReason)}.")
+    if amount_minor and not (amount_minor.isascii() and amount_minor.isdigit() and len(amount_minor) < 16):
+        raise BadInput(f"{amount_minor!r} is no amount in minor units.")
+    return RefundLine(
+        payment_intent_id=payment,
+        reason=RefundReason(reason),
+        company_id=row.get("company") or None,
+        amount=row.get("amount") or None,
+        amount_minor=int(amount_minor) if amount_minor else None,
+        note=row.get("note") or None,
+        line_number=number,
+    )
+
+
+def result_csv(lines: Sequence[RefundLine], intents: Mapping[str, Intent]) -> str:
+    """What became of every line, by payment. Text cells cannot become formulas."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_RESULT_COLUMNS)
+    for line in lines:
+        writer.writerow(_result(line, intents.get(line.payment_intent_id)))
+    return out.getvalue()
+
+
+def _result(line: RefundLine, intent: Intent | None) -> list[object]:
+    asked = [line.line_number, neutral(line.payment_intent_id)]
+    said = [line.reason.value, neutral(line.note or "")]
+    if intent is None:
+        return [
+            *asked,
+            neutral(line.company_id or ""),
+            line.amount or "",
+            line.amount_minor or "",
+            "",
+            *said,
+            "unsent",
+            *[""] * 5,
+        ]
+    money = intent.money
+    texts = (intent.stripe_object_id, intent.stripe_status, intent.intent_id, intent.request_id, intent.error)
+    return [
+        *asked, neutral(intent.company_id), major(money), money.amount_minor, money.currency, *said,
+        intent.state.value, *(neutral(text or "") for text in texts),
+    ]  # fmt: skip

@@ -1,0 +1,53 @@
+"""Approvals, as a table and as a JSON document."""
+
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from billing_cli.domain.approval import Approval
+from billing_cli.domain.plan import SHOWN_DIGEST_CHARS
+
+_STYLES = {"usable": "green", "used": "dim", "revoked": "red", "expired": "yellow"}
+
+
+def render_approvals(approvals: Sequence[Approval]) -> RenderableType:
+    table = Table(header_style="bold")
+    for name in ("approval, plan", "command", "by", "for", "state"):
+        table.add_column(name, overflow="fold")
+    for approval in approvals:
+        table.add_row(
+            f"{approval.terms.approval_id}\n{approval.terms.digest[:SHOWN_DIGEST_CHARS]}",
+            approval.command,
+            approval.approver.name,
+            approval.terms.maker.name,
+            Text(_state(approval), _STYLES[approval.state]),
+        )
+    return table if table.row_count else Text("There are no approvals.")
+
+
+def _state(approval: Approval) -> str:
+    if approval.state == "usable":
+        return f"until {approval.terms.expires_at[:16]}Z"
+    return f"used for {approval.used_for}" if approval.used_for else approval.state
+
+
+def approvals_document(approvals: Sequence[Approval]) -> dict[str, object]:
+    return {
+        "approvals": [
+            {
+                "approval_id": approval.terms.approval_id,
+                "digest": approval.terms.digest,
+                "maker": vars(approval.terms.maker),
+                "expires_at": approval.terms.expires_at,
+                "approver": vars(approval.approver),
+                **{
+                    name: getattr(approval, name)
+                    for name in ("command", "stripe_account_id", "livemode", "state", "approved_at", "used_for",
+                                 "revoked_by")
+                },
+            }
+            for approval in approvals
+        ]
+    }  # fmt: skip

@@ -1,0 +1,112 @@
+"""The plan of commands that move money by hand, as a table and as a JSON document."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from billing_cli.domain.gate import Gates
+from billing_cli.domain.intent import Action
+from billing_cli.domain.money_plan import MoneyPlan
+from billing_cli.render.gates import gates_document, render_gates, render_identity
+from billing_cli.render.intents import intent_document
+from billing_cli.render.money import shown, shown_fact
+
+_NARROW = 90
+_SHOWN_ACTIONS = 50
+_SHOWN_WARNINGS = 20
+
+
+@dataclass(frozen=True)
+class MoneyPlanView:
+    """The dry run, for a terminal of any width. One action shows all its facts, many are lines."""
+
+    plan: MoneyPlan
+    gates: Gates
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(self.plan.command.capitalize(), "bold")
+        yield render_identity(self.plan.identity)
+        yield from self._settles()
+        yield from self._actions(narrow=options.max_width < _NARROW)
+        yield from _warnings(self.plan.wishes.warnings)
+        yield render_gates(self.plan, self.gates)
+
+    def _settles(self) -> Iterator[RenderableType]:
+        for intent in self.plan.settles[:_SHOWN_ACTIONS]:
+            yield Text(
+                f"{intent.intent_id} ({shown(intent.money)} for {intent.subject}, begun by {intent.actor}) is open. "
+                "It is settled under the key it has; nothing new is sent for it.",
+                "yellow",
+            )
+        if self.plan.wishes.unserved:
+            yield Text("It is not what you ask for now: run this again afterwards.", "bold yellow")
+        if done := len(self.plan.wishes.done_before):
+            yield Text(f"Lines carried out before, and left alone: {done:,}.", "green")
+
+    def _actions(self, narrow: bool) -> Iterator[RenderableType]:
+        actions = self.plan.actions
+        if len(actions) == 1:
+            yield _card(actions[0])
+        elif actions:
+            yield _lines(actions[:_SHOWN_ACTIONS], narrow)
+            if len(actions) > _SHOWN_ACTIONS:
+                yield Text(f"… and {len(actions) - _SHOWN_ACTIONS:,} more (all in --json)", "dim")
+            yield Text.assemble(
+                (f"{len(actions):,}", "bold"), " in all: ", (", ".join(map(shown, self.plan.totals)), "bold")
+            )
+        elif not self.plan.settles:
+            yield Text("Nothing to do.", "bold green")
+
+
+def _card(action: Action) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in action.facts.items():
+        if value is not None:
+            strong = value == action.money and name not in ("captured", "total")
+            table.add_row(name, Text(shown_fact(value), "bold" if strong else ""))
+    table.add_row("reason", action.reason)
+    if action.note:
+        table.add_row("note", action.note)
+    return table
+
+
+def _lines(actions: Sequence[Action], narrow: bool) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("payment" if narrow else "company", overflow="fold")
+    if not narrow:
+        table.add_column("payment", overflow="fold")
+    table.add_column("refund", justify="right", overflow="fold", style="bold")
+    if not narrow:
+        table.add_column("remaining after", justify="right", overflow="fold")
+        table.add_column("reason", overflow="fold")
+    for action in actions:
+        if narrow:
+            table.add_row(f"{action.subject}\n  {action.company_id}", shown(action.money))
+        else:
+            after = shown_fact(action.facts["remaining after"])
+            table.add_row(action.company_id, action.subject, shown(action.money), after, action.reason)
+    return table
+
+
+def _warnings(warnings: Sequence[str]) -> Iterator[Text]:
+    for warning in warnings[:_SHOWN_WARNINGS]:
+        yield Text(f"Warning: {warning}", "yellow")
+    if len(warnings) > _SHOWN_WARNINGS:
+        yield Text(f"… and {len(warnings) - _SHOWN_WARNINGS} more warnings (see --json)", "yellow")
+
+
+def money_plan_document(plan: MoneyPlan, gates: Gates) -> dict[str, object]:
+    return {
+        **gates_document(plan, gates),
+        "actions": [action.changes() for action in plan.actions],
+        "totals": [total.document() for total in plan.totals],
+        "settles": [intent_document(intent) for intent in plan.settles],
+        "finished": len(plan.wishes.done_before),
+        "unserved": list(plan.wishes.unserved),
+        "warnings": list(plan.wishes.warnings),
+    }

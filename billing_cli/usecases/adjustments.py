@@ -1,0 +1,76 @@
+"""Manual charges and credits: load the facts of customer and invoice, and plan."""
+
+from dataclasses import dataclass
+
+from billing_cli.domain.adjustment import AdjustRequest, Choice, Instrument, adjust_action, choose, warnings
+from billing_cli.domain.intent import Intent
+from billing_cli.domain.invoice import CreditNotePreview, Invoice, check_owner
+from billing_cli.domain.limits import CommandLimits
+from billing_cli.domain.money_plan import MoneyPlan, Wishes, money_plan
+from billing_cli.domain.ports import Database, MoneyReader
+from billing_cli.usecases.companies import company
+from billing_cli.usecases.intents import known_about
+from billing_cli.usecases.invoices import known_invoice
+
+COMMAND = "adjust"
+
+
+@dataclass(frozen=True)
+class AdjustmentPlanner:
+    """Loads the facts of one adjustment and plans it. Reads only."""
+
+    database: Database
+    stripe: MoneyReader
+    limits: CommandLimits
+
+    def plan(self, request: AdjustRequest) -> MoneyPlan:
+        """Raises BadInput where nothing in Stripe can carry the adjustment."""
+        owner = company(self.database, request.company_id)
+        identity = self.stripe.identity()
+        subjects = [subject for subject in (owner.customer, request.invoice_id) if subject]
+        known = known_about(self.database, identity, COMMAND, subjects)
+        opened = next((intent for subject in subjects if (intent := known.open_on(subject))), None)
+        wishes = _settle_first(request, opened) if opened else self._wishes(request)
+        return money_plan(COMMAND, _document(request), identity, wishes, known, self.limits)
+
+    def _wishes(self, request: AdjustRequest) -> Wishes:
+        owner = company(self.database, request.company_id)
+        customer = self.stripe.customer(owner.customer)
+        invoice = self._invoice(request)
+        choice = choose(request, customer, invoice)
+        action = adjust_action(request, owner, customer, choice, self._preview(request, choice))
+        return Wishes(actions=(action,), warnings=tuple(warnings(customer, choice)))
+
+    def _invoice(self, request: AdjustRequest) -> Invoice | None:
+        if request.invoice_id is None:
+            return None
+        invoice = self.stripe.invoice(request.invoice_id)
+        owner = company(self.database, request.company_id)
+        check_owner(invoice, owner, known_invoice(self.database, request.invoice_id))
+        return invoice
+
+    def _preview(self, request: AdjustRequest, choice: Choice) -> CreditNotePreview | None:
+        """Stripe says how much of it falls after the payment, and has to be given somewhere: to the balance."""
+        if choice.instrument is not Instrument.CREDIT_NOTE or choice.invoice is None:
+            return None
+        amount = {"invoice": choice.invoice.invoice_id, "amount": request.money.amount_minor}
+        if choice.invoice.status == "paid":
+            return self.stripe.credit_note_preview({**amount, "credit_amount": request.money.amount_minor})
+        return self.stripe.credit_note_preview(amount)
+
+
+def _settle_first(request: AdjustRequest, intent: Intent) -> Wishes:
+    same = (intent.money, intent.reason) == (request.money, request.reason)
+    same = same and intent.in_favour_of_company == (request.direction.value == "credit")
+    return Wishes(settles=(intent,), unserved=() if same else (intent.subject,))
+
+
+def _document(request: AdjustRequest) -> dict[str, object]:
+    return {
+        "company_id": request.company_id,
+        "direction": request.direction.value,
+        **request.money.document(),
+        "reason": request.reason,
+        "instrument": request.instrument.value if request.instrument else None,
+        "invoice_id": request.invoice_id,
+    }

@@ -1,0 +1,115 @@
+"""Intents: what is known about them, and carrying out an approved plan of them."""
+
+from collections.abc import Iterable, Sequence
+
+from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.gate import ApprovedPlan
+from billing_cli.domain.intent import Action, Intent, new_intent_id
+from billing_cli.domain.limits import CommandLimits
+from billing_cli.domain.money_plan import Known, MoneyPlan, Wishes, money_plan
+from billing_cli.domain.ports import Database, MoneyReader
+from billing_cli.usecases.moving import Moved, MoveEnvironment, carry_out
+from billing_cli.usecases.patience import database_call
+
+RESUME = "intents resume"
+
+
+def known_about(
+    database: Database,
+    identity: StripeIdentity,
+    command: str,
+    subjects: Iterable[str],
+    source_keys: Iterable[str | None] = (),
+) -> Known:
+    """What the database has about the subjects and file lines of a plan."""
+    document = database.call(
+        "billing_intents_about_v1",
+        p_account=identity.account_id,
+        p_livemode=identity.livemode,
+        p_command=command,
+        p_subjects=sorted(set(subjects)),
+        p_source_keys=sorted({key for key in source_keys if key}),
+    )
+    return Known([Intent.from_document(intent) for intent in document["intents"]], document["today_minor"])
+
+
+def run_money_plan(approved: ApprovedPlan[MoneyPlan], run: MoveEnvironment) -> list[Moved]:
+    """Writes the new intents down, all or none, then carries out what is open: earlier ones first.
+
+    Raises PlanChanged where a subject got another intent since the plan, Refused above a limit.
+    """
+    plan = approved.plan
+    ids = [intent.intent_id for intent in plan.settles]
+    if plan.actions:
+        ids += _open(approved, run)
+    return carry_out(ids, run) if ids else []
+
+
+def _open(approved: ApprovedPlan[MoneyPlan], run: MoveEnvironment) -> list[str]:
+    plan = approved.plan
+    intents = [_document(action) for action in plan.actions]
+    database_call(
+        run.database,
+        "billing_intents_open_v1",
+        p_account=plan.identity.account_id,
+        p_livemode=plan.identity.livemode,
+        p_command=plan.command,
+        p_digest=plan.digest,
+        p_actor=run.actor,
+        p_intents=intents,
+        p_limits=[check.document() for check in plan.checks],
+        p_approval_id=approved.approval_id,
+    )
+    return [str(intent["intent_id"]) for intent in intents]
+
+
+def _document(action: Action) -> dict[str, object]:
+    return {
+        "intent_id": new_intent_id(),
+        "kind": action.kind.value,
+        "company_id": action.company_id,
+        "subject": action.subject,
+        **action.money.document(),
+        "in_favour_of_company": action.in_favour_of_company,
+        "request": dict(action.request),
+        "reason": action.reason,
+        "note": action.note,
+        "source_key": action.source_key,
+    }
+
+
+def list_intents(database: Database, state: str | None, company: str | None, limit: int) -> list[Intent]:
+    """The latest intents, newest first."""
+    rows = database.call("billing_intents_list_v1", p_state=state, p_company_id=company, p_limit=limit)
+    return [Intent.from_document(row) for row in rows]
+
+
+def intents_on(database: Database, subject: str) -> list[Intent]:
+    """The intents of one payment, invoice or customer."""
+    rows = database.call("billing_intents_list_v1", p_subject=subject, p_limit=1000)
+    return [Intent.from_document(row) for row in rows]
+
+
+def show_intent(database: Database, intent_id: str) -> Intent:
+    return Intent.from_document(database.call("billing_intent_show_v1", p_intent_id=intent_id))
+
+
+def plan_resume(database: Database, stripe: MoneyReader, intent_id: str) -> MoneyPlan:
+    """A plan to settle one open intent. Raises BadInput for one of another account or mode."""
+    intent = show_intent(database, intent_id)
+    identity = stripe.identity()
+    _check_account(intent, identity)
+    settles: Sequence[Intent] = (intent,) if intent.is_open else ()
+    wishes = Wishes(settles=tuple(settles))
+    return money_plan(RESUME, {"intent": intent_id}, identity, wishes, Known((), {}), CommandLimits())
+
+
+def _check_account(intent: Intent, identity: StripeIdentity) -> None:
+    if (intent.stripe_account_id, intent.livemode) != (identity.account_id, identity.livemode):
+        raise BadInput(
+            f"Intent {intent.intent_id} belongs to {intent.stripe_account_id} "
+            f"({'live' if intent.livemode else 'test'} mode), but the key is for {identity.account_id} "
+            f"({'live' if identity.livemode else 'test'} mode).",
+            "Use the key of the intent's own account.",
+        )

@@ -1,0 +1,234 @@
+"""Carrying intents out: claim, prove or send, settle; one after the other or several side by side."""
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Protocol
+
+from billing_cli.domain.errors import BadInput, BillingError, Unavailable
+from billing_cli.domain.intent import KEY_WINDOW_S, Intent, IntentKind, MoveOutcome, MoveResult
+from billing_cli.domain.money import Money
+from billing_cli.domain.payment import check_refundable
+from billing_cli.domain.ports import Database, MoneyMover, MoneyReader, Processes
+from billing_cli.usecases.patience import database_call
+
+# Stripe allows 25 calls a second to one endpoint; at 100 ms each, eight side by side come near to it.
+WORKERS = 8
+# Until then an answer of ours, or Stripe's own lists, may still be on their way.
+_CERTAIN_AFTER_S = 60
+_GIVE_UP_AFTER = 10
+
+
+class MoveObserver(Protocol):
+    """Is told what happens, for people to read."""
+
+    def moving(self, count: int) -> None: ...
+
+    def moved(self, moved: "Moved") -> None: ...
+
+
+@dataclass(frozen=True)
+class Moved:
+    """An intent after this run had its turn. `held_by` is another run that is at it now."""
+
+    intent: Intent
+    held_by: str | None = None
+    here: str | None = None
+
+
+@dataclass(frozen=True)
+class MoveEnvironment:
+    """What carrying out needs besides the intents."""
+
+    database: Database
+    stripe: MoneyReader
+    mover: MoneyMover
+    processes: Processes
+    actor: str
+    runner: str
+    observer: MoveObserver
+
+
+def carry_out(intent_ids: Sequence[str], run: MoveEnvironment) -> list[Moved]:
+    """Every intent brought as far as possible, in the order given. Callers hold an ApprovedPlan.
+
+    Ctrl-C and SIGTERM let what is in flight end; the rest stays open. Raises Misconfigured when
+    Stripe refuses the key, Unavailable when the database goes away.
+    """
+    run.observer.moving(len(intent_ids))
+    work = _Work(intent_ids)
+    with _stopping(work.stop):
+        if len(intent_ids) == 1:
+            _work(work, run)
+        else:
+            with ThreadPoolExecutor(min(WORKERS, len(intent_ids) or 1)) as pool:
+                for future in [pool.submit(_work, work, run) for _ in range(WORKERS)]:
+                    future.result()
+    return [*work.moved_in_order(), *(Moved(_show(run.database, rest)) for rest in work.rest())]
+
+
+class _Work:
+    """What is still to be done, shared by the workers."""
+
+    def __init__(self, intent_ids: Sequence[str]) -> None:
+        self._order = {intent_id: number for number, intent_id in enumerate(intent_ids)}
+        self._todo = deque(intent_ids)
+        self._moved: list[Moved] = []
+        self._unknown_in_a_row = 0
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[str]:
+        while True:
+            with self._lock:
+                if self._stopped or not self._todo:
+                    return
+                intent_id = self._todo.popleft()
+            yield intent_id
+
+    def note(self, moved: Moved) -> None:
+        with self._lock:
+            self._moved.append(moved)
+            self._unknown_in_a_row = self._unknown_in_a_row + 1 if moved.intent.is_open else 0
+            self._stopped = self._stopped or self._unknown_in_a_row >= _GIVE_UP_AFTER
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def moved_in_order(self) -> list[Moved]:
+        return sorted(self._moved, key=lambda moved: self._order[moved.intent.intent_id])
+
+    def rest(self) -> Iterable[str]:
+        done = {moved.intent.intent_id for moved in self._moved}
+        return [intent_id for intent_id in self._order if intent_id not in done]
+
+
+def _work(work: _Work, run: MoveEnvironment) -> None:
+    try:
+        for intent_id in work:
+            moved = _carry_out_one(intent_id, run)
+            work.note(moved)
+            run.observer.moved(moved)
+    except BaseException:
+        work.stop()
+        raise
+
+
+def _carry_out_one(intent_id: str, run: MoveEnvironment) -> Moved:
+    answer = _claim(intent_id, run)
+    intent = Intent.from_document(answer)
+    if not answer["claimed"]:
+        return Moved(intent, held_by=intent.claimed_by if intent.is_open else None)
+    try:
+        result = _move(intent, answer["maybe_sent"], run)
+    except BillingError as error:
+        # Not kept for the whole lease: the next run may go on at once.
+        moved = _settle(intent_id, MoveResult(MoveOutcome.UNKNOWN, error=error.message), run)
+        if isinstance(error, Unavailable):
+            return moved
+        raise
+    return _settle(intent_id, result, run)
+
+
+def _settle(intent_id: str, result: MoveResult, run: MoveEnvironment) -> Moved:
+    settled = database_call(
+        run.database,
+        "billing_intent_settle_v1",
+        p_intent_id=intent_id,
+        p_runner=run.runner,
+        p_actor=run.actor,
+        p_outcome=result.outcome.value,
+        p_object_id=result.object_id,
+        p_status=result.status,
+        p_request_id=result.request_id,
+        p_error=result.error,
+        p_here=dict(result.here or {}),
+    )
+    return Moved(Intent.from_document(settled), here=settled["here"])
+
+
+def _move(intent: Intent, maybe_sent: bool, run: MoveEnvironment) -> MoveResult:
+    """What is known in the end: first from Stripe's lists where it may have been sent, then by sending."""
+    # What somebody else paid meanwhile is paid; no key tells of that.
+    if (maybe_sent or intent.kind is IntentKind.MARK_PAID) and (found := run.mover.find(intent)):
+        return found
+    if maybe_sent and (intent.sent_age_s or 0) > KEY_WINDOW_S:
+        return MoveResult(MoveOutcome.LAPSED, error="Stripe has nothing of it; its key is too old to be used again.")
+    if obstacle := _obstacle(intent, run.stripe):
+        return MoveResult(MoveOutcome.REFUSED, error=obstacle)
+    result = run.mover.send(intent)
+    clean = result.outcome is MoveOutcome.DONE or (
+        result.outcome is MoveOutcome.REFUSED and result.tries == 1 and not maybe_sent
+    )
+    return result if clean else _proved(intent, result, run.mover)
+
+
+def _proved(intent: Intent, result: MoveResult, mover: MoneyMover) -> MoveResult:
+    """A doubtful answer beside Stripe's own lists."""
+    try:
+        found = mover.find(intent)
+    except Unavailable as error:
+        return MoveResult(MoveOutcome.UNKNOWN, request_id=result.request_id, error=error.message)
+    if found:
+        return found
+    if result.stored_failure and (intent.sent_age_s or 0) > _CERTAIN_AFTER_S:
+        return MoveResult(
+            MoveOutcome.LAPSED,
+            request_id=result.request_id,
+            error="Stripe failed, keeps that answer under this key, and has nothing of it.",
+        )
+    return result
+
+
+def _obstacle(intent: Intent, stripe: MoneyReader) -> str | None:
+    """Reads a payment again right before it is refunded: it may have changed since the plan."""
+    if "refund_amount" not in intent.request and intent.kind is not IntentKind.REFUND:
+        return None
+    try:
+        payment = stripe.payment(intent.subject)
+        check_refundable(payment, Money(intent.money.amount_minor, payment.currency))
+    except BadInput as error:
+        return error.message
+    return None
+
+
+def _claim(intent_id: str, run: MoveEnvironment) -> dict[str, Any]:
+    """Claims it; a claim of a process that is known to be dead does not count."""
+    keys = {"p_intent_id": intent_id, "p_runner": run.runner, "p_actor": run.actor}
+    answer = database_call(run.database, "billing_intent_claim_v1", **keys)
+    holder = answer["claimed_by"]
+    if not answer["claimed"] and holder and run.processes.is_alive(holder) is False:
+        answer = database_call(run.database, "billing_intent_claim_v1", **keys, p_dead_runner=holder)
+    return answer
+
+
+def _show(database: Database, intent_id: str) -> Intent:
+    return Intent.from_document(database.call("billing_intent_show_v1", p_intent_id=intent_id))
+
+
+@contextmanager
+def _stopping(stop: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM stops in order; a second one ends the program at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    former = [signal.getsignal(number) for number in numbers]
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop()
+        for each, handler in zip(numbers, former, strict=True):
+            signal.signal(each, handler)
+
+    for number in numbers:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, former, strict=True):
+            signal.signal(number, handler)
