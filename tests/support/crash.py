@@ -16,9 +16,12 @@ _PRELOAD = [
     "billing_cli.wiring",
     "billing_cli.adapters.stripe.reader",
     "billing_cli.adapters.stripe.meter_events",
+    "billing_cli.adapters.stripe.money_mover",
+    "billing_cli.adapters.stripe.money_reader",
     "billing_cli.adapters.database.postgres",
     "billing_cli.adapters.processes",
     "billing_cli.render.export",
+    "billing_cli.render.money_plan",
     "billing_cli.cli.observer",
     "aiohttp",
 ]
@@ -68,6 +71,7 @@ def _arm(step: Step) -> None:
     from billing_cli.adapters.database.postgres import PostgresDatabase
     from billing_cli.adapters.database.supabase import SupabaseDatabase
     from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
+    from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
 
     calls: Counter[str] = Counter()
     send = StripeMeterEventSender.send
@@ -76,6 +80,15 @@ def _arm(step: Step) -> None:
         if (name, when, calls[name]) == (step.name, step.when, step.nth):
             os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(10)
+
+    create = StripeMoneyMover._create
+
+    def dying_create(self: StripeMoneyMover, intent: Any) -> Any:
+        calls["move"] += 1
+        die_if("move", "before")
+        made = create(self, intent)
+        die_if("move", "after")
+        return made
 
     def dying(call: Any) -> Any:
         def dying_call(self: Any, function: str, **args: object) -> Any:
@@ -100,3 +113,4 @@ def _arm(step: Step) -> None:
     PostgresDatabase.call = dying(PostgresDatabase.call)  # type: ignore[method-assign]
     SupabaseDatabase.call = dying(SupabaseDatabase.call)  # type: ignore[method-assign]
     StripeMeterEventSender.send = dying_send  # type: ignore[method-assign]
+    StripeMoneyMover._create = dying_create  # type: ignore[method-assign]

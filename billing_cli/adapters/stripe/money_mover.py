@@ -11,7 +11,7 @@ from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.errors import billing_error, said
 from billing_cli.adapters.stripe.metadata import intent_named_by, metadata_of
 from billing_cli.adapters.stripe.reading import PAGE, read
-from billing_cli.domain.errors import BillingError
+from billing_cli.domain.errors import BillingError, Unavailable
 from billing_cli.domain.intent import Intent, IntentKind, MoveOutcome, MoveResult
 
 _TRIES = 5
@@ -28,13 +28,19 @@ class StripeMoneyMover:
         self._stripe = connection.client()
 
     def send(self, intent: Intent) -> MoveResult:
-        """Up to five tries under one key. A kept 500 is given back at once: it would only be repeated."""
-        for tries in range(1, _TRIES + 1):
-            result = self._try(intent, tries)
+        """Up to five tries under one key. A kept 500 is given back at once: it would only be repeated.
+
+        The key alone should be enough; Stripe's lists are asked as well before money is sent a second time.
+        """
+        result = self._try(intent, 1)
+        for tries in range(2, _TRIES + 1):
             if result.outcome is not MoveOutcome.UNKNOWN or result.stored_failure:
                 break
-            if tries < _TRIES:
-                time.sleep(random.uniform(0.5, 1) * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**tries))  # noqa: S311
+            time.sleep(random.uniform(0.5, 1) * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**tries))  # noqa: S311
+            try:
+                result = self.find(intent) or self._try(intent, tries)
+            except Unavailable:
+                break
         return result
 
     def _try(self, intent: Intent, tries: int) -> MoveResult:
