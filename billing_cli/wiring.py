@@ -1,11 +1,13 @@
 """Settings to adapters to use cases: the only file that knows every name."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.ports import (
     BillingReader,
     Database,
+    FileStore,
     MeterEventSender,
     Migrator,
     MoneyReader,
@@ -15,6 +17,7 @@ from billing_cli.domain.ports import (
 from billing_cli.settings import CommandLimitsConfig, RestAddress, Settings, minor_units
 from billing_cli.usecases.adjustments import AdjustmentPlanner
 from billing_cli.usecases.batches import Observer, RunEnvironment
+from billing_cli.usecases.download import Downloader, DownloadObserver
 from billing_cli.usecases.export import ExportPlanner
 from billing_cli.usecases.invoices import MarkPaidPlanner
 from billing_cli.usecases.migrations import apply_pending
@@ -65,6 +68,29 @@ def money_reader(settings: Settings) -> MoneyReader:
     from billing_cli.adapters.stripe.money_reader import StripeMoneyReader
 
     return StripeMoneyReader(_stripe_connection(settings))
+
+
+def invoice_downloader(settings: Settings, database: Database, observer: DownloadObserver) -> Downloader:
+    from billing_cli.adapters.stripe.invoice_pdf import HttpPdfFetcher
+    from billing_cli.adapters.stripe.invoice_reader import StripeInvoiceReader
+
+    connection = _stripe_connection(settings)
+    # Links to this machine only where Stripe itself is one.
+    fetcher = HttpPdfFetcher(allow_loopback=bool(connection.api_base and connection.api_base.startswith("http://")))
+    return Downloader(database, StripeInvoiceReader(connection), fetcher, observer)
+
+
+def file_store(path: Path) -> FileStore:
+    """A zip file where the name ends so, else a directory."""
+    from billing_cli.adapters.files import DirectoryStore, ZipStore
+
+    return ZipStore(path) if path.suffix == ".zip" else DirectoryStore(path)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    from billing_cli.adapters.files import write_atomically
+
+    write_atomically(path, content)
 
 
 def refund_planner(settings: Settings, database: Database) -> RefundPlanner:

@@ -14,6 +14,7 @@ from billing_cli.cli.apply import apply
 from billing_cli.cli.approvals import approvals_app
 from billing_cli.cli.batches import batches_app
 from billing_cli.cli.db import db_app
+from billing_cli.cli.download_invoice import download_invoice
 from billing_cli.cli.export import export
 from billing_cli.cli.intents import intents_app
 from billing_cli.cli.invoices import invoices_app
@@ -24,6 +25,7 @@ from billing_cli.domain import errors
 
 EXIT_CODES: dict[type[errors.BillingError], int] = {
     errors.BadInput: 2,
+    errors.FoundWrong: 3,
     errors.Refused: 4,
     errors.PlanChanged: 4,
     errors.Unavailable: 75,
@@ -48,6 +50,7 @@ app.command()(export)
 app.command()(refund)
 app.command()(adjust)
 app.command()(apply)
+app.command()(download_invoice)
 app.add_typer(batches_app, name="batches")
 app.add_typer(intents_app, name="intents")
 app.add_typer(invoices_app, name="invoices")

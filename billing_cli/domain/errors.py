@@ -21,6 +21,10 @@ class Misconfigured(BillingError):
     """The environment, billing.toml or the database schema is not ready."""
 
 
+class FoundWrong(BillingError):
+    """Something was checked and is not as it must be (a PDF that is none)."""
+
+
 class Refused(BillingError):
     """A gate is closed; nothing was written."""
 

@@ -1,6 +1,7 @@
 """What the use cases need from the outside world."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from billing_cli.domain.approval import Signer
 from billing_cli.domain.batch import MeterEvent, SendResult
 from billing_cli.domain.intent import Intent, MoveResult
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
+from billing_cli.domain.invoice_file import LinkedInvoice
 from billing_cli.domain.meter import StripeMeter
 from billing_cli.domain.migrations import SqlFile
 from billing_cli.domain.payment import Payment, Refund
@@ -75,6 +77,48 @@ class MoneyReader(Protocol):
 
     def credit_note_refunds(self, credit_note_id: str) -> list[str]:
         """The ids of the refunds that a credit note made; they do not carry its name."""
+        ...
+
+
+class InvoiceReader(Protocol):
+    """Invoices with the links to their PDFs."""
+
+    def linked(self, invoice_id: str) -> LinkedInvoice:
+        """Read anew, because links expire."""
+        ...
+
+    def created_between(self, start: datetime, end: datetime, customer_id: str | None) -> list[Invoice]:
+        """Every invoice but drafts, created in [start, end), oldest first."""
+        ...
+
+
+class PdfFetcher(Protocol):
+    """Downloads an invoice's PDF without ever showing it a key."""
+
+    def fetch(self, url: str) -> bytes:
+        """Raises FoundWrong for what is no PDF or leads astray, LinkExpired, or Unavailable."""
+        ...
+
+
+class FileStore(Protocol):
+    """Where files of one download are kept: a directory or a zip file. Used by several threads."""
+
+    def read(self, name: str) -> bytes | None: ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """All of it or nothing. Raises Misconfigured where it cannot be written."""
+        ...
+
+    def keep(self, name: str) -> None:
+        """Lets a file of the last download stay as it is."""
+        ...
+
+    def finish(self) -> None:
+        """Makes it final."""
+        ...
+
+    def discard(self) -> None:
+        """Leaves nothing half-written behind."""
         ...
 
 

@@ -1,13 +1,10 @@
 """Carrying intents out: claim, prove or send, settle; one after the other or several side by side."""
 
-import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any, Protocol
 
 from billing_cli.domain.errors import BadInput, BillingError, Unavailable
@@ -16,6 +13,7 @@ from billing_cli.domain.money import Money
 from billing_cli.domain.payment import check_refundable
 from billing_cli.domain.ports import Database, MoneyMover, MoneyReader, Processes
 from billing_cli.usecases.patience import database_call
+from billing_cli.usecases.stopping import stopping
 
 # Stripe allows 25 calls a second to one endpoint; at 100 ms each, eight side by side come near to it.
 WORKERS = 8
@@ -62,7 +60,7 @@ def carry_out(intent_ids: Sequence[str], run: MoveEnvironment) -> list[Moved]:
     """
     run.observer.moving(len(intent_ids))
     work = _Work(intent_ids)
-    with _stopping(work.stop):
+    with stopping(work.stop):
         if len(intent_ids) == 1:
             _work(work, run)
         else:
@@ -209,26 +207,3 @@ def _claim(intent_id: str, run: MoveEnvironment) -> dict[str, Any]:
 
 def _show(database: Database, intent_id: str) -> Intent:
     return Intent.from_document(database.call("billing_intent_show_v1", p_intent_id=intent_id))
-
-
-@contextmanager
-def _stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM stops in order; a second one ends the program at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    former = [signal.getsignal(number) for number in numbers]
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop()
-        for each, handler in zip(numbers, former, strict=True):
-            signal.signal(each, handler)
-
-    for number in numbers:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, former, strict=True):
-            signal.signal(number, handler)

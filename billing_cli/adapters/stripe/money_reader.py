@@ -74,7 +74,7 @@ class StripeMoneyReader:
         )
 
     def invoice(self, invoice_id: str) -> Invoice:
-        return _invoice(read(lambda: self._stripe.v1.invoices.retrieve(invoice_id)))
+        return invoice_of(read(lambda: self._stripe.v1.invoices.retrieve(invoice_id)))
 
     def invoices(self, customer_id: str | None, status: str | None, limit: int) -> list[Invoice]:
         """The latest first, at most `limit`."""
@@ -84,7 +84,7 @@ class StripeMoneyReader:
 
         def load() -> list[Invoice]:
             found = self._stripe.v1.invoices.list(filters).auto_paging_iter()
-            return [_invoice(invoice) for invoice, _ in zip(found, range(limit), strict=False)]
+            return [invoice_of(invoice) for invoice, _ in zip(found, range(limit), strict=False)]
 
         return read(load)
 
@@ -121,7 +121,7 @@ def _fee(charge: stripe.Charge) -> Money | None:
     return Money(transaction.fee, transaction.currency)
 
 
-def _invoice(invoice: stripe.Invoice) -> Invoice:
+def invoice_of(invoice: stripe.Invoice) -> Invoice:
     return Invoice(
         invoice_id=invoice.id or "",
         number=invoice.number,

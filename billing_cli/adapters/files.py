@@ -1,0 +1,112 @@
+"""Files written all or not at all: in a directory, or in a zip file."""
+
+import os
+import tempfile
+import threading
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+from billing_cli.domain.errors import Misconfigured
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Readable by the owner only. Raises Misconfigured where it cannot be; never follows a link."""
+    if path.is_symlink():
+        raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
+    draft = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    except OSError as error:
+        if draft:
+            Path(draft).unlink(missing_ok=True)
+        raise Misconfigured(
+            f"{path} cannot be written: {error.strerror}.", "Name another place with -o, or make room."
+        ) from None
+
+
+class DirectoryStore:
+    """Files beside each other. Names come from domain/invoice_file and have no slash."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def read(self, name: str) -> bytes | None:
+        path = self._directory / name
+        return path.read_bytes() if path.is_file() and not path.is_symlink() else None
+
+    def write(self, name: str, content: bytes) -> None:
+        write_atomically(self._directory / name, content)
+
+    def keep(self, name: str) -> None:
+        """It is there already."""
+
+    def finish(self) -> None:
+        """Every file is whole already."""
+
+    def discard(self) -> None:
+        """Every file is whole: those that came are good for the next run."""
+
+
+class ZipStore:
+    """A zip file, written beside the old one and put in its place at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._old = _opened(path)
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, self._draft = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+            self._new = zipfile.ZipFile(os.fdopen(handle, "wb"), "w", zipfile.ZIP_DEFLATED)
+        except OSError as error:
+            raise Misconfigured(f"{path} cannot be written: {error.strerror}.", "Name another place with -o.") from None
+
+    def read(self, name: str) -> bytes | None:
+        with self._lock:
+            return self._old.read(name) if self._old and name in self._old.namelist() else None
+
+    def write(self, name: str, content: bytes) -> None:
+        with self._lock:
+            try:
+                self._new.writestr(name, content)
+            except OSError as error:
+                raise Misconfigured(f"{self._path} cannot be written: {error.strerror}.", "Make room.") from None
+
+    def keep(self, name: str) -> None:
+        self.write(name, self.read(name) or b"")
+
+    def finish(self) -> None:
+        try:
+            self._new.close()
+            Path(self._draft).replace(self._path)
+        except OSError as error:
+            self.discard()
+            raise Misconfigured(f"{self._path} cannot be written: {error.strerror}.", "Make room.") from None
+
+    def discard(self) -> None:
+        with suppress(OSError, ValueError):
+            self._new.close()
+        Path(self._draft).unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> zipfile.ZipFile | None:
+    """The zip file of an earlier run. Raises Misconfigured for a file that is none: it may be somebody's."""
+    if path.is_symlink():
+        raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
+    if not path.exists():
+        return None
+    try:
+        found = zipfile.ZipFile(path)
+        damaged = found.testzip()
+    except (OSError, zipfile.BadZipFile):
+        damaged = "it"
+    if damaged:
+        raise Misconfigured(f"{path} is no whole zip file.", "Remove it, or name another place with -o.")
+    return found
