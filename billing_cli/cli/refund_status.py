@@ -18,26 +18,31 @@ if TYPE_CHECKING:
 
 
 def refund_status(ctx: typer.Context, company: str, payment: str, options: WriteOptions) -> int:
-    """Shows it, and writes changes down through the gate; then exit 3 where a refund of ours failed."""
+    """Shows it, and writes changes down through the gate; exit 3 where a refund of ours failed."""
     with open_session(ctx) as session:
         command = StatusCommand(session, company, payment, ["refund", company, payment, "--status"])
-        return carry_out(session, command, options)
+        return carry_out(session, command, options) or (EXIT_FOUND_WRONG if command.any_failed else 0)
 
 
-@dataclass(frozen=True)
+@dataclass
 class StatusCommand:
+    """`any_failed` is known once it has planned."""
+
     session: Session
     company: str
     payment: str
     words: list[str]
     noun: str = "refund-status"
+    any_failed: bool = False
 
     def plan(self) -> FollowPlan:
         from billing_cli import wiring
         from billing_cli.usecases.refund_status import load_refund_status
 
         reader = wiring.money_reader(self.session.settings)
-        return load_refund_status(self.session.database, reader, self.company, self.payment)
+        plan = load_refund_status(self.session.database, reader, self.company, self.payment)
+        self.any_failed = plan.any_failed
+        return plan
 
     def document(self, plan: FollowPlan, gates: Gates) -> dict[str, object]:
         from billing_cli.render.refund_status import refund_status_document
@@ -56,7 +61,7 @@ class StatusCommand:
         plan, state = self.plan(), self.session.state
         gates = Gates(confirm=True, live=True)
         state.emit(self.noun, self.document(plan, gates), self.view(plan, gates))
-        return EXIT_FOUND_WRONG if plan.any_failed else 0
+        return EXIT_FOUND_WRONG if self.any_failed else 0
 
 
 def status_from(session: Session, request: Mapping[str, Any], words: list[str]) -> StatusCommand:

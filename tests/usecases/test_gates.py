@@ -1,9 +1,8 @@
 """Nothing is written unless both gates are open: not to Stripe, not to the database."""
 
-from typing import Any
-
 import pytest
 from support.environment import rest_environment, wire_environment
+from support.everything import everything
 from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY, Connection, add_companies, add_usage
@@ -39,26 +38,15 @@ def test_only_both_gates_together_let_anything_be_written(
         add_usage(sql, f"co_{number}", "api_calls", "1.5")
     for name, value in (environment | ({"LIVE": "true"} if live else {})).items():
         monkeypatch.setenv(name, value)
-    before = _everything(sql)
+    before = everything(sql)
 
     assert run(["export", "--start", DAY, "--end", DAY, *(["--confirm"] if confirm else [])]) == code
 
     writes = [entry for entry in stripe.log() if entry["method"] != "GET"]
     if confirm and live:
         assert len(writes) == len(stripe.events()) == 3
-        assert _everything(sql) != before
+        assert everything(sql) != before
     else:
         assert writes == []
         assert stripe.events() == []
-        assert _everything(sql) == before
-
-
-def _everything(sql: Connection) -> dict[str, Any]:
-    """Every row of every table of the database."""
-    tables = sql.execute("select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'public'")
-    return {
-        table: sql.execute(
-            f"select coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from {table} t"
-        ).fetchone()
-        for (table,) in tables.fetchall()
-    }
+        assert everything(sql) == before

@@ -1,0 +1,161 @@
+"""An incident's worth of refunds from a file."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.stripe_control import StripeDouble
+from support.usage import Connection
+
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.refund_file import read_refund_lines
+
+from .conftest import Answer, Billing
+
+Refund = Callable[..., Answer]
+HEADER = "payment,reason,amount,note\n"
+
+
+@pytest.fixture
+def refund_file(billing: Billing, stripe: StripeDouble, tmp_path: Path) -> Refund:
+    """Writes the file and runs it; pi_1 to pi_5 are co_1's, pi_9 is co_2's; 10.00 USD each."""
+    owners = {**{f"pi_{number}": "cus_1" for number in range(1, 6)}, "pi_9": "cus_2"}
+    stripe.payments([{"id": name, "customer": c, "amount": 1000, "currency": "usd"} for name, c in owners.items()])
+    path = tmp_path / "incident.csv"
+
+    def call(text: str, *options: str) -> Answer:
+        path.write_bytes(text.encode())
+        return billing("refund", "--from-csv", str(path), "--confirm", *options)
+
+    return call
+
+
+def refunded(stripe: StripeDouble) -> dict[str, int]:
+    made = stripe.refunds()
+    assert len({refund["payment_intent"] for refund in made}) == len(made)
+    return {refund["payment_intent"]: refund["amount"] for refund in made}
+
+
+def results(tmp_path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((tmp_path / "incident.result.csv").read_text().splitlines()))
+
+
+def test_every_line_is_carried_out_and_reported(refund_file: Refund, stripe: StripeDouble, tmp_path: Path) -> None:
+    answer = refund_file(
+        HEADER + "pi_1,duplicate,2.50,=HYPERLINK(x)\npi_2,requested_by_customer,,\npi_9,duplicate,1,\n"
+    )
+    assert answer.code == 0
+    assert refunded(stripe) == {"pi_1": 250, "pi_2": 1000, "pi_9": 100}
+    lines = results(tmp_path)
+    assert [(line["line"], line["payment"], line["company"], line["amount"]) for line in lines] == [
+        ("2", "pi_1", "co_1", "2.50"),
+        ("3", "pi_2", "co_1", "10.00"),
+        ("4", "pi_9", "co_2", "1.00"),
+    ]
+    assert lines[0]["note"] == "'=HYPERLINK(x)"
+    assert {line["state"] for line in lines} == {"done"}
+    assert {line["stripe_object_id"] for line in lines} == {refund["id"] for refund in stripe.refunds()}
+
+
+def test_a_second_run_does_nothing_and_reports_the_same(
+    refund_file: Refund, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    text = HEADER + "pi_1,duplicate,2.50,\npi_2,duplicate,,\n"
+    refund_file(text)
+    before = results(tmp_path)
+    again = refund_file(text)
+    assert (again.code, again.document["finished"], again.document["intents"]) == (0, 2, [])
+    assert refunded(stripe) == {"pi_1": 250, "pi_2": 1000}
+    assert results(tmp_path) == before
+
+
+def test_an_added_line_is_the_only_one_carried_out(refund_file: Refund, stripe: StripeDouble) -> None:
+    refund_file(HEADER + "pi_1,duplicate,2.50,\n")
+    answer = refund_file(HEADER + "pi_2,duplicate,1.00,\npi_1,duplicate,2.5,\n")
+    assert (answer.code, len(answer.document["intents"])) == (0, 1)
+    assert refunded(stripe) == {"pi_1": 250, "pi_2": 100}
+
+
+def test_all_faulty_lines_are_named_at_once_and_nothing_is_written(
+    refund_file: Refund, sql: Connection, stripe: StripeDouble
+) -> None:
+    answer = refund_file(
+        HEADER + "pi_1,duplicate,2.50,\npi_2,duplicate,99,\npi_none,duplicate,,\npi_9,duplicate,0.001,\n"
+    )
+    assert (answer.code, stripe.refunds()) == (2, [])
+    assert "3 of 4 lines" in answer.stderr
+    assert all(f"line {number}:" in answer.stderr for number in (3, 4, 5))
+    assert sql.execute("select count(*) from billing_intents").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no column payment"),
+        (HEADER, "no lines"),
+        ("payment,amount\npi_1,1\n", "no column reason"),
+        ("payment,reason,amout\npi_1,duplicate,1\n", "amout"),
+        ("payment,payment,reason\npi_1,pi_1,duplicate\n", "twice"),
+        (HEADER + "pi_1,duplicate,1,\npi_1,duplicate,2,\n", "on line 2 already"),
+        (HEADER + "pi_1,because,1,\n", "no reason"),
+        (HEADER + "ch_1,duplicate,1,\n", "no payment intent"),
+        (HEADER + "pi_1,duplicate,1,234.50,\n", "5 cells"),
+        (HEADER + '"pi_1,duplicate,1,\n', "no CSV"),
+        ("payment,reason,company\npi_1,duplicate,co_2\n", "not a payment of co_2"),
+        ("payment,reason,amount_minor\npi_1,duplicate,1.5\n", "minor units"),
+        ("payment,reason\npi_1,duplicate\x00\n", "reason"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(
+    text: str, said: str, refund_file: Refund, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    answer = refund_file(text)
+    assert (answer.code, stripe.refunds()) == (2, [])
+    assert said in answer.stderr
+    assert not (tmp_path / "incident.result.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffpayment,reason,amount,note\r\npi_1,duplicate,2.50,\r\n",
+        "payment;reason;amount;note\npi_1;duplicate;2.50;\n",
+        'note,Amount,Reason,Payment\n"a, ""b""\nc",2.50,duplicate,pi_1\n\n',
+    ],
+)
+def test_what_spreadsheets_write_is_understood(text: str, refund_file: Refund, stripe: StripeDouble) -> None:
+    assert refund_file(text).code == 0
+    assert refunded(stripe) == {"pi_1": 250}
+
+
+def test_a_line_that_stripe_refuses_does_not_keep_the_others(
+    refund_file: Refund, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    text = HEADER + "".join(f"pi_{number},duplicate,1.00,\n" for number in range(1, 6))
+    stripe.fault(kind="status", status=402, count=1, endpoint="/v1/refunds", method="POST")
+    answer = refund_file(text)
+    assert answer.code == 3
+    assert len(stripe.refunds()) == 4
+    assert sorted(line["state"] for line in results(tmp_path)) == ["done"] * 4 + ["refused"]
+    # A refused line is tried anew.
+    assert refund_file(text).code == 0
+    assert refunded(stripe) == {f"pi_{number}": 100 for number in range(1, 6)}
+
+
+def test_a_result_that_cannot_be_written_is_said_and_nothing_is_lost(refund_file: Refund, stripe: StripeDouble) -> None:
+    answer = refund_file(HEADER + "pi_1,duplicate,1,\n", "--result", "/nowhere/at/all.csv")
+    assert answer.code == 0
+    assert "cannot be written" in answer.stderr
+    assert refunded(stripe) == {"pi_1": 100}
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_list_of_refunds_or_refused_in_a_sentence(text: str) -> None:
+    for candidate in (text, HEADER + text):
+        try:
+            assert read_refund_lines(candidate)
+        except BadInput as error:
+            assert error.message
