@@ -1,0 +1,203 @@
+"""One open intent a subject, whoever comes when; and finishing what was left open."""
+
+from typing import Any
+
+import pytest
+from support.stripe_control import StripeDouble
+from support.usage import Connection
+
+from billing_cli.domain.errors import BillingError, LeaseLost, PlanChanged, Refused
+from billing_cli.domain.ports import Database
+
+from .conftest import Answer, Billing
+
+HERE = {"p_account": "acct_1", "p_livemode": False, "p_command": "refund"}
+
+
+def wish(intent_id: str, subject: str = "pi_1", amount: int = 100, **more: Any) -> dict[str, Any]:
+    return {
+        "intent_id": intent_id, "kind": "refund", "company_id": "co_1", "subject": subject, "amount_minor": amount,
+        "currency": "usd", "in_favour_of_company": True, "request": {"amount": amount}, "reason": "duplicate",
+        "note": None, "source_key": None, **more,
+    }  # fmt: skip
+
+
+def open_intents(database: Database, *wishes: dict[str, Any], limits: list[dict[str, Any]] | None = None) -> Any:
+    keys = {"p_digest": "d", "p_actor": "ana", "p_intents": list(wishes), "p_limits": limits or []}
+    return database.call("billing_intents_open_v1", **HERE, **keys)
+
+
+def claim(database: Database, intent_id: str, runner: str, dead: str | None = None) -> dict[str, Any]:
+    answer: dict[str, Any] = database.call(
+        "billing_intent_claim_v1", p_intent_id=intent_id, p_runner=runner, p_actor="ana", p_dead_runner=dead
+    )
+    return answer
+
+
+def settle(database: Database, intent_id: str, runner: str, outcome: str, object_id: str | None = None) -> Any:
+    keys = {"p_intent_id": intent_id, "p_runner": runner, "p_actor": "ana", "p_outcome": outcome}
+    return database.call("billing_intent_settle_v1", **keys, p_object_id=object_id)
+
+
+def test_a_subject_has_one_open_intent(database: Database) -> None:
+    open_intents(database, wish("int_1"))
+    with pytest.raises(PlanChanged, match="int_1 of pi_1"):
+        open_intents(database, wish("int_2"))
+    claim(database, "int_1", "me")
+    with pytest.raises(PlanChanged):
+        open_intents(database, wish("int_2"))
+    settle(database, "int_1", "me", "done", "re_1")
+    open_intents(database, wish("int_2"))
+
+
+def test_all_are_opened_or_none(database: Database, sql: Connection) -> None:
+    open_intents(database, wish("int_1"))
+    with pytest.raises(PlanChanged):
+        open_intents(database, wish("int_2", "pi_2"), wish("int_3", "pi_1"))
+    assert sql.execute("select intent_id from billing_intents").fetchall() == [("int_1",)]
+
+
+def test_one_subject_twice_in_a_plan_is_refused(database: Database, sql: Connection) -> None:
+    with pytest.raises(BillingError):
+        open_intents(database, wish("int_1"), wish("int_2"))
+    assert sql.execute("select count(*) from billing_intents").fetchone() == (0,)
+
+
+def test_opening_again_after_a_lost_reply_opens_nothing_more(database: Database, sql: Connection) -> None:
+    assert open_intents(database, wish("int_1")) == open_intents(database, wish("int_1"))
+    assert sql.execute("select count(*) from billing_intents").fetchone() == (1,)
+    assert sql.execute("select count(*) from billing_audit_log").fetchone() == (1,)
+
+
+def test_a_line_of_a_file_is_done_once_and_may_be_tried_again_when_refused(database: Database) -> None:
+    open_intents(database, wish("int_1", source_key="line"))
+    claim(database, "int_1", "me")
+    settle(database, "int_1", "me", "refused")
+    open_intents(database, wish("int_2", source_key="line"))
+    claim(database, "int_2", "me")
+    settle(database, "int_2", "me", "done", "re_1")
+    with pytest.raises(PlanChanged):
+        open_intents(database, wish("int_3", source_key="line"))
+
+
+def test_who_claimed_first_keeps_it_while_alive(database: Database) -> None:
+    open_intents(database, wish("int_1"))
+    assert claim(database, "int_1", "first")["claimed"]
+    second = claim(database, "int_1", "second")
+    assert (second["claimed"], second["claimed_by"]) == (False, "first")
+    with pytest.raises(LeaseLost):
+        settle(database, "int_1", "second", "done", "re_1")
+    # Its process is known to be dead: taken over, and it may have been sent.
+    third = claim(database, "int_1", "third", dead="first")
+    assert (third["claimed"], third["maybe_sent"]) == (True, True)
+    with pytest.raises(LeaseLost):
+        settle(database, "int_1", "first", "done", "re_1")
+
+
+def test_a_silent_claim_runs_out(local: Database, sql: Connection) -> None:
+    open_intents(local, wish("int_1"))
+    claim(local, "int_1", "first")
+    sql.execute("update billing_intents set claimed_until = now() - interval '1 second'")
+    assert claim(local, "int_1", "second")["claimed"]
+
+
+@pytest.mark.parametrize("outcome", ["done", "refused", "lapsed", "unknown"])
+def test_settling_again_after_a_lost_reply_changes_nothing(outcome: str, database: Database, sql: Connection) -> None:
+    open_intents(database, wish("int_1"))
+    claim(database, "int_1", "me")
+    object_id = "re_1" if outcome == "done" else None
+    settle(database, "int_1", "me", outcome, object_id)
+    count = sql.execute("select count(*) from billing_audit_log").fetchone()
+    settle(database, "int_1", "me", outcome, object_id)
+    assert sql.execute("select count(*) from billing_audit_log").fetchone() == count
+    adjustments = sql.execute("select count(*) from billing_adjustments").fetchone()
+    assert adjustments == (int(outcome == "done"),)
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ({"per_command_minor": 99}, "ceiling"),
+        ({"per_day_minor": 199}, "the day's ceiling"),
+        ({"approve_above_minor": 99}, "second person"),
+    ],
+)
+def test_the_database_keeps_the_limits_too(limit: dict[str, int], said: str, database: Database) -> None:
+    open_intents(database, wish("int_0", "pi_0"))
+    every = {"currency": "usd", "approve_above_minor": None, "per_command_minor": None, "per_day_minor": None}
+    with pytest.raises(Refused, match=said):
+        open_intents(database, wish("int_1"), limits=[{**every, **limit}])
+    exactly = {name: value + 1 for name, value in limit.items()}
+    open_intents(database, wish("int_1"), limits=[{**every, **exactly}])
+
+
+@pytest.fixture
+def held(billing: Billing, stripe: StripeDouble, sql: Connection) -> str:
+    """A refund of 10.00 that another run has begun; returns its intent."""
+    stripe.payments([{"id": "pi_1", "customer": "cus_1", "amount": 10_000, "currency": "usd"}])
+    stripe.fault(kind="status", status=503, endpoint="/v1/refunds", method="POST", count=5, stored=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("billing_cli.adapters.stripe.money_mover._FIRST_WAIT_S", 0.001)
+        answer = refund(billing, "10")
+    assert answer.code == 5
+    (intent,) = answer.document["intents"]
+    assert intent["next_command"] == f"LIVE=true billing intents resume {intent['intent_id']} --confirm"
+    intent_id: str = intent["intent_id"]
+    return intent_id
+
+
+def refund(billing: Billing, amount: str) -> Answer:
+    return billing("refund", "co_1", "pi_1", "--amount", amount, "--reason", "duplicate", "--confirm")
+
+
+def test_the_same_command_finishes_what_is_open(held: str, billing: Billing, stripe: StripeDouble) -> None:
+    answer = refund(billing, "10")
+    assert (answer.code, [each["intent_id"] for each in answer.document["intents"]]) == (0, [held])
+    assert [made["amount"] for made in stripe.refunds()] == [1000]
+
+
+def test_another_wish_settles_what_is_open_and_waits_for_the_next_run(
+    held: str, billing: Billing, stripe: StripeDouble
+) -> None:
+    answer = refund(billing, "20")
+    assert (answer.code, answer.document["unserved"]) == (5, ["pi_1"])
+    assert [made["amount"] for made in stripe.refunds()] == [1000]
+    assert refund(billing, "20").code == 0
+    assert [made["amount"] for made in stripe.refunds()] == [1000, 2000]
+
+
+def test_resume_finishes_one_intent(held: str, billing: Billing, stripe: StripeDouble) -> None:
+    plan = billing("intents", "resume", held)
+    assert [each["intent_id"] for each in plan.document["settles"]] == [held]
+    assert stripe.refunds() == []
+    assert billing("intents", "resume", held, "--confirm").code == 0
+    assert len(stripe.refunds()) == 1
+    assert billing("intents", "resume", held, "--confirm").document["intents"] == []
+
+
+def test_what_is_held_by_a_living_run_is_left_alone(
+    held: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    holder = "another-host/4026531836/1/1"
+    sql.execute("update billing_intents set claimed_by = %s, claimed_until = now() + interval '5 min'", (holder,))
+    answer = refund(billing, "10")
+    assert (answer.code, stripe.refunds()) == (75, [])
+    assert "Another run" in answer.stderr
+
+
+def test_past_the_keys_window_it_is_proved_and_not_sent(
+    held: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    sql.execute("update billing_intents set first_sent_at = now() - interval '24 hours'")
+    answer = refund(billing, "10")
+    assert (answer.code, answer.document["intents"][0]["state"], stripe.refunds()) == (3, "lapsed", [])
+    assert refund(billing, "10").code == 0
+    assert len(stripe.refunds()) == 1
+
+
+def test_intents_can_be_looked_up(held: str, billing: Billing) -> None:
+    assert [i["intent_id"] for i in billing("intents", "list", "--state", "sending").document["intents"]] == [held]
+    assert billing("intents", "list", "--state", "done").document["intents"] == []
+    assert billing("intents", "list", "--company", "co_2").document["intents"] == []
+    assert billing("intents", "show", held).document["intent"]["attempts"] == 1
+    assert billing("intents", "show", "int_none").code == 2
