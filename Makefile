@@ -26,9 +26,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# Prints Markdown; about two minutes.
+# Prints Markdown; about four minutes.
 bench: setup
 	$(BIN)/python benchmarks/export.py
+	$(BIN)/python benchmarks/money.py
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -5,52 +5,28 @@ the ratios first.
 """
 
 import asyncio
-import os
-import platform
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import psycopg
 import stripe
+from common import KEY, Measure, billing, machine, measure, new_database, print_table
 
 from billing_cli.sandbox import postgres
 from billing_cli.sandbox.seed import seed
 from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.sandbox.stripe_control import ask
-from billing_cli.wiring import migrate_database
 
-KEY = "sk_test_benchmark"
 IN_FLIGHT = 100
 SEQUENTIAL = {0: 500, 100: 30}
 AIOHTTP = {0: 5_000, 100: 2_000}
 
 
-@dataclass(frozen=True)
-class Measure:
-    """Events and what they took: wall-clock and CPU seconds of the contender's process."""
-
-    name: str
-    events: int
-    wall_s: float
-    cpu_s: float
-
-    @property
-    def rate(self) -> float:
-        return self.events / self.wall_s
-
-
 def main() -> None:
-    print(
-        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, stripe {stripe.VERSION}\n"
-    )
+    print(f"{machine()}\n")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         directory.chmod(0o755)
@@ -58,11 +34,11 @@ def main() -> None:
         simulator = start_simulator(directory / "stripe")
         try:
             for rows in (100_000, 1_000_000):
-                url = _database(admin_url, f"usage_{rows}")
+                url = new_database(admin_url, f"usage_{rows}")
                 seed(url, simulator.url, rows=rows)
                 _preview(rows, url, simulator.url)
             for latency_ms in (0, 100):
-                url = _database(admin_url, f"latency_{latency_ms}")
+                url = new_database(admin_url, f"latency_{latency_ms}")
                 ask(simulator.url, "POST", "reset", {})
                 seed(url, simulator.url, rows=100_000)
                 if latency_ms:
@@ -73,16 +49,8 @@ def main() -> None:
             postgres.stop(directory / "postgres")
 
 
-def _database(admin_url: str, name: str) -> str:
-    with psycopg.connect(admin_url, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    url = f"{admin_url.rsplit('/', 1)[0]}/{name}"
-    migrate_database(url)
-    return url
-
-
 def _preview(rows: int, db_url: str, stripe_url: str) -> None:
-    samples = [_billing(db_url, stripe_url, []) for _ in range(3)]
+    samples = [_export(db_url, stripe_url, []) for _ in range(3)]
     wall_s, _, peak_mb = min(samples)
     started_at = time.perf_counter()
     with psycopg.connect(db_url) as connection:
@@ -96,45 +64,23 @@ def _preview(rows: int, db_url: str, stripe_url: str) -> None:
 
 
 def _throughput(latency_ms: int, db_url: str, stripe_url: str) -> None:
-    wall_s, cpu_s, _ = _billing(db_url, stripe_url, ["--confirm"])
+    wall_s, cpu_s, _ = _export(db_url, stripe_url, ["--confirm"])
     with psycopg.connect(db_url) as connection:
         row = connection.execute("select count(*) from billing_export_items where state = 'accepted'").fetchone()
     measures = [
         Measure("billing export (process start, plan, claims, settles)", row[0] if row else 0, wall_s, cpu_s),
-        _measure("bare aiohttp, 100 in flight", AIOHTTP[latency_ms], lambda n: asyncio.run(_aiohttp(stripe_url, n))),
-        _measure("stripe-python, one after another", SEQUENTIAL[latency_ms], lambda n: _sequential(stripe_url, n)),
+        measure("bare aiohttp, 100 in flight", AIOHTTP[latency_ms], lambda n: asyncio.run(_aiohttp(stripe_url, n))),
+        measure("stripe-python, one after another", SEQUENTIAL[latency_ms], lambda n: _sequential(stripe_url, n)),
     ]
-    slowest = measures[-1].rate
-    print(f"\n| at {latency_ms} ms | events | events/s | × sequential | CPU ms/event |\n|---|--:|--:|--:|--:|")
-    for m in measures:
-        cpu_ms = m.cpu_s / m.events * 1000
-        print(f"| {m.name} | {m.events:,} | {m.rate:,.0f} | {m.rate / slowest:.1f} | {cpu_ms:.2f} |")
+    print_table(f"at {latency_ms} ms", "events", measures)
 
 
-def _billing(db_url: str, stripe_url: str, options: list[str]) -> tuple[float, float, float]:
-    """Wall-clock seconds, CPU seconds and peak megabytes of one `billing export` over 34 days."""
-    environment = {**os.environ, "SUPABASE_DB_URL": db_url, "STRIPE_SECRET_KEY": KEY, "STRIPE_API_BASE": stripe_url}
-    day = "date"
+def _export(db_url: str, stripe_url: str, options: list[str]) -> tuple[float, float, float]:
+    """One `billing export` over 34 days."""
     with psycopg.connect(db_url) as connection:
         row = connection.execute("select (now() at time zone 'UTC')::date - 34, (now() at time zone 'UTC')::date - 1")
-        start, end = map(str, row.fetchone() or (day, day))
-    words = [sys.executable, "-m", "billing_cli", "-q", "export", "--start", start, "--end", end, *options]
-    started_at = time.perf_counter()
-    process = subprocess.Popen(words, env={**environment, "LIVE": "true"}, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    wall_s = time.perf_counter() - started_at
-    code = os.waitstatus_to_exitcode(status)
-    if code not in (0, 3):  # 3: the seed is dirty, and says so
-        raise SystemExit(f"billing export exited {code}")
-    return wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
-def _measure(name: str, events: int, work: Callable[[int], None]) -> Measure:
-    cpu_before, started_at = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    work(events)
-    wall_s, cpu_after = time.perf_counter() - started_at, resource.getrusage(resource.RUSAGE_SELF)
-    cpu_s = cpu_after.ru_utime - cpu_before.ru_utime + cpu_after.ru_stime - cpu_before.ru_stime
-    return Measure(name, events, wall_s, cpu_s)
+        start, end = map(str, row.fetchone() or ("", ""))
+    return billing(db_url, stripe_url, ["export", "--start", start, "--end", end, *options])
 
 
 def _payload(number: int) -> dict[str, str]:

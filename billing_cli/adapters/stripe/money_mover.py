@@ -58,6 +58,7 @@ class StripeMoneyMover:
             return v1.invoices.pay(request.pop("invoice"), request, options)
         request["metadata"] = metadata_of(intent)
         if intent.kind is IntentKind.REFUND:
+            request["expand"] = ["charge"]
             return v1.refunds.create(request, options)
         if intent.kind is IntentKind.CREDIT_NOTE:
             return v1.credit_notes.create(request, options)
@@ -111,10 +112,11 @@ class StripeMoneyMover:
             return {"invoice_id": made.id, "amount_paid_minor": made.total}
         if intent.kind is not IntentKind.REFUND and "refund_amount" not in intent.request:
             return {}
-        expand: Any = {"expand": ["latest_charge"]}
-        payment = read(lambda: self._stripe.v1.payment_intents.retrieve(intent.subject, expand))
-        charge: Any = payment.latest_charge
-        return {"payment_intent_id": payment.id, "refunded_minor": charge.amount_refunded}
+        charge: Any = getattr(made, "charge", None)
+        if not isinstance(charge, stripe.Charge):
+            expand: Any = {"expand": ["latest_charge"]}
+            charge = read(lambda: self._stripe.v1.payment_intents.retrieve(intent.subject, expand)).latest_charge
+        return {"payment_intent_id": intent.subject, "refunded_minor": charge.amount_refunded}
 
 
 def _failure(error: stripe.StripeError, tries: int) -> MoveResult:

@@ -24,7 +24,9 @@ def create_refund(state: State, call: Call) -> Reply:
         raise Refusal(400, f"Invalid reason: must be one of {', '.join(REASONS)}", param="reason")
     remaining = charge["amount_captured"] - charge["amount_refunded"]
     amount = integer(call, "amount", remaining)
-    return ok(make_refund(state, call, charge, amount, reason, mapping(call, "metadata")))
+    refund = make_refund(state, call, charge, amount, reason, mapping(call, "metadata"))
+    expanded = {"charge": state.objects("charge")[charge["id"]]} if "charge" in mapping(call, "expand").values() else {}
+    return ok(refund | expanded)
 
 
 def make_refund(
