@@ -108,10 +108,12 @@ def mark_paid_planner(settings: Settings, database: Database) -> MarkPaidPlanner
 def move_environment(settings: Settings, database: Database, observer: MoveObserver) -> MoveEnvironment:
     from billing_cli.adapters.processes import HostProcesses
     from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
+    from billing_cli.adapters.stripe.money_reader import StripeMoneyReader
 
     processes: Processes = HostProcesses()
-    mover = StripeMoneyMover(_stripe_connection(settings))
-    reader = money_reader(settings)
+    # One connection, so that both keep the same pace.
+    connection = _stripe_connection(settings)
+    reader, mover = StripeMoneyReader(connection), StripeMoneyMover(connection)
     return MoveEnvironment(database, reader, mover, processes, settings.actor, processes.current(), observer)
 
 

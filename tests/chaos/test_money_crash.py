@@ -1,6 +1,9 @@
 """Whatever kills a refund, a charge or a credit, and whenever: Stripe carries it out exactly once."""
 
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +16,8 @@ from support.environment import KEY, rest_environment, wire_environment
 from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
 from support.usage import Connection, add_companies
+
+from billing_cli.sandbox.stripe_control import ask
 
 CAPTURED, AMOUNT, LINES = 10_000, 1250, 24
 COMMANDS: dict[str, list[str]] = {
@@ -130,6 +135,45 @@ def test_two_operators_at_once_cannot_exceed_the_remainder(db_url: str, sql: Con
     assert set(codes) <= {0, 2, 4, 5, 75}
     assert len(stripe.refunds()) == 1
     assert sql.execute("select count(*) from billing_intents where state in ('open', 'sending')").fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_a_file_ends_in_order_and_goes_on(
+    number: int, db_url: str, sql: Connection, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    path = tmp_path / "incident.csv"
+    path.write_text("payment,reason\n" + "".join(f"pi_line_{number},duplicate\n" for number in range(LINES)))
+    command = ["refund", "--from-csv", str(path)]
+    stripe.fault(kind="delay", delay_s=0.3, endpoint="/v1/refunds", method="POST")
+    words = [sys.executable, "-m", "billing_cli", *command, "--confirm"]
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not stripe.refunds():
+        assert process.poll() is None
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in err) == (5, False)
+    assert 0 < len(stripe.refunds()) < LINES
+    assert sql.execute("select count(*) from billing_intents where state = 'sending'").fetchone() == (0,)
+    stripe.heal()
+    _run_until_done(environment, command, sql)
+    assert len(stripe.refunds()) == LINES
+
+
+@pytest.mark.usefixtures("money")
+def test_above_stripes_rate_it_slows_down_instead_of_giving_up(
+    db_url: str, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    path = tmp_path / "incident.csv"
+    path.write_text("payment,reason\n" + "".join(f"pi_line_{number},duplicate\n" for number in range(LINES)))
+    ask(stripe.url, "POST", "settings", {"rate": 25})
+    try:
+        assert run_billing(wire_environment(db_url, stripe.url), ["refund", "--from-csv", str(path), "--confirm"]) == 0
+    finally:
+        ask(stripe.url, "POST", "settings", {"rate": 0})
+    assert len(stripe.refunds()) == LINES
+    assert any(line["status"] == 429 for line in stripe.log())
 
 
 def _run_until_done(environment: dict[str, str], command: list[str], sql: Connection) -> None:

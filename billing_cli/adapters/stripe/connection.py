@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 import stripe
 from stripe._base_address import BaseAddresses
 
+from billing_cli.adapters.stripe.pace import Pace
+from billing_cli.adapters.stripe.paced_client import PacedClient
+
 # Not written to stderr, in case somebody turns on stripe-python's request log.
 stripe.log = None
-_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class StripeConnection:
     api_version: str | None = None
     api_base: str | None = None
     meter_events_base: str | None = None
+    pace: Pace = field(default_factory=Pace, repr=False, compare=False)
 
     def client(self, http_client: stripe.HTTPClient | None = None) -> stripe.StripeClient:
         """An SDK client that retries nothing by itself: what is repeated is decided in one place."""
@@ -30,6 +33,6 @@ class StripeConnection:
             self.key,
             stripe_version=self.api_version,
             base_addresses=addresses,
-            http_client=http_client or stripe.RequestsClient(timeout=_TIMEOUT_S),
+            http_client=http_client or PacedClient(self.pace),
             max_network_retries=0,
         )

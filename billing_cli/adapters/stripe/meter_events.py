@@ -1,5 +1,7 @@
 """Sends meter events (v1) and says what each answer proves."""
 
+import asyncio
+
 import stripe
 from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception, wait_random_exponential
 
@@ -52,7 +54,8 @@ class StripeMeterEventSender:
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
     async def _try(self, exchange: "_Exchange") -> SendResult:
-        await self._pace.turn()
+        if (wait_s := self._pace.turn_s()) > 0:
+            await asyncio.sleep(wait_s)
         exchange.tries += 1
         try:
             answer = await self._stripe.v1.billing.meter_events.create_async(

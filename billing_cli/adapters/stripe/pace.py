@@ -1,6 +1,6 @@
 """How fast to send: as fast as Stripe takes it, and a little slower after it asked to slow down."""
 
-import asyncio
+import threading
 import time
 from collections import deque
 
@@ -11,41 +11,47 @@ _WINDOW_S = 1.0
 
 
 class Pace:
-    """Unlimited until the first 429; then the rate Stripe took in the last second, creeping up from there."""
+    """Unlimited until the first 429; then the rate Stripe took in the last second, creeping up from there.
+
+    Used by several threads, or by one event loop.
+    """
 
     def __init__(self) -> None:
         self._per_s: float | None = None
         self._next_at = 0.0
         self._slowed_at = 0.0
         self._accepted_at: deque[float] = deque()
+        self._lock = threading.Lock()
 
-    async def turn(self) -> None:
-        """Waits until the next event may go."""
-        if self._per_s is None:
-            return
-        now = time.monotonic()
-        self._next_at = max(self._next_at, now)
-        wait_s = self._next_at - now
-        self._next_at += 1 / self._per_s
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
+    def turn_s(self) -> float:
+        """Takes the next turn; the seconds to wait for it."""
+        with self._lock:
+            if self._per_s is None:
+                return 0.0
+            now = time.monotonic()
+            self._next_at = max(self._next_at, now)
+            wait_s = self._next_at - now
+            self._next_at += 1 / self._per_s
+            return wait_s
 
     def accepted(self) -> None:
-        now = time.monotonic()
-        self._accepted_at.append(now)
-        self._forget(now)
-        if self._per_s is not None:
-            self._per_s += _FASTER_PER_ACCEPTED
+        with self._lock:
+            now = time.monotonic()
+            self._accepted_at.append(now)
+            self._forget(now)
+            if self._per_s is not None:
+                self._per_s += _FASTER_PER_ACCEPTED
 
     def refused(self) -> None:
         """Slows down, once for all the refusals that one overshoot brings about."""
-        now = time.monotonic()
-        if now - self._slowed_at < _WINDOW_S:
-            return
-        self._slowed_at = now
-        self._forget(now)
-        taken_per_s = len(self._accepted_at) / _WINDOW_S
-        self._per_s = max(_LEAST_PER_S, _SLOWED_TO * min(taken_per_s, self._per_s or taken_per_s))
+        with self._lock:
+            now = time.monotonic()
+            if now - self._slowed_at < _WINDOW_S:
+                return
+            self._slowed_at = now
+            self._forget(now)
+            taken_per_s = len(self._accepted_at) / _WINDOW_S
+            self._per_s = max(_LEAST_PER_S, _SLOWED_TO * min(taken_per_s, self._per_s or taken_per_s))
 
     def _forget(self, now: float) -> None:
         while self._accepted_at and now - self._accepted_at[0] > _WINDOW_S:
