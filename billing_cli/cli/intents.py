@@ -25,12 +25,12 @@ def list_intents(
 
     billing intents list --state sending
     """
-    from billing_cli.render.intents import intent_document, render_intents
+    from billing_cli.render.intents import IntentsView, intent_document
     from billing_cli.usecases.intents import list_intents as load
 
     with open_session(ctx) as session:
         found = load(session.database, state.value if state else None, company, limit)
-    session.state.emit("intents", {"intents": [intent_document(i) for i in found]}, render_intents(found))
+    session.state.emit("intents", {"intents": [intent_document(i) for i in found]}, IntentsView(found))
     return 0
 
 

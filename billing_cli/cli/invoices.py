@@ -27,13 +27,13 @@ def list_invoices(
     billing invoices list co_0001 --status open
     """
     from billing_cli import wiring
-    from billing_cli.render.invoices import invoices_document, render_invoices
+    from billing_cli.render.invoices import InvoicesView, invoices_document
     from billing_cli.usecases.invoices import list_invoices as load
 
     with open_session(ctx) as session:
         stripe = wiring.money_reader(session.settings)
         found = load(session.database, stripe, company, status.value if status else None, limit)
-    session.state.emit("invoices", invoices_document(found), render_invoices(found))
+    session.state.emit("invoices", invoices_document(found), InvoicesView(found))
     return 0
 
 

@@ -1,8 +1,9 @@
 """Intents: what was to happen in Stripe, and what came of it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +19,7 @@ _STATE_STYLES = {
     IntentState.LAPSED: "red",
 }
 _SHOWN = 50
+_NARROW = 72
 
 
 def intent_document(intent: Intent) -> dict[str, object]:
@@ -34,21 +36,33 @@ def next_command(intent: Intent) -> str | None:
     return None
 
 
-def render_intents(intents: Sequence[Intent]) -> RenderableType:
-    """A line each, the latest first."""
+@dataclass(frozen=True)
+class IntentsView:
+    """A row each, the latest first; below each other where the terminal is narrow."""
+
+    intents: Sequence[Intent]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.intents:
+            yield Text("There are no intents.")
+        elif options.max_width < _NARROW:
+            for intent in self.intents:
+                yield Text.assemble(_state(intent), f"  {intent.kind.value}  {shown(intent.money)}")
+                yield Text(f"  {intent.company_id}  {intent.subject}\n  {intent.intent_id}", "dim")
+        else:
+            yield _intents_table(self.intents)
+
+
+def _intents_table(intents: Sequence[Intent]) -> Table:
     table = Table(header_style="bold")
     for name in ("company", "what, for, intent"):
         table.add_column(name, overflow="fold")
     table.add_column("amount", justify="right", overflow="fold")
     table.add_column("state", overflow="fold")
     for intent in intents:
-        table.add_row(
-            intent.company_id,
-            f"{intent.kind.value}  {intent.subject}\n{intent.intent_id}",
-            shown(intent.money),
-            _state(intent),
-        )
-    return table if table.row_count else Text("There are no intents.")
+        what = f"{intent.kind.value}  {intent.subject}\n{intent.intent_id}"
+        table.add_row(intent.company_id, what, shown(intent.money), _state(intent))
+    return table
 
 
 def render_intent(intent: Intent) -> RenderableType:

@@ -1,8 +1,9 @@
 """Invoices, in Stripe and here."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -10,9 +11,28 @@ from billing_cli.domain.invoice import ListedInvoice
 from billing_cli.domain.money import Money
 from billing_cli.render.money import shown
 
+_NARROW = 72
 
-def render_invoices(found: Sequence[ListedInvoice]) -> RenderableType:
-    """A line each, the latest first; what is different here stands out."""
+
+@dataclass(frozen=True)
+class InvoicesView:
+    """A row each, the latest first; what is different here stands out."""
+
+    found: Sequence[ListedInvoice]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.found:
+            yield Text("There are no invoices.")
+        elif options.max_width < _NARROW:
+            for listed in self.found:
+                invoice = listed.invoice
+                yield Text.assemble((invoice.status, "bold"), "  ", shown(invoice.total), "  here: ", _here(listed))
+                yield Text(f"  {listed.company_id or '-'}  {invoice.number or '-'}  {invoice.invoice_id}", "dim")
+        else:
+            yield _table(self.found)
+
+
+def _table(found: Sequence[ListedInvoice]) -> Table:
     table = Table(header_style="bold")
     for name in ("invoice", "number", "company"):
         table.add_column(name, overflow="fold")
@@ -22,7 +42,6 @@ def render_invoices(found: Sequence[ListedInvoice]) -> RenderableType:
         table.add_column(name, overflow="fold")
     for listed in found:
         invoice = listed.invoice
-        differs = listed.known.status not in (None, invoice.status)
         table.add_row(
             invoice.invoice_id,
             invoice.number or "-",
@@ -30,9 +49,14 @@ def render_invoices(found: Sequence[ListedInvoice]) -> RenderableType:
             shown(invoice.total),
             shown(Money(invoice.amount_remaining_minor, invoice.currency)),
             invoice.status,
-            Text(listed.known.status or "-", "bold red" if differs else ""),
+            _here(listed),
         )
-    return table if table.row_count else Text("There are no invoices.")
+    return table
+
+
+def _here(listed: ListedInvoice) -> Text:
+    differs = listed.known.status not in (None, listed.invoice.status)
+    return Text(listed.known.status or "-", "bold red" if differs else "")
 
 
 def invoices_document(found: Sequence[ListedInvoice]) -> dict[str, object]:
