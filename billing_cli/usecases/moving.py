@@ -157,7 +157,8 @@ def _move(intent: Intent, maybe_sent: bool, run: MoveEnvironment) -> MoveResult:
         return found
     if maybe_sent and (intent.sent_age_s or 0) > KEY_WINDOW_S:
         return MoveResult(MoveOutcome.LAPSED, error="Stripe has nothing of it; its key is too old to be used again.")
-    if obstacle := _obstacle(intent, run.stripe):
+    # What may have been sent may have changed the payment itself; its key, and Stripe's own checks, must do.
+    if not maybe_sent and (obstacle := _obstacle(intent, run.stripe)):
         return MoveResult(MoveOutcome.REFUSED, error=obstacle)
     result = run.mover.send(intent)
     clean = result.outcome is MoveOutcome.DONE or (

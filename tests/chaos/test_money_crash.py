@@ -17,6 +17,8 @@ from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
 from support.usage import Connection, add_companies
 
+from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
+from billing_cli.cli.app import run
 from billing_cli.sandbox.stripe_control import ask
 
 CAPTURED, AMOUNT, LINES = 10_000, 1250, 24
@@ -93,6 +95,20 @@ def test_replies_of_the_database_lost_over_rest(rest: PostgrestDouble, sql: Conn
     environment = rest_environment(rest.url, rest.service_key, stripe.url)
     assert run_billing(environment, [*COMMANDS["refund"], "--confirm"]) == 0
     _assert_once("refund", sql, stripe)
+
+
+@pytest.mark.usefixtures("money")
+def test_a_list_that_lags_does_not_make_a_refund_a_refusal(
+    db_url: str, sql: Connection, stripe: StripeDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    command = [*COMMANDS["refund all"], "--confirm"]
+    assert run_billing(environment, command, Step("move", "after")) == KILLED
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(StripeMoneyMover, "find", lambda self, intent: None)
+    assert run(command) == 0
+    _assert_once("refund all", sql, stripe)
 
 
 @pytest.mark.usefixtures("money")
