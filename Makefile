@@ -26,10 +26,11 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# Prints Markdown; about four minutes.
+# Prints Markdown; about five minutes.
 bench: setup
 	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/money.py
+	$(BIN)/python benchmarks/webhooks.py
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -56,6 +56,13 @@ class LimitsConfig(BaseModel):
     mark_paid: CommandLimitsConfig = CommandLimitsConfig()
 
 
+class WebhooksConfig(BaseModel):
+    """[webhooks] in billing.toml: the only addresses that events may be replayed to, each in full."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    replay_to: frozenset[str] = frozenset()
+
+
 class Config(BaseModel):
     """billing.toml: what is not secret. Without it everything works on defaults."""
 
@@ -63,6 +70,7 @@ class Config(BaseModel):
     meters: dict[str, MeterConfig] = {}
     export: ExportConfig = ExportConfig()
     limits: LimitsConfig = LimitsConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,17 @@ class Settings(BaseSettings):
         if not key.isascii() or key != key.strip() or " " in key:
             raise Misconfigured("STRIPE_SECRET_KEY has characters that no key has.", "Copy it again from Stripe.")
         return key
+
+    def webhook_secrets(self) -> list[str]:
+        """The signing secrets, the current one first. Raises Misconfigured where none is set."""
+        text = _required("STRIPE_WEBHOOK_SECRET", self.stripe_webhook_secret)
+        secrets = [secret for secret in text.split(",") if secret.strip()]
+        if any(not secret.strip().strip("\"'").startswith("whsec_") for secret in secrets):
+            raise Misconfigured(
+                "STRIPE_WEBHOOK_SECRET is not a signing secret.",
+                "It starts with whsec_; Stripe shows it with the webhook endpoint.",
+            )
+        return secrets
 
     def stripe_addresses(self) -> tuple[str | None, str | None]:
         """Other addresses for Stripe's API and its meter event stream; none with a live key."""

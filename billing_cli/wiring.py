@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from billing_cli.domain.account import StripeIdentity, is_live_key
+from billing_cli.domain.errors import Refused
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.ports import (
     BillingReader,
     Database,
+    EventPoster,
+    EventReader,
     FileStore,
     MeterEventSender,
     Migrator,
@@ -23,6 +27,7 @@ from billing_cli.usecases.invoices import MarkPaidPlanner
 from billing_cli.usecases.migrations import apply_pending
 from billing_cli.usecases.moving import MoveEnvironment, MoveObserver
 from billing_cli.usecases.refunds import RefundPlanner
+from billing_cli.usecases.webhook_replay import ReplayEnvironment
 
 if TYPE_CHECKING:
     from billing_cli.adapters.stripe.connection import StripeConnection
@@ -122,6 +127,44 @@ def signatures(settings: Settings) -> Signatures:
     from billing_cli.adapters.ssh_signatures import SshSignatures
 
     return SshSignatures(settings.config.limits.allowed_signers)
+
+
+def event_reader(settings: Settings) -> EventReader:
+    from billing_cli.adapters.stripe.event_reader import StripeEventReader
+
+    return StripeEventReader(_stripe_connection(settings))
+
+
+def event_identity(settings: Settings, livemode: bool, account_id: str | None = None) -> StripeIdentity:
+    """Whose events these are, as they say themselves: Stripe is not asked. A key, where set, must fit them."""
+    key = settings.stripe_secret_key
+    key_is_live = is_live_key(settings.require_stripe_key()) if key else livemode
+    return StripeIdentity(account_id or "(not named by the events)", livemode, key_is_live)
+
+
+def event_poster(settings: Settings, url: str) -> EventPoster:
+    """Signs with the current secret. Raises Refused for an address that billing.toml does not list."""
+    from billing_cli.adapters.webhook_poster import HttpEventPoster
+
+    if url not in settings.config.webhooks.replay_to:
+        raise Refused(
+            f"Nothing was sent: {url} is not listed under [webhooks] replay_to in billing.toml.",
+            "Correct the address, or list it there in full.",
+        )
+    return HttpEventPoster(url, settings.webhook_secrets()[0])
+
+
+def event_resender(settings: Settings, endpoint_id: str) -> EventPoster:
+    from billing_cli.adapters.stripe.event_resender import StripeEventResender
+
+    return StripeEventResender(_stripe_connection(settings), endpoint_id)
+
+
+def replay_environment(settings: Settings, database: Database, observer: DownloadObserver) -> ReplayEnvironment:
+    from billing_cli.adapters.processes import HostProcesses
+
+    processes: Processes = HostProcesses()
+    return ReplayEnvironment(database, processes, settings.actor, processes.current(), observer)
 
 
 def migrator(db_url: str) -> Migrator:

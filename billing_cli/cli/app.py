@@ -21,6 +21,8 @@ from billing_cli.cli.invoices import invoices_app
 from billing_cli.cli.refund import refund
 from billing_cli.cli.sandbox import sandbox_app
 from billing_cli.cli.state import State
+from billing_cli.cli.verify_webhook import verify_webhook
+from billing_cli.cli.webhooks import webhooks_app
 from billing_cli.domain import errors
 
 EXIT_CODES: dict[type[errors.BillingError], int] = {
@@ -51,9 +53,11 @@ app.command()(refund)
 app.command()(adjust)
 app.command()(apply)
 app.command()(download_invoice)
+app.command()(verify_webhook)
 app.add_typer(batches_app, name="batches")
 app.add_typer(intents_app, name="intents")
 app.add_typer(invoices_app, name="invoices")
+app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(approvals_app, name="approvals")
 app.add_typer(db_app, name="db")
 app.add_typer(sandbox_app, name="sandbox")

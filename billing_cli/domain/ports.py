@@ -1,6 +1,6 @@
 """What the use cases need from the outside world."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,8 @@ from billing_cli.domain.invoice_file import LinkedInvoice
 from billing_cli.domain.meter import StripeMeter
 from billing_cli.domain.migrations import SqlFile
 from billing_cli.domain.payment import Payment, Refund
+from billing_cli.domain.replay import Delivery, ReplayEvent
+from billing_cli.domain.webhook_event import WebhookEvent
 
 
 class Database(Protocol):
@@ -135,6 +137,28 @@ class MoneyMover(Protocol):
     def find(self, intent: Intent) -> MoveResult | None:
         """What Stripe's own lists prove: done, or None where nothing carries the intent's name."""
         ...
+
+
+class EventReader(Protocol):
+    """Stripe's own list of events: GET requests only."""
+
+    def identity(self) -> StripeIdentity: ...
+
+    def events(
+        self, since: datetime, until: datetime, types: Sequence[str] = (), undelivered: bool = False
+    ) -> list[WebhookEvent]:
+        """Every event created in [since, until), oldest first; meter errors (thin events) included."""
+        ...
+
+
+class EventPoster(Protocol):
+    """Sends a kept event to one place. Safe to be used by several threads."""
+
+    def post(self, event: ReplayEvent, payload: str) -> Delivery:
+        """Tries once. Raises Misconfigured where nothing can be sent at all."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Processes(Protocol):

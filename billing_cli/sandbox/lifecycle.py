@@ -16,6 +16,8 @@ from billing_cli.sandbox.stripe_control import ask
 
 DEFAULT_RATE = 1000.0
 ENV_FILE = "sandbox.env"
+# Of no real endpoint.
+SIGNING_KEY = "whsec_sandbox"
 STRIPE_KEY = "sk_test_sandbox0000000000000000"
 SIMULATOR = "billing_cli.sandbox.simulator"
 
@@ -138,6 +140,7 @@ def _environment(stripe_url: str, database_url: str) -> str:
     return (
         "# Written by billing sandbox up; good only while that sandbox runs.\n"
         f"STRIPE_SECRET_KEY={STRIPE_KEY}\n"
+        f"STRIPE_WEBHOOK_SECRET={SIGNING_KEY}\n"
         f"STRIPE_API_BASE={stripe_url}\n"
         f"SUPABASE_DB_URL={database_url}\n"
     )

@@ -34,6 +34,10 @@ class StripeDouble:
         refunds: list[dict[str, Any]] = ask(self.url, "GET", "refunds")["refunds"]
         return refunds
 
+    def stripe_events(self, events: list[dict[str, Any]]) -> None:
+        """Events of the past: {type, created, object} and an id where it matters."""
+        ask(self.url, "POST", "stripe_events", {"events": events})
+
     def fault(self, **settings: object) -> None:
         ask(self.url, "POST", "faults", settings)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from billing_cli.sandbox.simulator.delivery import deliver_forever
 from billing_cli.sandbox.simulator.server import Simulator
 from billing_cli.sandbox.simulator.state import Settings, State
 
@@ -47,12 +48,15 @@ async def _serve(state: State, port: int, directory: Path) -> None:
     await runner.setup()
     site = web.TCPSite(runner, HOST, port, backlog=1024)
     await site.start()
+    deliveries = asyncio.create_task(deliver_forever(state))
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     _announce(directory, runner.addresses[0][1])
     await stopped.wait()
+    deliveries.cancel()
+    await asyncio.wait([deliveries])
     await runner.cleanup()
 
 

@@ -1,9 +1,14 @@
 """The account itself and what happened on it."""
 
-from billing_cli.sandbox.simulator.replies import Call, Reply, missing, ok, page
-from billing_cli.sandbox.simulator.state import State
+from typing import Any
+
+from billing_cli.sandbox.simulator.listing import listed, page_of
+from billing_cli.sandbox.simulator.replies import Call, Reply, missing, ok
+from billing_cli.sandbox.simulator.state import HOUR_S, State
+from billing_cli.sandbox.simulator.webhooks import shown_event
 
 ACCOUNT_ID = "acct_sandbox0000001"
+EVENTS_KEPT_S = 30 * 24 * HOUR_S
 
 
 def get_account(state: State, call: Call) -> Reply:
@@ -30,21 +35,26 @@ def get_balance(state: State, call: Call) -> Reply:
 
 def list_events(state: State, call: Call) -> Reply:
     kinds = {value for name, value in call.params.items() if name == "type" or name.startswith("types[")}
-    since, until = int(call.params.get("created[gte]", 0)), int(call.params.get("created[lt]", 2**53))
-    return page(
-        call,
-        [
-            event
-            for event in reversed(state.contents.events)
-            if (not kinds or event["type"] in kinds) and since <= event["created"] < until
-        ],
-    )
+    found = [
+        event
+        for event in _delivered_as_asked(state, call)
+        if (not kinds or event["type"] in kinds) and event["created"] >= call.now_s - EVENTS_KEPT_S
+    ]
+    return page_of(call, listed(call, found), lambda event: shown_event(state, event))
+
+
+def _delivered_as_asked(state: State, call: Call) -> list[dict[str, Any]]:
+    events, wish = state.contents.events, call.params.get("delivery_success")
+    if wish is None:
+        return events
+    failing = {event_id for event_id, _ in state.contents.undelivered}
+    return [event for event in events if (event["id"] in failing) == (wish == "false")]
 
 
 def get_event(state: State, call: Call, event_id: str) -> Reply:
     for event in state.contents.events:
         if event["id"] == event_id:
-            return ok(event)
+            return ok(shown_event(state, event))
     raise missing("event", event_id)
 
 

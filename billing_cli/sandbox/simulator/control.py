@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from billing_cli.sandbox.simulator import control_invoices, control_payments
+from billing_cli.sandbox.simulator import control_invoices, control_payments, control_webhooks
 from billing_cli.sandbox.simulator.customers import new_customer
 from billing_cli.sandbox.simulator.faults import Faults
 from billing_cli.sandbox.simulator.meters import new_meter
@@ -126,6 +126,24 @@ def _meter(state: State, row: dict[str, Any], now_s: float) -> dict[str, Any]:
     return new_meter(row["event_name"], now_s, False, meter_id=row.get("id") or known.get("id"), **rest)
 
 
+def _put_events(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
+    """Events of the past, as if they had happened: {type, created, object} and an id where it matters."""
+    for row in sorted(wish["events"], key=lambda row: int(row["created"])):
+        event = {
+            "id": row.get("id") or f"evt_{len(state.contents.events) + 1:08d}",
+            "object": "event",
+            "api_version": "2026-10-28.endive",
+            "created": int(row["created"]),
+            "data": {"object": row["object"]},
+            "livemode": False,
+            "pending_webhooks": 0,
+            "request": {"id": None, "idempotency_key": None},
+            "type": row["type"],
+        }
+        state.commit({"op": "event", "event": event})
+    return _status(state, faults, wish)
+
+
 def _clock(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
     state.commit({"op": "clock", "offset_s": float(wish["offset_s"])})
     return _status(state, faults, wish)
@@ -169,9 +187,11 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/_sandbox/faults"): _add_fault,
     ("DELETE", "/_sandbox/faults"): _clear_faults,
     ("POST", "/_sandbox/bulk"): _bulk,
+    ("POST", "/_sandbox/stripe_events"): _put_events,
     ("POST", "/_sandbox/clock"): _clock,
     ("POST", "/_sandbox/settings"): _settings,
     ("POST", "/_sandbox/reset"): _reset,
     **control_invoices.ACTIONS,
     **control_payments.ACTIONS,
+    **control_webhooks.ACTIONS,
 }

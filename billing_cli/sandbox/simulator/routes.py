@@ -1,6 +1,15 @@
 """Which path does what."""
 
-from billing_cli.sandbox.simulator import account, customers, invoices, meter_events, meters, payments, summaries
+from billing_cli.sandbox.simulator import (
+    account,
+    customers,
+    invoices,
+    meter_events,
+    meters,
+    payments,
+    summaries,
+    webhooks,
+)
 from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler, TwoIdsHandler
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply
 from billing_cli.sandbox.simulator.state import State
@@ -18,6 +27,7 @@ PLAIN: dict[tuple[str, str], PlainHandler] = {
     ("GET", "/v2/core/events"): account.list_thin_events,
     **payments.PLAIN,
     **invoices.PLAIN,
+    **webhooks.PLAIN,
 }
 # (method, what stands before the id, what stands behind it)
 WITH_ID: dict[tuple[str, str, str], IdHandler] = {
@@ -33,6 +43,7 @@ WITH_ID: dict[tuple[str, str, str], IdHandler] = {
     ("GET", "/v2/core/events/", ""): account.get_thin_event,
     **payments.WITH_ID,
     **invoices.WITH_ID,
+    **webhooks.WITH_ID,
 }
 # (method, what stands before the first id, what stands between it and the second)
 WITH_TWO_IDS: dict[tuple[str, str, str], TwoIdsHandler] = {**invoices.WITH_TWO_IDS}

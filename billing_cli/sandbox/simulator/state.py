@@ -42,6 +42,22 @@ class StoredAnswer(NamedTuple):
     at_s: float
 
 
+class Delivery(NamedTuple):
+    """One event on its way to one webhook endpoint: pending, succeeded or given_up."""
+
+    event: str
+    endpoint: str
+    queued_at: float
+    next_at: float
+    state: str = "pending"
+    attempts: int = 0
+    last_status: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.event, self.endpoint
+
+
 @dataclass
 class Settings:
     """Switches an operator may turn while the simulator runs."""
@@ -64,6 +80,10 @@ class Contents:
     answers: dict[str, StoredAnswer] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     thin_events: list[dict[str, Any]] = field(default_factory=list)
+    events_by_id: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deliveries: dict[tuple[str, str], Delivery] = field(default_factory=dict)
+    # Of these, the ones that have not succeeded.
+    undelivered: dict[tuple[str, str], Delivery] = field(default_factory=dict)
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     clock_offset_s: float = 0.0
     # Everything else Stripe has, by noun ("refund", "invoice", …) and id, oldest first.
@@ -93,6 +113,9 @@ class State:
     def put(self, noun: str, document: dict[str, Any], at_s: float, event: str | None = None) -> None:
         """Create or replace an object; `event` is the type of the Stripe event that tells of it."""
         self.commit({"op": "object", "noun": noun, "object": document, "at": at_s, "event": event})
+
+    def put_delivery(self, delivery: Delivery) -> None:
+        self.commit({"op": "delivery", "delivery": delivery._asdict()})
 
     def reset(self) -> None:
         self.journal.clear()
@@ -174,6 +197,7 @@ class State:
                 "url": f"/v1/billing/meters/{record['meter']}",
             }
         c.thin_events.append(event)
+        self._send(event, record["at"])
         c.reports[record["scope"]] = {"opened_s": record["at"], "event": event}
         return c.reports[record["scope"]]
 
@@ -203,17 +227,41 @@ class State:
             self._tell(f"billing.meter.{'updated' if known else 'created'}", meter, record["at"])
 
     def _tell(self, kind: str, document: dict[str, Any], at_s: float) -> None:
-        self.contents.events.append(
-            {
-                "id": f"evt_{len(self.contents.events) + 1:08d}",
-                "object": "event",
-                "type": kind,
-                "created": int(at_s),
-                "livemode": document.get("livemode", False),
-                "pending_webhooks": 0,
-                "data": {"object": dict(document)},
-            }
-        )
+        event = {
+            "id": f"evt_{len(self.contents.events) + 1:08d}",
+            "object": "event",
+            "type": kind,
+            "created": int(at_s),
+            "livemode": document.get("livemode", False),
+            "pending_webhooks": 0,
+            "data": {"object": dict(document)},
+        }
+        self.contents.events.append(event)
+        self._send(event, at_s)
+
+    def _apply_event(self, record: dict[str, Any]) -> None:
+        event = record["event"]
+        self.contents.events.append(event)
+        self._send(event, event["created"])
+
+    def _send(self, event: dict[str, Any], at_s: float) -> None:
+        """Queue it for the webhook endpoints that were there when it happened."""
+        self.contents.events_by_id[event["id"]] = event
+        for endpoint in self.objects("webhook_endpoint").values():
+            if endpoint.get("status") == "enabled" and int(at_s) >= endpoint["created"]:
+                kinds = endpoint["enabled_events"]
+                if "*" in kinds or event["type"] in kinds:
+                    self._keep(Delivery(event["id"], endpoint["id"], at_s, at_s))
+
+    def _keep(self, delivery: Delivery) -> None:
+        self.contents.deliveries[delivery.key] = delivery
+        if delivery.state == "succeeded":
+            self.contents.undelivered.pop(delivery.key, None)
+        else:
+            self.contents.undelivered[delivery.key] = delivery
+
+    def _apply_delivery(self, record: dict[str, Any]) -> None:
+        self._keep(Delivery(**record["delivery"]))
 
     def _apply_answer(self, record: dict[str, Any]) -> None:
         self.contents.answers[record["key"]] = StoredAnswer(

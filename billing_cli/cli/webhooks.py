@@ -1,0 +1,191 @@
+"""`billing webhooks`: events kept here, beside Stripe's, and sent again."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.outcome import EXIT_FOUND_WRONG
+from billing_cli.cli.session import open_session
+from billing_cli.cli.state import state_of
+from billing_cli.cli.webhook_keep import fetch_from
+from billing_cli.cli.webhook_replay import check_request, replay_from
+from billing_cli.cli.write import carry_out
+from billing_cli.domain.kept_event import KeptState
+from billing_cli.domain.moment import moment
+
+webhooks_app = typer.Typer(help="Stripe's events: kept, fetched, compared, replayed.", no_args_is_help=True)
+
+
+Type = Annotated[str | None, typer.Option("--type", help="Only this type; invoice.* means all of a kind.")]
+CompanyOption = Annotated[str | None, typer.Option("--company", help="Only events of this company.")]
+StateOption = Annotated[KeptState | None, typer.Option("--state", help="Only events in this state.")]
+Since = Annotated[str | None, typer.Option(metavar="T", help="From then on: 2h, 3d or 2026-11-24T09:00Z.")]
+Until = Annotated[str | None, typer.Option(metavar="T", help="Up to then, not including it; now if left out.")]
+
+
+@webhooks_app.command("list")
+def list_webhooks(
+    ctx: typer.Context,
+    event_type: Type = None,
+    company: CompanyOption = None,
+    state: StateOption = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 20,
+) -> int:
+    """Events kept here, with their outcome and attempts.
+
+    billing webhooks list --state failed --since 2h
+    """
+    from billing_cli.render.webhooks import EventsView, kept_document
+    from billing_cli.usecases.webhooks import EventFilter, find_events
+
+    now = datetime.now(UTC)
+    wanted = EventFilter(
+        event_type,
+        company,
+        state.value if state else None,
+        moment(since, "--since", now) if since else None,
+        moment(until, "--until", now) if until else None,
+    )
+    with open_session(ctx) as session:
+        found = list(find_events(session.database, wanted, limit, newest_first=True))
+    session.state.emit("webhooks", {"events": [kept_document(event) for event in found]}, EventsView(found))
+    return 0
+
+
+@webhooks_app.command()
+def show(ctx: typer.Context, event: Annotated[str, typer.Argument(metavar="EVENT", help="evt_…")]) -> int:
+    """One event: what it says, who handled it and how often, where it was replayed to."""
+    from billing_cli.render.webhooks import render_event
+    from billing_cli.usecases.webhooks import show_event
+
+    with open_session(ctx) as session:
+        document = show_event(session.database, event)
+    session.state.emit("webhook", {"event": document}, render_event(document))
+    return 0
+
+
+@webhooks_app.command()
+def fetch(
+    ctx: typer.Context,
+    since: Annotated[str, typer.Option(metavar="T", help="From then on: 2h, 3d or 2026-11-24T09:00Z.")],
+    until: Until = None,
+    types: Annotated[list[str] | None, typer.Option("--type", help="Only this type; up to 20 of them.")] = None,
+    undelivered: Annotated[bool, typer.Option(help="Only events that Stripe could not deliver.")] = False,
+    confirm: Confirm = False,
+    expect: Expect = None,
+    plan_out: PlanOut = None,
+    sign_key: SignKey = None,
+) -> int:
+    """Get events from Stripe's list and keep those that are not here yet.
+
+    billing webhooks fetch --since 2h
+    """
+    now = datetime.now(UTC)
+    window = {
+        "since": moment(since, "--since", now).isoformat(timespec="seconds"),
+        "until": moment(until or "0m", "--until", now).isoformat(timespec="seconds"),
+    }
+    words = ["webhooks", "fetch", *(word for name, value in window.items() for word in (f"--{name}", value))]
+    words += [word for kind in types or [] for word in ("--type", kind)] + (["--undelivered"] if undelivered else [])
+    with open_session(ctx) as session:
+        command = fetch_from(session, {**window, "types": types or [], "undelivered": undelivered}, words)
+        return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
+
+
+@webhooks_app.command()
+def gaps(
+    ctx: typer.Context,
+    since: Annotated[str, typer.Option(metavar="T", help="From then on: 2h, 3d or 2026-11-24T09:00Z.")] = "24h",
+    until: Until = None,
+    stuck_after: Annotated[int, typer.Option(min=0, help="Minutes after which an open event is stuck.")] = 15,
+) -> int:
+    """Stripe's events beside those kept here: missing, failed, stuck, unknown. Exit 3 where there are any.
+
+    billing webhooks gaps --since 24h
+    """
+    from billing_cli import wiring
+    from billing_cli.render.webhooks import GapsView, gaps_document
+    from billing_cli.usecases.webhooks import Window, find_window_gaps
+
+    now = datetime.now(UTC)
+    window = Window(moment(since, "--since", now), moment(until or "0m", "--until", now), now)
+    with open_session(ctx) as session:
+        reader = wiring.event_reader(session.settings)
+        found = find_window_gaps(session.database, reader, window, stuck_after * 60)
+    session.state.emit("webhook-gaps", gaps_document(found), GapsView(found), found.next_command or "")
+    return EXIT_FOUND_WRONG if found.any else 0
+
+
+@webhooks_app.command()
+def replay(
+    ctx: typer.Context,
+    events: Annotated[list[str] | None, typer.Option("--event", help="This event; several times for more.")] = None,
+    event_type: Type = None,
+    company: CompanyOption = None,
+    state: StateOption = None,
+    since: Since = None,
+    until: Until = None,
+    to: Annotated[str | None, typer.Option(metavar="URL", help="Where to; listed in billing.toml.")] = None,
+    via: Annotated[Literal["stripe"] | None, typer.Option(help="Ask Stripe to deliver them again.")] = None,
+    endpoint: Annotated[str | None, typer.Option(metavar="WE", help="Stripe's endpoint, we_…, for --via.")] = None,
+    rate: Annotated[float, typer.Option(min=0, help="Events a second; 0 is as fast as it goes.")] = 20.0,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Go on with other objects after a failure.")] = False,
+    resume: Annotated[str | None, typer.Option(metavar="REPLAY", help="Go on with this replay.")] = None,
+    confirm: Confirm = False,
+    expect: Expect = None,
+    plan_out: PlanOut = None,
+    sign_key: SignKey = None,
+) -> int:
+    """Send kept events again, in Stripe's order for each object, signed with the current secret.
+
+    billing webhooks replay --state failed --since 3h --to https://app.example.net/hooks/stripe
+    """
+    asked = {
+        "events": list(dict.fromkeys(events or [])),
+        "type": event_type,
+        "company": company,
+        "state": state.value if state else None,
+        "since": _written_out(since, "--since"),
+        "until": _written_out(until, "--until"),
+        "resume": resume,
+    }
+    target = check_request(asked, to, endpoint, via)
+    given: dict[str, object] = {name: value for name, value in asked.items() if name != "events"}
+    given |= {"to": to, "via": via, "endpoint": endpoint, "rate": rate}
+    words = ["webhooks", "replay", *(word for event in dict.fromkeys(events or []) for word in ("--event", event))]
+    words += [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
+    words += ["--keep-going"] if keep_going else []
+    with open_session(ctx) as session:
+        request = {**asked, "target": target, "rate": rate, "keep_going": keep_going}
+        return carry_out(
+            session, replay_from(session, request, words), WriteOptions(confirm, expect, plan_out, sign_key)
+        )
+
+
+def _written_out(text: str | None, option: str) -> str | None:
+    """`2h` as an instant, so that the same words mean the same later."""
+    return moment(text, option, datetime.now(UTC)).isoformat(timespec="seconds") if text else None
+
+
+@webhooks_app.command()
+def sign(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="The body, byte for byte.")],
+) -> int:
+    """Print the Stripe-Signature of a body, made now with the current secret: for rehearsals.
+
+    billing webhooks sign docs/stripe_webhook_sample.json
+    """
+    from billing_cli.cli.verify_webhook import read_bytes
+    from billing_cli.domain.webhook_signature import signed_header
+
+    state = state_of(ctx)
+    secrets = state.settings().webhook_secrets()
+    header = signed_header(read_bytes(file), secrets[0], int(datetime.now(UTC).timestamp()))
+    state.emit("webhook-signature", {"signature": header}, header)
+    return 0
