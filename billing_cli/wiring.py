@@ -135,10 +135,14 @@ def event_reader(settings: Settings) -> EventReader:
     return StripeEventReader(_stripe_connection(settings))
 
 
-def event_identity(settings: Settings, livemode: bool, account_id: str | None = None) -> StripeIdentity:
-    """Whose events these are, as they say themselves: Stripe is not asked. A key, where set, must fit them."""
+def event_identity(settings: Settings, livemode: bool | None, account_id: str | None = None) -> StripeIdentity:
+    """Whose events these are, as they say themselves: Stripe is not asked. A key, where set, must fit them.
+
+    `livemode` is None where there are no events.
+    """
     key = settings.stripe_secret_key
-    key_is_live = is_live_key(settings.require_stripe_key()) if key else livemode
+    key_is_live = is_live_key(settings.require_stripe_key()) if key else bool(livemode)
+    livemode = key_is_live if livemode is None else livemode
     return StripeIdentity(account_id or "(not named by the events)", livemode, key_is_live)
 
 

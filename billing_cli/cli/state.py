@@ -1,6 +1,7 @@
 """What every command shares: the global options, the two consoles, and the settings."""
 
 import json
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,10 @@ class State:
     def global_words(self) -> list[str]:
         """The global options that a command quoted to the operator must repeat."""
         return ["--env-file", str(self.env_file)] if self.env_file else []
+
+    def command(self, text: str) -> str:
+        """A command for the operator to type, with the global options of this one."""
+        return text.replace("billing ", shlex.join(["billing", *self.global_words]) + " ", 1)
 
     def settings(self) -> "Settings":
         from billing_cli.settings import Settings

@@ -38,7 +38,7 @@ class ReplayCommand:
         selected = self._select()
         # Refuses a place that is not listed before anything is shown.
         self._poster(selected.target).close()
-        return selected.plan(wiring.event_identity(self.session.settings, bool(selected.livemode)))
+        return selected.plan(wiring.event_identity(self.session.settings, selected.livemode))
 
     def _select(self) -> "Selected":
         from billing_cli.usecases.webhook_replay import select_events, select_rest
@@ -74,9 +74,12 @@ class ReplayCommand:
         from billing_cli.render.webhook_replay import render_replayed, replayed_document
         from billing_cli.usecases.webhook_replay import run_replay
 
+        state = self.session.state
         if approved.plan.empty:
+            document = self.document(approved.plan, Gates(confirm=True, live=True))
+            state.emit(self.noun, document, "Nothing was sent.")
             return 0
-        state, poster = self.session.state, self._poster(approved.plan.target)
+        poster = self._poster(approved.plan.target)
         try:
             with ConsoleProgress(state, "events delivered") as progress:
                 run = wiring.replay_environment(self.session.settings, self.session.database, progress)
@@ -84,7 +87,9 @@ class ReplayCommand:
         finally:
             poster.close()
         told = (done.replay, done.deliveries, done.seconds)
-        state.emit(self.noun, replayed_document(*told), render_replayed(*told), done.replay.next_command or "")
+        state.emit(
+            self.noun, replayed_document(*told), render_replayed(*told), state.command(done.replay.next_command or "")
+        )
         if done.replay.pending:
             return EXIT_PARTLY_DONE
         return EXIT_FOUND_WRONG if done.replay.failed else 0

@@ -117,7 +117,9 @@ def gaps(
     with open_session(ctx) as session:
         reader = wiring.event_reader(session.settings)
         found = find_window_gaps(session.database, reader, window, stuck_after * 60)
-    session.state.emit("webhook-gaps", gaps_document(found), GapsView(found), found.next_command or "")
+    session.state.emit(
+        "webhook-gaps", gaps_document(found), GapsView(found), session.state.command(found.next_command or "")
+    )
     return EXIT_FOUND_WRONG if found.any else 0
 
 

@@ -36,7 +36,7 @@ def read_event(payload: bytes | str) -> WebhookEvent:
         text = payload if isinstance(payload, str) else payload.decode("utf-8")
         document = json.loads(text)
         return _event(document, text)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError) as error:
         why = "its bytes are not UTF-8" if isinstance(error, UnicodeDecodeError) else "it is no Stripe event in JSON"
         raise BadInput(f"The body cannot be read: {why}.") from None
 
@@ -84,4 +84,5 @@ def _text(value: object) -> str:
 
 
 def _optional(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    """Text that Postgres can hold."""
+    return value if isinstance(value, str) and value.isprintable() else None

@@ -18,6 +18,8 @@ from billing_cli.domain.webhook_event import WebhookEvent
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 
 _NARROW = 72
+_FACTS = ("event_id", "event_type", "created_at", "livemode", "object_id", "company_id", "state", "attempts", "error",
+          "claimed_by", "settled_at", "effect", "source", "deliveries", "received_at", "last_received_at")  # fmt: skip
 _SHOWN = 20
 _STYLES = {KeptState.PROCESSED: "green", KeptState.FAILED: "red", KeptState.PROCESSING: "yellow"}
 
@@ -69,8 +71,8 @@ def render_event(document: Mapping[str, Any]) -> RenderableType:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    for name, value in document.items():
-        if value is not None and name not in ("payload", "replays", "sequence"):
+    for name in _FACTS:
+        if (value := document[name]) is not None:
             table.add_row(name.replace("_", " "), str(value))
     replays = [
         Text(f"replayed to {r['target']}: {r['state']} {r['status_code'] or ''} {r['error'] or ''} ({r['replay_id']})")

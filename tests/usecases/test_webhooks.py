@@ -13,8 +13,9 @@ from psycopg.types.json import Jsonb
 from stripe import StripeClient
 from support.crash import KILLED, Step, run_billing
 from support.endpoint import Endpoint, endpoint
-from support.environment import wire_environment
+from support.environment import rest_environment, wire_environment
 from support.everything import everything
+from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
 from support.usage import Connection, add_usage
 
@@ -357,3 +358,41 @@ def test_a_killed_replay_is_resumed_in_order(
     assert (done.code, done.document["delivered"], done.document["left"]) == (0, 12, 0)
     first_seen = list(dict.fromkeys(e.id for e in hooks.verified(CURRENT) if e.data.object["id"] == "in_0"))
     assert first_seen == ["evt_0000", "evt_0003", "evt_0006", "evt_0009"]
+
+
+def test_the_same_works_over_rest(
+    billing: Billing, stripe: StripeDouble, rest: PostgrestDouble, hooks: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SUPABASE_DB_URL")
+    for name, value in rest_environment(rest.url, rest.service_key, stripe.url).items():
+        monkeypatch.setenv(name, value)
+    stripe.stripe_events([event(n) for n in range(5)])
+    assert fetched(billing).document["new"] == 5
+    assert len(billing("webhooks", "list", "--type", "invoice.*", "--company", "co_1").document["events"]) == 5
+    done = billing("webhooks", "replay", "--company", "co_1", "--to", hooks.url, "--rate", "0", "--confirm")
+    assert (done.code, done.document["delivered"]) == (0, 5)
+    assert billing("webhooks", "show", "evt_0001").document["event"]["replays"][0]["state"] == "delivered"
+
+
+def test_nothing_to_replay_is_said(billing: Billing, hooks: Endpoint) -> None:
+    done = billing("webhooks", "replay", "--state", "failed", "--to", hooks.url, "--confirm")
+    assert (done.code, done.document["events"]) == (0, [])
+
+
+def test_a_second_run_keeps_off_a_replay_at_work(
+    billing: Billing, stripe: StripeDouble, sql: Connection, hooks: Endpoint
+) -> None:
+    stripe.stripe_events([event(1)])
+    fetched(billing)
+    hooks.status = lambda body: 500
+    stopped = billing("webhooks", "replay", "--since", "2h", "--to", hooks.url, "--confirm")
+    assert stopped.code == 3
+    lease = (
+        "update billing_webhook_replays set runner = 'elsewhere/1/1/1', runner_expires_at = now() + interval '1 min'"
+    )
+    sql.execute(lease)
+    words = ["webhooks", "replay", "--resume", stopped.document["replay_id"], "--confirm"]
+    assert billing(*words).code == 75
+    sql.execute("update billing_webhook_replays set runner_expires_at = now()")
+    hooks.status = lambda body: 200
+    assert billing(*words).code == 0

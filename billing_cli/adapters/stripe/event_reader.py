@@ -72,7 +72,7 @@ class StripeEventReader:
 
 
 def _event(document: Mapping[str, Any]) -> WebhookEvent:
-    return read_event(json.dumps(document, indent=2, ensure_ascii=False))
+    return read_event(json.dumps(document, indent=2))
 
 
 def _shards(since: datetime, until: datetime) -> list[tuple[int, int]]:
