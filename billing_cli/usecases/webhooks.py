@@ -119,7 +119,7 @@ def plan_fetch(
     known: dict[str, str] = {}
     for start in range(0, len(found), _PAGE):
         ids = [event.event_id for event in found[start : start + _PAGE]]
-        known |= database.call("billing_webhooks_known_v1", p_event_ids=ids)
+        known |= database.call("billing_webhooks_known_v1", p_event_ids=ids, p_whole=True)
     warnings = cliff_warnings(window.since, window.now)
     return plan_keep("webhooks fetch", identity, Source.FETCH, found, known, request, warnings)
 

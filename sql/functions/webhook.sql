@@ -26,6 +26,11 @@ language sql stable set search_path = '' as $$
       then extract(epoch from now() - coalesce(p_event.claimed_until, p_event.received_at))::int end)
 $$;
 
+create or replace function public.billing_webhook_lacks_data_v1(p_thin boolean, p_payload text) returns boolean
+language sql immutable set search_path = '' as $$
+  select p_thin and not coalesce(public.billing_webhook_json_v1(p_payload) ? 'data', true)
+$$;
+
 -- Whose event it is: the one company with its customer, else the one company that owns its payment.
 create or replace function public.billing_webhook_company_v1(p_customer_id text, p_payment_intent_id text)
 returns text language sql stable set search_path = '' as $$
@@ -59,12 +64,17 @@ begin
       public.billing_webhook_company_v1(v_given ->> 'customer_id', v_json #>> '{data,object,payment_intent}'),
       v_given ->> 'payload', p_source, v_delivered)
     on conflict (event_id) do nothing returning * into v_row;
-    if not found then
+    if found then
+      v_new := v_new || to_jsonb(v_row.event_id);
+    else
       update public.billing_webhooks set deliveries = deliveries + v_delivered, last_received_at = now()
         where event_id = v_given ->> 'event_id' and v_delivered > 0;
-      continue;
+      -- A thin event is delivered without its data; Stripe's list has it.
+      update public.billing_webhooks set payload = v_given ->> 'payload'
+        where event_id = v_given ->> 'event_id' and v_json ? 'data' and public.billing_webhook_lacks_data_v1(thin, payload)
+        returning * into v_row;
+      continue when not found;
     end if;
-    v_new := v_new || to_jsonb(v_row.event_id);
     v_row.effect := public.billing_webhook_effect_v1(v_row, v_json, p_actor);
     if v_row.effect is not null then
       update public.billing_webhooks set effect = v_row.effect where event_id = v_row.event_id;
@@ -141,11 +151,12 @@ begin
 end
 $$;
 
--- Which of these events are kept: {event_id: state}.
-create or replace function public.billing_webhooks_known_v1(p_event_ids jsonb) returns jsonb
+-- Which of these events are kept: {event_id: state}; with p_whole only those that lack nothing of Stripe's list.
+create or replace function public.billing_webhooks_known_v1(p_event_ids jsonb, p_whole boolean default false) returns jsonb
 language sql stable set search_path = '' as $$
   select coalesce(jsonb_object_agg(event_id, state), '{}') from public.billing_webhooks
   where event_id in (select jsonb_array_elements_text(p_event_ids))
+    and not (p_whole and public.billing_webhook_lacks_data_v1(thin, payload))
 $$;
 
 -- A page of events in Stripe's order; go on with the last one's created_at and sequence.
@@ -252,7 +263,8 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_webhook_effect_v1(public.billing_webhooks, jsonb, text)',
   'public.billing_webhook_refund_v1(jsonb, boolean, text)',
   'public.billing_webhook_meter_error_v1(jsonb, text, boolean, text)',
-  'public.billing_webhooks_known_v1(jsonb)',
+  'public.billing_webhook_lacks_data_v1(boolean, text)',
+  'public.billing_webhooks_known_v1(jsonb, boolean)',
   'public.billing_webhooks_find_v1(text, text, text, timestamptz, timestamptz, jsonb, boolean, timestamptz, bigint, int)',
   'public.billing_webhook_show_v1(text)',
   'public.billing_webhook_claim_v1(text, text, int)',

@@ -243,6 +243,20 @@ def test_a_meter_error_rejects_the_item_it_names(
     assert row == ("rejected", "meter_event_customer_not_found: No such customer: cus_gone")
 
 
+def test_a_thin_event_that_was_delivered_gets_its_data_from_the_list(
+    export: Billing, billing: Billing, sql: Connection
+) -> None:
+    add_usage(sql, "co_1", "api_calls", 5)
+    sql.execute("update billing_companies set stripe_customer_id = 'cus_gone' where company_id = 'co_1'")
+    export()
+    thin = {"event_id": "evt_test_00000001", "event_type": "v1.billing.meter.error_report_triggered", "thin": True,
+            "livemode": False, "created_at": "2026-11-24T09:00:00Z", "payload": "{}"}  # fmt: skip
+    sql.execute("select billing_webhooks_store_v1(%s, 'delivery', 'app')", (Jsonb([thin]),))
+    words = ["webhooks", "fetch", "--since", "5m", "--until", "2099-01-01", "--confirm"]
+    assert [e["effect"] for e in billing(*words).document["effects"]] == ["1 export items are rejected"]
+    assert billing(*words).document["effects"] == []
+
+
 def test_handlers_claim_and_settle_once(billing: Billing, stripe: StripeDouble, sql: Connection) -> None:
     stripe.stripe_events([event(1)])
     fetched(billing)
