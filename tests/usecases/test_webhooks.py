@@ -97,6 +97,7 @@ def test_the_same_event_twice_is_one_row_with_a_count(deliver: Billing, billing:
 def test_nothing_unverified_or_unconfirmed_enters(deliver: Billing, sql: Connection, monkeypatch: Any) -> None:
     before = everything(sql)
     assert deliver(wanted=event(1), secret="whsec_wrong").code == 3
+    assert deliver("--at", str(NOW_S + 301), wanted=event(1)).code == 3
     assert deliver(wanted=event(1), confirm=False).code == 0
     monkeypatch.delenv("LIVE")
     assert deliver(wanted=event(1)).code == 4

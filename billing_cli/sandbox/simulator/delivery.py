@@ -57,7 +57,7 @@ async def _attempt(state: State, session: aiohttp.ClientSession, delivery: Deliv
             event = state.contents.events_by_id[delivery.event]
             status = await _post(session, endpoint, webhooks.shown_event(state, event), int(state.now_s()))
             _settle(state, delivery, status)
-        else:
+        elif delivery.key in state.contents.deliveries:
             state.put_delivery(delivery._replace(state="given_up"))
         state.journal.flush()
     finally:
