@@ -16,7 +16,6 @@ from billing_cli.cli.refund import refund_from
 from billing_cli.cli.refund_status import status_from
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.webhook_keep import fetch_from
-from billing_cli.cli.webhook_replay import replay_from
 from billing_cli.cli.write import WriteCommand, carry_out
 from billing_cli.domain.errors import BadInput, BillingError, PlanChanged
 from billing_cli.domain.gate import ApprovedPlan, Gates
@@ -37,7 +36,6 @@ COMMANDS: dict[str, Callable[[Session, Mapping[str, Any], list[str]], WriteComma
     "invoices mark-paid": mark_paid_from,
     "intents resume": resume_intent_from,
     "webhooks fetch": fetch_from,
-    "webhooks replay": replay_from,
 }
 
 

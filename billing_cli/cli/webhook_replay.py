@@ -112,8 +112,3 @@ def check_request(request: Mapping[str, Any], to: str | None, endpoint: str | No
             "Where to?", "Name a URL that billing.toml lists with --to, or use --via stripe --endpoint we_…."
         )
     return to
-
-
-def replay_from(session: Session, request: Mapping[str, Any], words: list[str]) -> ReplayCommand:
-    """The command; also that of a plan file."""
-    return ReplayCommand(session, request, words)

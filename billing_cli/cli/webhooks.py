@@ -11,7 +11,7 @@ from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.session import open_session
 from billing_cli.cli.state import state_of
 from billing_cli.cli.webhook_keep import fetch_from
-from billing_cli.cli.webhook_replay import check_request, replay_from
+from billing_cli.cli.webhook_replay import ReplayCommand, check_request
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.kept_event import KeptState
 from billing_cli.domain.moment import moment
@@ -140,8 +140,6 @@ def replay(
     resume: Annotated[str | None, typer.Option(metavar="REPLAY", help="Go on with this replay.")] = None,
     confirm: Confirm = False,
     expect: Expect = None,
-    plan_out: PlanOut = None,
-    sign_key: SignKey = None,
 ) -> int:
     """Send kept events again, in Stripe's order for each object, signed with the current secret.
 
@@ -164,9 +162,7 @@ def replay(
     words += ["--keep-going"] if keep_going else []
     with open_session(ctx) as session:
         request = {**asked, "target": target, "rate": rate, "keep_going": keep_going}
-        return carry_out(
-            session, replay_from(session, request, words), WriteOptions(confirm, expect, plan_out, sign_key)
-        )
+        return carry_out(session, ReplayCommand(session, request, words), WriteOptions(confirm, expect))
 
 
 def _written_out(text: str | None, option: str) -> str | None:

@@ -1,6 +1,7 @@
 """Saved plans: applied if nothing changed, and refused with the differences named."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ WORDS: dict[str, list[str]] = {
     "adjust": ["adjust", "co_1", "credit", "--amount", "5", "--currency", "usd", "--reason", "Outage"],
     "invoices mark-paid": ["invoices", "mark-paid", "co_1", "in_1", "--reason", "wire"],
     "intents resume": ["intents", "resume", "INTENT"],
+    "webhooks fetch": ["webhooks", "fetch", "--since", "2h"],
 }
 Change = Callable[[StripeDouble, Connection], object]
 CHANGES: dict[str, tuple[Change, str]] = {
@@ -68,6 +70,8 @@ def words(billing: Billing, stripe: StripeDouble, sql: Connection) -> Callable[[
             stripe.heal()
             batch = billing("batches", "list").document["batches"][0]["batch_id"]
             return ["batches", "resume", batch]
+        if name == "webhooks fetch":
+            stripe.stripe_events([{"type": "invoice.paid", "created": int(time.time()) - 60, "object": {"id": "in_1"}}])
         if name == "refund --status":
             meta = {"sandbox_refund": "pending"}
             stripe.payments([{"id": "pi_p", "customer": "cus_1", "amount": 100, "currency": "usd", "metadata": meta}])
