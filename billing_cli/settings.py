@@ -63,6 +63,33 @@ class WebhooksConfig(BaseModel):
     replay_to: frozenset[str] = frozenset()
 
 
+class PaymentStatusConfig(BaseModel):
+    """[reconcile.payments] in billing.toml: what the words in billing_payments.status mean, in lower case."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    settled: frozenset[str] = frozenset(("succeeded", "paid", "refunded", "partially_refunded", "disputed"))
+    pending: frozenset[str] = frozenset(
+        (
+            "pending",
+            "processing",
+            "requires_action",
+            "requires_capture",
+            "requires_confirmation",
+            "requires_payment_method",
+        )
+    )
+    void: frozenset[str] = frozenset(("failed", "canceled", "cancelled", "void"))
+
+
+class ReconcileConfig(BaseModel):
+    """[reconcile] in billing.toml. `tolerance` in major units by currency, as text (`usd = "0.01"`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    edge_days: Annotated[int, Field(ge=0, le=31)] = 2
+    tolerance: dict[str, str] = {}
+    payments: PaymentStatusConfig = PaymentStatusConfig()
+
+
 class Config(BaseModel):
     """billing.toml: what is not secret. Without it everything works on defaults."""
 
@@ -71,6 +98,7 @@ class Config(BaseModel):
     export: ExportConfig = ExportConfig()
     limits: LimitsConfig = LimitsConfig()
     webhooks: WebhooksConfig = WebhooksConfig()
+    reconcile: ReconcileConfig = ReconcileConfig()
 
 
 @dataclass(frozen=True)
@@ -231,7 +259,7 @@ def _load_config(named: str | None) -> Config:
         raise Misconfigured(f"{path} is not valid TOML: {error}.") from None
     except ValidationError as error:
         raise Misconfigured(f"{path} has settings that are not understood: {_places(error)}.") from None
-    _check_amounts(path, config.limits)
+    _check_amounts(path, config)
     unknown = config.export.expected_skips - SKIP_REASONS.keys()
     if unknown:
         raise Misconfigured(
@@ -241,13 +269,18 @@ def _load_config(named: str | None) -> Config:
     return config
 
 
-def _check_amounts(path: Path, limits: LimitsConfig) -> None:
-    for command in (limits.refund, limits.adjust, limits.mark_paid):
-        for amounts in (command.approve_above, command.per_command, command.per_day):
-            try:
-                minor_units(amounts or {})
-            except BadInput as error:
-                raise Misconfigured(f"{path}: under [limits], {error.message}", error.next_step) from None
+def _check_amounts(path: Path, config: Config) -> None:
+    limits = config.limits
+    named = [
+        ("limits", amounts)
+        for command in (limits.refund, limits.adjust, limits.mark_paid)
+        for amounts in (command.approve_above, command.per_command, command.per_day)
+    ]
+    for section, amounts in [*named, ("reconcile.tolerance", config.reconcile.tolerance)]:
+        try:
+            minor_units(amounts or {})
+        except BadInput as error:
+            raise Misconfigured(f"{path}: under [{section}], {error.message}", error.next_step) from None
 
 
 def minor_units(amounts: Mapping[str, str]) -> dict[str, int]:

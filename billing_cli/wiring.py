@@ -1,5 +1,6 @@
 """Settings to adapters to use cases: the only file that knows every name."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,15 @@ from billing_cli.domain.ports import (
     EventPoster,
     EventReader,
     FileStore,
+    LedgerReader,
     MeterEventSender,
     Migrator,
     MoneyReader,
     Processes,
     Signatures,
+    Workbench,
 )
+from billing_cli.domain.reconciliation import Rules
 from billing_cli.settings import CommandLimitsConfig, RestAddress, Settings, minor_units
 from billing_cli.usecases.adjustments import AdjustmentPlanner
 from billing_cli.usecases.batches import Observer, RunEnvironment
@@ -31,6 +35,9 @@ from billing_cli.usecases.webhook_replay import ReplayEnvironment
 
 if TYPE_CHECKING:
     from billing_cli.adapters.stripe.connection import StripeConnection
+
+# Stripe takes 25 calls a second to one endpoint; a little less is never refused.
+_LISTS_PER_S = 24.0
 
 
 def open_database(settings: Settings) -> Database:
@@ -169,6 +176,25 @@ def replay_environment(settings: Settings, database: Database, observer: Downloa
 
     processes: Processes = HostProcesses()
     return ReplayEnvironment(database, processes, settings.actor, processes.current(), observer)
+
+
+def ledger_reader(settings: Settings) -> LedgerReader:
+    from billing_cli.adapters.stripe.ledger_reader import StripeLedgerReader
+    from billing_cli.adapters.stripe.pace import Pace
+
+    return StripeLedgerReader(replace(_stripe_connection(settings), pace=Pace(_LISTS_PER_S)))
+
+
+def workbench() -> Workbench:
+    from billing_cli.adapters.matching.engine import DuckWorkbench
+
+    return DuckWorkbench()
+
+
+def reconcile_rules(settings: Settings) -> Rules:
+    config = settings.config.reconcile
+    words = config.payments
+    return Rules(minor_units(config.tolerance), words.settled, words.pending, words.void)
 
 
 def migrator(db_url: str) -> Migrator:

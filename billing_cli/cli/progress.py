@@ -50,3 +50,34 @@ class ConsoleProgress:
         if not self.err.is_terminal and now - self._line_at >= _LINE_EVERY_S:
             self._line_at = now
             self.err.print(f"{self._done:,} of {self._total:,} {self._what}", soft_wrap=True)
+
+
+class ConsoleCount:
+    """A context manager that counts on stderr, where nobody knows the end; `what` is a plural noun."""
+
+    def __init__(self, state: State, what: str) -> None:
+        self._state = state
+        self._what = what
+        self._done = 0
+        self._shown_at = time.monotonic()
+        self._status = state.err.status(f"0 {what}") if state.err.is_terminal and not state.quiet else None
+
+    def __enter__(self) -> "ConsoleCount":
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status:
+            self._status.stop()
+
+    def advance(self, count: int) -> None:
+        self._done += count
+        text = f"{self._done:,} {self._what}"
+        if self._status:
+            self._status.update(text)
+        elif time.monotonic() - self._shown_at >= _LINE_EVERY_S:
+            self._shown_at = time.monotonic()
+            self._state.err.print(text, soft_wrap=True)

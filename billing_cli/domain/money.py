@@ -15,6 +15,8 @@ _ZERO_DECIMALS = frozenset(
     ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf")
 )
 _THREE_DECIMALS = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
+# Digits behind the point where they are not two.
+SPECIAL_EXPONENTS = {**dict.fromkeys(_ZERO_DECIMALS, 0), **dict.fromkeys(_THREE_DECIMALS, 3)}
 # Written with two digits in the API, both of them 0: these currencies have no minor unit any more.
 _WHOLE_IN_HUNDREDTHS = frozenset(("isk", "ugx"))
 # Stripe takes at most twelve digits for the largest currencies.
@@ -47,9 +49,7 @@ def currency_code(text: str) -> str:
 
 def exponent(currency: str) -> int:
     """How many digits of an amount in minor units are behind the point: 0, 2 or 3."""
-    if currency in _ZERO_DECIMALS:
-        return 0
-    return 3 if currency in _THREE_DECIMALS else 2
+    return SPECIAL_EXPONENTS.get(currency, 2)
 
 
 def parse_major(text: str, currency: str) -> Money:

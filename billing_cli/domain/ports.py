@@ -1,6 +1,7 @@
 """What the use cases need from the outside world."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.adjustment import CustomerFacts
 from billing_cli.domain.approval import Signer
+from billing_cli.domain.balance_transaction import BalanceTransaction
 from billing_cli.domain.batch import MeterEvent, SendResult
 from billing_cli.domain.intent import Intent, MoveResult
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
@@ -15,6 +17,7 @@ from billing_cli.domain.invoice_file import LinkedInvoice
 from billing_cli.domain.meter import StripeMeter
 from billing_cli.domain.migrations import SqlFile
 from billing_cli.domain.payment import Payment, Refund
+from billing_cli.domain.reconciliation import Coverage, DayTotal, Finding, LeftOut, Rules, Subject, Total, Window
 from billing_cli.domain.replay import Delivery, ReplayEvent
 from billing_cli.domain.webhook_event import WebhookEvent
 
@@ -197,3 +200,60 @@ class Migrator(Protocol):
     def script(self, files: list[SqlFile], actor: str) -> str:
         """The same as one SQL text, for those who deploy migrations by other means."""
         ...
+
+
+RowSink = Callable[[Iterable[Mapping[str, object]]], None]
+
+
+class LedgerReader(Protocol):
+    """What Stripe has, row by row, for reconciliation and journals: GET requests only."""
+
+    def identity(self) -> StripeIdentity: ...
+
+    def transactions(self, since: datetime, until: datetime, sink: RowSink) -> None: ...
+
+    def invoices(self, since: datetime, until: datetime, sink: RowSink) -> None: ...
+
+
+class Rows(Protocol):
+    """Rows on their way into the workbench; several threads may add some."""
+
+    def add(self, rows: Iterable[Mapping[str, object]]) -> None: ...
+
+    def add_lines(self, lines: str) -> None:
+        """Rows that are JSON objects already, one a line."""
+        ...
+
+
+class Workbench(Protocol):
+    """An embedded engine with the rows of both sides; its tables are those of `sql/matching/tables.sql`."""
+
+    def rows_for(self, table: str) -> AbstractContextManager[Rows]: ...
+
+    def load_csv(self, path: Path) -> str:
+        """A CSV file of Stripe's; returns the table it filled. Raises BadInput for files it does not know."""
+        ...
+
+    def transaction_span(self, table: str) -> tuple[datetime, datetime] | None:
+        """When the first and the last row of a table of Stripe's were created; None where it is empty."""
+        ...
+
+    def payments_without_charge(self) -> list[str]: ...
+
+    def transactions(self) -> Iterator[BalanceTransaction]: ...
+
+    def match(self, subject: Subject, window: Window, rules: Rules, coverage: Coverage) -> None: ...
+
+    def read_counts(self, subject: Subject) -> tuple[int, int]: ...
+
+    def totals(self) -> list[Total]: ...
+
+    def days(self) -> list[DayTotal]: ...
+
+    def left_out(self) -> list[LeftOut]: ...
+
+    def findings(self, limit: int | None = None) -> Iterator[Finding]: ...
+
+    def write(self, path: Path) -> None: ...
+
+    def close(self) -> None: ...

@@ -2,19 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from itertools import pairwise
+from datetime import datetime
 from typing import Any
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.reader import read_identity
 from billing_cli.adapters.stripe.reading import PAGE, read
+from billing_cli.adapters.stripe.sharded import read_sharded
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.webhook_event import WebhookEvent, read_event
 
-# Cursors are serial, so one window is read as several; eight at 100 ms stay below 25 calls a second on average.
-_SHARDS = 8
 METER_ERRORS = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
 
 
@@ -32,25 +29,15 @@ class StripeEventReader:
         self, since: datetime, until: datetime, types: Sequence[str] = (), undelivered: bool = False
     ) -> list[WebhookEvent]:
         """See `billing_cli.domain.ports.EventReader.events`."""
-        filters: dict[str, Any] = {"limit": PAGE}
-        filters |= {"types": list(types)} if types else {}
+        filters: dict[str, Any] = {"types": list(types)} if types else {}
         filters |= {"delivery_success": False} if undelivered else {}
-        with ThreadPoolExecutor(_SHARDS) as pool:
-            parts = list(pool.map(lambda bounds: self._shard(bounds, filters), _shards(since, until)))
-        found = [event for part in parts for event in part]
+        documents: list[dict[str, Any]] = []
+        read_sharded(lambda page: self._get("/v1/events", {**filters, **page}), since, until, documents.extend)
+        # Newest first within a second, as they came; so backwards is Stripe's order.
+        found = [_event(document) for document in reversed(documents)]
         if not undelivered:
             found += self._meter_errors(since, until, types)
-        return sorted(found, key=lambda event: event.created_at)  # stable: Stripe's order within a second
-
-    def _shard(self, bounds: tuple[int, int], filters: Mapping[str, Any]) -> list[WebhookEvent]:
-        newest_first: list[WebhookEvent] = []
-        params = {**filters, "created": {"gte": bounds[0], "lt": bounds[1]}}
-        while True:
-            page = self._get("/v1/events", params)
-            newest_first += [_event(document) for document in page["data"]]
-            if not page["has_more"]:
-                return newest_first[::-1]
-            params["starting_after"] = page["data"][-1]["id"]
+        return sorted(found, key=lambda event: event.created_at)
 
     def _meter_errors(self, since: datetime, until: datetime, types: Sequence[str]) -> list[WebhookEvent]:
         wanted = [kind for kind in METER_ERRORS if not types or kind in types]
@@ -73,12 +60,3 @@ class StripeEventReader:
 
 def _event(document: Mapping[str, Any]) -> WebhookEvent:
     return read_event(json.dumps(document, indent=2))
-
-
-def _shards(since: datetime, until: datetime) -> list[tuple[int, int]]:
-    """Half-open ranges of whole seconds that cover the window once."""
-    start_s = int(since.astimezone(UTC).timestamp())
-    end_s = -int(-until.astimezone(UTC).timestamp() // 1)
-    count = max(1, min(_SHARDS, end_s - start_s))
-    bounds = [start_s + (end_s - start_s) * number // count for number in range(count + 1)]
-    return list(pairwise(bounds))

@@ -13,11 +13,14 @@ _WINDOW_S = 1.0
 class Pace:
     """Unlimited until the first 429; then the rate Stripe took in the last second, creeping up from there.
 
+    With `most_per_s` it is never faster than that.
+
     Used by several threads, or by one event loop.
     """
 
-    def __init__(self) -> None:
-        self._per_s: float | None = None
+    def __init__(self, most_per_s: float | None = None) -> None:
+        self._most_per_s = most_per_s
+        self._per_s = most_per_s
         self._next_at = 0.0
         self._slowed_at = 0.0
         self._accepted_at: deque[float] = deque()
@@ -40,7 +43,8 @@ class Pace:
             self._accepted_at.append(now)
             self._forget(now)
             if self._per_s is not None:
-                self._per_s += _FASTER_PER_ACCEPTED
+                faster = self._per_s + _FASTER_PER_ACCEPTED
+                self._per_s = min(faster, self._most_per_s) if self._most_per_s else faster
 
     def refused(self) -> None:
         """Slows down, once for all the refusals that one overshoot brings about."""

@@ -4,13 +4,19 @@ import secrets
 from typing import Any
 
 from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
-from billing_cli.sandbox.simulator.listing import listed
-from billing_cli.sandbox.simulator.replies import Call, Reply, missing, ok, page
+from billing_cli.sandbox.simulator.listing import listed, page_of
+from billing_cli.sandbox.simulator.replies import Call, Reply, mapping, missing, ok
 from billing_cli.sandbox.simulator.state import State
 
 NOUN = "balance_transaction"
 FEE_PER_MILLE, FEE_FIXED = 29, 30
-TYPES = {"charge": "charge", "refund": "refund", "refund_failure": "refund_failure", "dispute": "adjustment"}
+TYPES = {
+    "charge": "charge",
+    "refund": "refund",
+    "refund_failure": "refund_failure",
+    "dispute": "adjustment",
+    "dispute_reversal": "adjustment",
+}
 AVAILABLE_AFTER_S = 2 * 24 * 3600
 
 
@@ -42,7 +48,15 @@ def add_transaction(state: State, category: str, amount: int, source: dict[str, 
 
 
 def list_transactions(state: State, call: Call) -> Reply:
-    return page(call, listed(call, state.objects(NOUN).values(), equal=("type", "source", "currency")))
+    found = listed(call, state.objects(NOUN).values(), equal=("type", "source", "currency"))
+    expanded = "data.source" in mapping(call, "expand").values()
+    return page_of(call, found, lambda one: {**one, "source": _source(state, one)} if expanded else one)
+
+
+def _source(state: State, transaction: dict[str, Any]) -> Any:
+    """What it is about, in place of the id."""
+    noun = "charge" if transaction["type"] == "charge" else transaction["reporting_category"].split("_")[0]
+    return state.objects(noun).get(transaction["source"], transaction["source"])
 
 
 def get_transaction(state: State, call: Call, transaction_id: str) -> Reply:

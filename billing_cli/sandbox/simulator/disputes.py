@@ -35,8 +35,10 @@ def put_dispute(state: State, charge: dict[str, Any], amount: int | None, status
     }
     held_before = former is not None and former["status"] in HOLDING
     if (status in HOLDING) != held_before:
-        taken = -dispute["amount"] if status in HOLDING else dispute["amount"]
-        add_transaction(state, "dispute", taken, dispute, now_s)
+        if status in HOLDING:
+            add_transaction(state, "dispute", -dispute["amount"], dispute, now_s)
+        else:
+            add_transaction(state, "dispute_reversal", dispute["amount"], dispute, now_s)
     closed = status in ("won", "lost", "warning_closed")
     state.put(NOUN, dispute, now_s, f"charge.dispute.{'closed' if closed else 'updated' if former else 'created'}")
     state.put("charge", {**charge, "disputed": True}, now_s)

@@ -1,0 +1,1 @@
+"""The embedded engine in which two sides are compared."""

@@ -1,0 +1,179 @@
+"""DuckDB as the workbench: rows are spooled to a private directory, loaded, matched in SQL, and written out."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from billing_cli.adapters.matching.spool import Spool
+from billing_cli.domain.balance_transaction import BalanceTransaction
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.reconciliation import (
+    Coverage,
+    DayTotal,
+    Finding,
+    LeftOut,
+    Rules,
+    Subject,
+    Total,
+    Verdict,
+    Window,
+)
+
+_MEMORY = "600MB"
+_PAGE = 2_000
+_NOT_LOADED = "ordinal"
+# What either side was read from, by subject: (Stripe's table, ours).
+_SIDES = {
+    Subject.PAYMENTS: ("transactions", "here"),
+    Subject.INVOICES: ("stripe_invoices", "invoices"),
+    Subject.USAGE: ("summaries", "usage"),
+    Subject.PAYOUTS: ("payouts", "transactions"),
+}
+
+
+class DuckWorkbench:
+    """See `billing_cli.domain.ports.Workbench`. Everything it holds is gone when it is closed."""
+
+    def __init__(self) -> None:
+        # Customers' payments, so for this user's eyes only: mkdtemp makes it 0700.
+        self._directory = tempfile.TemporaryDirectory(prefix="billing-")
+        self._path = Path(self._directory.name)
+        self._db = duckdb.connect(str(self._path / "workbench.duckdb"))
+        self._db.execute(f"set memory_limit = '{_MEMORY}'")
+        self._db.execute("set preserve_insertion_order = false")
+        self._db.execute("set autoinstall_known_extensions = false")
+        self._db.execute(_sql("tables"))
+
+    def close(self) -> None:
+        self._db.close()
+        self._directory.cleanup()
+
+    @contextmanager
+    def rows_for(self, table: str) -> Iterator[Spool]:
+        """Rows to be loaded into a table of `sql/matching/tables.sql`, when the block ends without an error."""
+        path = self._path / f"{table}.ndjson"
+        with Spool(path) as spool:
+            yield spool
+        if spool.empty:
+            return
+        columns = {name: kind for name, kind in self._columns(table) if name != _NOT_LOADED}
+        self._db.execute(
+            f"insert into {table} by name select * from read_json($path, format = 'newline_delimited', "
+            f"columns = {columns!r})",
+            {"path": str(path)},
+        )
+        path.unlink()
+
+    def load_csv(self, path: Path) -> str:
+        """A CSV file of Stripe's into the table it belongs to; returns what kind of file it is.
+
+        Raises BadInput for files that are none of those known.
+        """
+        from billing_cli.adapters.matching.stripe_csv import load_csv
+
+        return load_csv(self._db, path, _sql)
+
+    def transaction_span(self, table: str) -> tuple[datetime, datetime] | None:
+        first, last = self._db.execute(f"select min(created_s), max(created_s) from {table}").fetchall()[0]
+        return None if first is None else (datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC))
+
+    def payments_without_charge(self) -> list[str]:
+        """Payments of which only money back was read."""
+        rows = self._db.execute(_sql("payments_without_charge")).fetchall()
+        return [row[0] for row in rows]
+
+    def transactions(self) -> Iterator[BalanceTransaction]:
+        """Those that were loaded, each once, in order of time."""
+        cursor = self._db.cursor().execute(_sql("transactions"))
+        while page := cursor.fetchmany(_PAGE):
+            yield from (_transaction(row) for row in page)
+
+    def match(self, subject: Subject, window: Window, rules: Rules, coverage: Coverage) -> None:
+        """Judges every row."""
+        numbers = {
+            "start_s": window.start.timestamp(),
+            "end_s": window.end.timestamp(),
+            "until_s": window.now.timestamp(),
+            "edge_s": window.edge.total_seconds(),
+            "lag_from_s": (window.now - rules.usage_lag).timestamp(),
+            "bucket_s": 86400 if _whole_days(window) else 3600,
+            **{f"{name}_s": instant.timestamp() for name, instant in vars(coverage).items()},
+        }
+        for name, number in numbers.items():
+            self._db.execute(f"set variable {name} = {int(number)}")
+        self._db.execute(f"set variable subject = '{subject.value}'")
+        self._insert("tolerances", list(rules.tolerance_minor.items()))
+        for status, raws in (("settled", rules.settled), ("pending", rules.pending), ("void", rules.void)):
+            self._insert("statuses", [(raw, status) for raw in raws])
+        for script in ("items", subject.value, "match", "differences"):
+            self._db.execute(_sql(script))
+
+    def read_counts(self, subject: Subject) -> tuple[int, int]:
+        """Rows read of Stripe's side and of ours."""
+        counts = [self._one(f"select count(*) from {table}") for table in _SIDES[subject]]
+        return counts[0], counts[1]
+
+    def totals(self) -> list[Total]:
+        rows = self._db.execute(_sql("totals")).fetchall()
+        return [Total(Verdict(row[0]), row[1], row[2], *row[3:]) for row in rows]
+
+    def days(self) -> list[DayTotal]:
+        return [DayTotal(*row) for row in self._db.execute(_sql("days")).fetchall()]
+
+    def left_out(self) -> list[LeftOut]:
+        query = "select what, side, rows, unit, coalesce(amount, 0) from left_out where rows > 0 order by all"
+        return [LeftOut(*row) for row in self._db.execute(query).fetchall()]
+
+    def findings(self, limit: int | None = None) -> Iterator[Finding]:
+        """The differences, largest first."""
+        cursor = self._db.cursor().execute("from differences" + (f" limit {int(limit)}" if limit is not None else ""))
+        while page := cursor.fetchmany(_PAGE):
+            yield from (Finding(row[0], Verdict(row[1]), *row[2:]) for row in page)
+
+    def write(self, path: Path) -> None:
+        """The differences as CSV or Parquet, by the suffix. Text that a spreadsheet would compute is disarmed."""
+        kind = "parquet, compression zstd" if path.suffix == ".parquet" else "csv, header"
+        source = "differences" if path.suffix == ".parquet" else f"({_sql('spreadsheet')})"
+        partial = self._path / "out"
+        self._db.execute(f"copy {source} to '{partial}' (format {kind})")
+        try:
+            path.write_bytes(partial.read_bytes())
+        except OSError as error:
+            raise BadInput(f"{path} cannot be written: {error.strerror}.") from None
+
+    def _columns(self, table: str) -> list[tuple[str, str]]:
+        return [(row[0], row[1]) for row in self._db.execute(f"describe {table}").fetchall()]
+
+    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            self._db.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
+
+    def _one(self, query: str) -> int:
+        return int(self._db.execute(query).fetchall()[0][0])
+
+
+def _whole_days(window: Window) -> bool:
+    return all(instant.hour == 0 for instant in (window.start, window.end))
+
+
+def _transaction(row: Sequence[Any]) -> BalanceTransaction:
+    values = list(row)
+    for place in (6, 7):
+        values[place] = datetime.fromtimestamp(values[place], UTC)
+    return BalanceTransaction(*values)
+
+
+def _sql(name: str) -> str:
+    return _root().joinpath("matching", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _root() -> Traversable:
+    installed = resources.files("billing_cli").joinpath("sql")
+    return installed if installed.is_dir() else Path(__file__).parents[3] / "sql"

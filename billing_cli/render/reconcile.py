@@ -1,0 +1,200 @@
+"""A comparison with Stripe: what agrees, what differs, and what every difference is called."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from billing_cli.domain.money import Money
+from billing_cli.domain.quantity import plain
+from billing_cli.domain.reconciliation import FINE, REASONS, Finding, Report, Subject, Total, Verdict
+from billing_cli.render.gates import render_identity
+from billing_cli.render.money import shown
+from billing_cli.render.numbers import grouped
+
+_NARROW = 90
+_STYLES = {Verdict.MATCHED: "green", Verdict.IN_FLIGHT: "yellow"}
+
+
+@dataclass(frozen=True)
+class ReportView:
+    """Totals a class and currency, then the differences; below each other where the terminal is narrow."""
+
+    report: Report
+    out: str | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        report, narrow = self.report, options.max_width < _NARROW
+        yield render_identity(report.identity)
+        yield Text(f"{_span(report)}; Stripe's side from {report.source}", "dim")
+        yield Text(f"{report.stripe_read:,} rows read of Stripe's side, {report.ours_read:,} of this side.")
+        yield from _totals(report, narrow)
+        yield from _left_out(report)
+        if report.agrees:
+            yield Text("Everything agrees.", "bold green")
+            return
+        yield Text(f"{report.different:,} differences", "bold red")
+        yield from _named(report)
+        if report.findings:
+            yield from _findings(report, narrow)
+        if len(report.findings) < report.different and not self.out:
+            hidden = report.different - len(report.findings)
+            yield Text(f"… and {hidden:,} more: add --limit, or --out differences.csv", "dim")
+        if self.out:
+            yield Text(f"All differences are in {self.out}.", "dim")
+
+
+def _span(report: Report) -> str:
+    window = report.window
+    return f"{report.subject.value} {window.start:%Y-%m-%d %H:%M}Z up to {window.end:%Y-%m-%d %H:%M}Z"
+
+
+def _totals(report: Report, narrow: bool) -> Iterator[RenderableType]:
+    sums = [_sum(verdict, unit, list(group)) for (verdict, unit), group in _by_class(report.totals)]
+    if narrow:
+        for each in sums:
+            yield Text(f"{each.verdict.value}: {each.items:,}", _STYLES.get(each.verdict, "red"))
+            yield Text(
+                f"  Stripe {_amount(report, each.stripe, each.unit)}\n  here {_amount(report, each.ours, each.unit)}"
+            )
+        return
+    table = Table(header_style="bold")
+    table.add_column("class")
+    for name in ("items", "rows at Stripe", "rows here", "at Stripe", "here", "difference"):
+        table.add_column(name, justify="right")
+    for each in sums:
+        amounts = [_amount(report, value, each.unit) for value in (each.stripe, each.ours, each.stripe - each.ours)]
+        counts = [f"{number:,}" for number in (each.items, each.stripe_rows, each.our_rows)]
+        table.add_row(Text(each.verdict.value, _STYLES.get(each.verdict, "red")), *counts, *amounts)
+    if sums:
+        yield table
+
+
+def _by_class(totals: Sequence[Total]) -> Iterator[tuple[tuple[Verdict, str], Iterable[Total]]]:
+    order = list(Verdict)
+    ordered = sorted(totals, key=lambda total: (order.index(total.verdict), total.unit))
+    return ((key, group) for key, group in groupby(ordered, key=lambda total: (total.verdict, total.unit)))
+
+
+def _sum(verdict: Verdict, unit: str, group: Sequence[Total]) -> Total:
+    return Total(
+        verdict,
+        "",
+        unit,
+        sum(total.items for total in group),
+        sum(total.stripe_rows for total in group),
+        sum(total.our_rows for total in group),
+        sum((total.stripe for total in group), Decimal(0)),
+        sum((total.ours for total in group), Decimal(0)),
+    )
+
+
+def _left_out(report: Report) -> Iterator[RenderableType]:
+    for each in report.left_out:
+        money = _amount(report, each.amount, each.unit)
+        yield Text(f"Not compared, on {each.side}: {each.rows:,} {each.what}, {money}", "dim")
+
+
+def _named(report: Report) -> Iterator[RenderableType]:
+    """What each kind of difference means, with its sum."""
+    for total in report.totals:
+        if total.verdict not in FINE:
+            off = _amount(report, total.stripe - total.ours, total.unit)
+            yield Text(f"  {total.items:,} {total.verdict.value}, {off}: {_meaning(total.reason)}", "yellow")
+
+
+def _meaning(reason: str) -> str:
+    """The export's own reasons for skipping stand as they are."""
+    return REASONS.get(reason, reason.replace("_", " "))
+
+
+def _findings(report: Report, narrow: bool) -> Iterator[RenderableType]:
+    if narrow:
+        for each in report.findings:
+            yield Text(f"{each.verdict.value}: {each.reason}", "red")
+            yield Text(f"  {each.key}\n  Stripe {_side(report, each, 'stripe')}\n  here {_side(report, each, 'ours')}")
+        return
+    table = Table(header_style="bold")
+    for name in ("class, reason", "id", "day, company"):
+        table.add_column(name, overflow="fold")
+    for name in ("at Stripe", "here"):
+        table.add_column(name, justify="right")
+    for each in report.findings:
+        what = Text.assemble((each.verdict.value, "red"), f"\n{each.reason}")
+        who = f"{each.day or '-'}\n{each.company_id or each.customer_id or '-'}"
+        table.add_row(what, each.key or "-", who, _side(report, each, "stripe"), _side(report, each, "ours"))
+    yield table
+
+
+def _side(report: Report, finding: Finding, side: str) -> str:
+    amount, status = (finding.stripe, finding.stripe_status) if side == "stripe" else (finding.ours, finding.our_status)
+    money = "-" if amount is None else _amount(report, amount, finding.unit)
+    return f"{money}\n{status}" if status else money
+
+
+def _amount(report: Report, value: Decimal, unit: str) -> str:
+    if report.subject is Subject.USAGE:
+        return f"{grouped(value)} {unit}".strip()
+    return shown(Money(int(value), unit)) if unit else f"{int(value):,}"
+
+
+def report_document(report: Report) -> dict[str, object]:
+    window = report.window
+    return {
+        "subject": report.subject.value,
+        "start": window.start.isoformat(),
+        "end": window.end.isoformat(),
+        "account": report.identity.account_id,
+        "livemode": report.identity.livemode,
+        "source": report.source,
+        "rows_read": {"stripe": report.stripe_read, "here": report.ours_read},
+        "totals": [
+            {
+                "class": total.verdict.value,
+                "reason": total.reason,
+                "items": total.items,
+                "rows": {"stripe": total.stripe_rows, "here": total.our_rows},
+                "stripe": _figure(report, total.stripe, total.unit),
+                "here": _figure(report, total.ours, total.unit),
+            }
+            for total in report.totals
+        ],
+        "left_out": [
+            {"what": each.what, "side": each.side, "rows": each.rows, "amount": _figure(report, each.amount, each.unit)}
+            for each in report.left_out
+        ],
+        "differences": report.different,
+        "findings": [_finding_document(report, each) for each in report.findings],
+    }
+
+
+def _finding_document(report: Report, each: Finding) -> dict[str, object]:
+    return {
+        "id": each.key,
+        "class": each.verdict.value,
+        "reason": each.reason,
+        "stripe": None if each.stripe is None else _figure(report, each.stripe, each.unit),
+        "here": None if each.ours is None else _figure(report, each.ours, each.unit),
+        "stripe_status": each.stripe_status,
+        "here_status": each.our_status,
+        "company_id": each.company_id,
+        "customer_id": each.customer_id,
+        "day": each.day.isoformat() if each.day else None,
+    }
+
+
+def _figure(report: Report, value: Decimal, unit: str) -> dict[str, object]:
+    if report.subject is Subject.USAGE:
+        return {"quantity": plain(value), "meter": unit}
+    return Money(int(value), unit).document()
+
+
+def write_json(report: Report, findings: Iterable[Finding]) -> bytes:
+    """The document with every difference."""
+    document = report_document(report) | {"findings": [_finding_document(report, each) for each in findings]}
+    return json.dumps({"schema": "billing.reconciliation/v1", **document}, indent=1).encode()

@@ -1,0 +1,107 @@
+"""Ours beside Stripe's: both sides are read, judged row by row, and counted. Nothing is written."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count, islice
+from pathlib import Path
+from typing import Protocol
+
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.ports import Database, LedgerReader, RowSink, Workbench
+from billing_cli.domain.reconciliation import DIFFERENCES, Coverage, Report, Rules, Subject, Window
+
+_IDS_AT_ONCE = 5_000
+# Stripe's table and ours, and the SQL function that ours is read with.
+_TABLES = {
+    Subject.PAYMENTS: ("transactions", "payments", "billing_reconcile_payments_v1"),
+    Subject.INVOICES: ("stripe_invoices", "invoices", "billing_reconcile_invoices_v1"),
+}
+
+
+class ReadObserver(Protocol):
+    """Is told how many rows were read, for people to see."""
+
+    def advance(self, count: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Both sides and the place where they meet. `workbench` is used once."""
+
+    database: Database
+    stripe: LedgerReader
+    workbench: Workbench
+    rules: Rules
+    observer: ReadObserver
+
+    def run(self, subject: Subject, window: Window, stripe_csv: Path | None, shown: int) -> Report:
+        """Raises BadInput for a file of another kind, Unavailable where a side cannot be read whole."""
+        identity = self.stripe.identity()
+        coverage = self._read_stripe(subject, window, stripe_csv)
+        self._read_ours(subject, window)
+        if subject is Subject.PAYMENTS:
+            self._read_earlier_payments()
+        bench = self.workbench
+        bench.match(subject, window, self.rules, coverage)
+        totals = bench.totals()
+        stripe_read, ours_read = bench.read_counts(subject)
+        return Report(
+            subject=subject,
+            identity=identity,
+            window=window,
+            source=str(stripe_csv) if stripe_csv else "Stripe's lists",
+            stripe_read=stripe_read,
+            ours_read=ours_read,
+            totals=totals,
+            days=bench.days(),
+            left_out=bench.left_out(),
+            findings=list(bench.findings(shown)),
+            different=sum(total.items for total in totals if total.verdict in DIFFERENCES),
+        )
+
+    def _read_stripe(self, subject: Subject, window: Window, stripe_csv: Path | None) -> Coverage:
+        """Reads it, and says from when to when it was read."""
+        wide = (window.wide_start, window.wide_end)
+        table = _TABLES[subject][0]
+        if stripe_csv is None:
+            read = self.stripe.transactions if subject is Subject.PAYMENTS else self.stripe.invoices
+            with self.workbench.rows_for(table) as rows:
+                read(*wide, self._counted(rows.add))
+            return Coverage(*wide, *wide)
+        filled = self.workbench.load_csv(stripe_csv)
+        if filled != table:
+            raise BadInput(f"{stripe_csv} is an export for another comparison.", f"It fills {filled}, not {table}.")
+        # A file says nothing about what is before its first row and behind its last.
+        first, last = self.workbench.transaction_span(table) or (window.start, window.start)
+        return Coverage(first, last + timedelta(seconds=1), *wide)
+
+    def _read_ours(self, subject: Subject, window: Window) -> None:
+        _, table, function = _TABLES[subject]
+        arguments = {"p_since": window.wide_start.isoformat(), "p_until": window.wide_end.isoformat()}
+        after: str | None = None
+        with self.workbench.rows_for(table) as rows:
+            for page_number in count():
+                page = self.database.call(function, **arguments, p_after=after)
+                rows.add_lines(page["rows"])
+                self.observer.advance(page["count"])
+                # The first page may hold only rows without an id.
+                if page_number and not page["count"]:
+                    return
+                after = page["last"]
+
+    def _read_earlier_payments(self) -> None:
+        """Payments from before the window, whose money went back in it."""
+        with self.workbench.rows_for("payments") as rows:
+            wanted = iter(self.workbench.payments_without_charge())
+            while ids := list(islice(wanted, _IDS_AT_ONCE)):
+                page = self.database.call("billing_reconcile_payments_by_id_v1", p_payment_intent_ids=ids)
+                rows.add_lines(page["rows"])
+
+    def _counted(self, sink: RowSink) -> RowSink:
+        def add(rows: Iterable[Mapping[str, object]]) -> None:
+            found = list(rows)
+            sink(found)
+            self.observer.advance(len(found))
+
+        return add

@@ -1,0 +1,31 @@
+-- Payouts: what Stripe paid out beside the sum of the balance transactions in it.
+create table counted as
+  select *, row_number() over (partition by payout_id order by ordinal) as nth from payouts;
+
+insert into duplicates
+  select 'stripe', payout_id, currency, amount_minor, created_s, null, null from counted where nth > 1;
+
+insert into left_out
+  select 'manual payout: Stripe does not tell what is in it', 'Stripe''s side', count(*), currency, sum(amount_minor)
+  from counted where nth = 1 and not automatic group by all;
+
+insert into stripe_items
+  select payout_id, null, currency, amount_minor, 0, '', status, created_s, 1,
+    case when reconciliation_status = 'in_progress' or status = 'pending' then 'payout_in_progress' end,
+    false, null, null, null, null, null, null
+  from counted where nth = 1 and automatic;
+
+create table parts as
+  select *, row_number() over (partition by transaction_id order by ordinal) as nth from transactions;
+
+insert into duplicates
+  select 'here', payout_id, currency, net_minor, created_s, null, null from parts where nth > 1;
+
+-- The payout's own transaction is the other side of the equation.
+insert into left_out
+  select 'the payout itself', 'this side', count(*), currency, sum(net_minor)
+  from parts where nth = 1 and source_id = payout_id group by all;
+
+insert into our_items
+  select payout_id, null, currency, sum(net_minor), 0, '', null, max(created_s), count(*), null, null, null, null
+  from parts where nth = 1 and source_id is distinct from payout_id group by payout_id, currency;

@@ -1,0 +1,1 @@
+select columns(*)::varchar.regexp_replace('^([ ]*[=+@\t\r\n])', '''\1') from differences

@@ -1,0 +1,44 @@
+-- What both sides are read into; rows as they came, faults included.
+create sequence ordinals;
+
+create table transactions (
+  ordinal bigint default nextval('ordinals'),
+  transaction_id varchar, category varchar,
+  amount_minor bigint, fee_minor bigint, net_minor bigint, currency varchar,  -- as it settled
+  created_s bigint, available_s bigint,
+  source_id varchar, payment_id varchar, customer_id varchar,
+  shown_minor bigint, shown_currency varchar,                                 -- as the customer saw it
+  exchange_rate varchar, authorized_minor bigint, refunded_minor bigint, fee_tax_minor bigint,
+  payout_id varchar, description varchar);
+
+create table payouts (
+  ordinal bigint default nextval('ordinals'),
+  payout_id varchar, amount_minor bigint, currency varchar, status varchar,
+  automatic boolean, reconciliation_status varchar, created_s bigint, arrival_s bigint);
+
+create table stripe_invoices (
+  ordinal bigint default nextval('ordinals'),
+  invoice_id varchar, number varchar, customer_id varchar, total_minor bigint, paid_minor bigint,
+  currency varchar, status varchar, created_s bigint);
+
+create table summaries (
+  ordinal bigint default nextval('ordinals'),
+  customer_id varchar, event_name varchar, bucket_s bigint, quantity decimal(38, 12));
+
+create table payments (
+  ordinal bigint default nextval('ordinals'),
+  payment_intent_id varchar, company_id varchar, amount_minor bigint, refunded_minor bigint,
+  currency varchar, status varchar, created_s double, asked_for boolean);
+
+create table invoices (
+  ordinal bigint default nextval('ordinals'),
+  invoice_id varchar, company_id varchar, number varchar, total_minor bigint, paid_minor bigint,
+  currency varchar, status varchar, created_s double);
+
+create table usage (
+  ordinal bigint default nextval('ordinals'),
+  disposition varchar, company_id varchar, meter varchar, customer_id varchar, event_name varchar,
+  bucket_s bigint, quantity decimal(38, 12), accepted decimal(38, 12), reserved decimal(38, 12), sent_s double);
+
+create table tolerances (unit varchar, amount decimal(38, 12));
+create table statuses (raw varchar, status varchar);
