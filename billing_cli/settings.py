@@ -90,6 +90,18 @@ class ReconcileConfig(BaseModel):
     payments: PaymentStatusConfig = PaymentStatusConfig()
 
 
+class GlConfig(BaseModel):
+    """[gl] in billing.toml: the chart of accounts; every other key is a role or a reporting category.
+
+    `names` gives accounts the name that some programs want: `"4000" = "Income:Sales"`.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, str] = Field(init=False)
+    suspense: str | None = None
+    names: dict[str, str] = {}
+
+
 class Config(BaseModel):
     """billing.toml: what is not secret. Without it everything works on defaults."""
 
@@ -99,6 +111,7 @@ class Config(BaseModel):
     limits: LimitsConfig = LimitsConfig()
     webhooks: WebhooksConfig = WebhooksConfig()
     reconcile: ReconcileConfig = ReconcileConfig()
+    gl: GlConfig = GlConfig()
 
 
 @dataclass(frozen=True)

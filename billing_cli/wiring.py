@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from billing_cli.domain.account import StripeIdentity, is_live_key
 from billing_cli.domain.errors import Refused
+from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.ports import (
     BillingReader,
@@ -195,6 +196,17 @@ def reconcile_rules(settings: Settings) -> Rules:
     config = settings.config.reconcile
     words = config.payments
     return Rules(minor_units(config.tolerance), words.settled, words.pending, words.void)
+
+
+def chart(settings: Settings) -> Chart:
+    """The chart of accounts in billing.toml."""
+    config = settings.config.gl
+
+    def account(code: str) -> Account:
+        return Account(code, config.names.get(code, code))
+
+    accounts = {role: account(code) for role, code in config.__pydantic_extra__.items()}
+    return Chart(accounts, account(config.suspense) if config.suspense else None)
 
 
 def migrator(db_url: str) -> Migrator:

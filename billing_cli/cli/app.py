@@ -18,6 +18,7 @@ from billing_cli.cli.download_invoice import download_invoice
 from billing_cli.cli.export import export
 from billing_cli.cli.intents import intents_app
 from billing_cli.cli.invoices import invoices_app
+from billing_cli.cli.journal import journal
 from billing_cli.cli.reconcile import reconcile_app
 from billing_cli.cli.refund import refund
 from billing_cli.cli.sandbox import sandbox_app
@@ -54,6 +55,7 @@ app.command()(refund)
 app.command()(adjust)
 app.command()(apply)
 app.command()(download_invoice)
+app.command()(journal)
 app.command()(verify_webhook)
 app.add_typer(reconcile_app, name="reconcile")
 app.add_typer(batches_app, name="batches")

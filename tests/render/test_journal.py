@@ -1,0 +1,167 @@
+"""Journal files: balanced, exact, and as each program reads them."""
+
+import csv
+import io
+import shutil
+import subprocess
+from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beancount import loader
+from beancount.core import data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing_cli.domain.balance_transaction import CUSTOMER_MONEY, BalanceTransaction
+from billing_cli.domain.errors import BadInput, Fault, Misconfigured
+from billing_cli.domain.journal import Account, Chart, Entry, Grouping, Period, Posting, journal
+from billing_cli.domain.money import exponent
+from billing_cli.render.journal import Format, write_journal
+
+GOLDEN = Path(__file__).parent / "golden"
+OCTOBER = Period(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC))
+CHART = Chart(
+    {
+        "clearing": Account("1050", "Assets:Stripe"),
+        "bank": Account("1000", "Assets:Bank"),
+        "fees": Account("6100", "Expenses:Stripe-Fees"),
+        "fee_tax": Account("2200", "Assets:Input-Tax"),
+        "charge": Account("4000", "Income:Sales"),
+        "refund": Account("4010", "Income:Refunds"),
+        "dispute": Account("4020", "Expenses:Disputes"),
+    }
+)
+
+
+def one(number: int, category: str, gross: int, fee: int = 0, **more: Any) -> BalanceTransaction:
+    at = datetime(2026, 10, 5, 9, tzinfo=UTC)
+    transaction = BalanceTransaction(
+        f"txn_{number:04d}", category, gross, fee, gross - fee, "usd", at, at, f"src_{number}"
+    )
+    return replace(transaction, **more)
+
+
+TRANSACTIONS = [
+    one(1, "charge", 125_050, 3_657, fee_tax_minor=300, payment_id="pi_1", customer_id="cus_1"),
+    one(2, "refund", -5_000),
+    one(3, "charge", 1_250, 50, currency="jpy"),
+    one(4, "charge", 99_999, 3_000, exchange_rate="1.0825"),
+    one(5, "dispute", -99_999, 1_500, source_id='=dp_"5", odd\nname'),
+    one(6, "fee", -700),
+    one(7, "payout", -112_843),
+]
+
+
+def sums(entries: list[Entry]) -> dict[tuple[str, str], Decimal]:
+    """By currency and account name, in major units."""
+    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for entry in entries:
+        for posting in entry.postings:
+            amount = Decimal(posting.amount_minor).scaleb(-exponent(entry.currency))
+            found[entry.currency.upper(), posting.account.name] += amount
+    return {key: amount for key, amount in found.items() if amount}
+
+
+@pytest.mark.parametrize("grouping", Grouping)
+def test_the_clearing_account_moves_by_what_was_earned_less_what_was_paid_out(grouping: Grouping) -> None:
+    entries = journal(TRANSACTIONS, CHART, OCTOBER, grouping)
+    found = sums(entries)
+    usd = [each for each in TRANSACTIONS if each.currency == "usd"]
+    assert found["USD", "Assets:Stripe"] == Decimal(sum(each.net_minor for each in usd)).scaleb(-2)
+    assert found["USD", "Assets:Bank"] == Decimal("1128.43")
+    assert found["USD", "Expenses:Stripe-Fees"] == Decimal("85.57") - 3 + 7 - Decimal("3.00") + Decimal("-1.00")
+    assert found["USD", "Assets:Input-Tax"] == 3
+    assert found["JPY", "Income:Sales"] == -1250
+    assert len(entries) == (2 if grouping is Grouping.CATEGORY else 7)
+
+
+def test_a_category_without_an_account_is_refused_by_name_or_goes_to_suspense() -> None:
+    odd = [one(1, "issuing_transaction", -500)]
+    with pytest.raises(Misconfigured, match="'issuing_transaction'"):
+        journal(odd, CHART, OCTOBER, Grouping.CATEGORY)
+    suspense = replace(CHART, suspense=Account("9999", "Equity:Suspense"))
+    assert sums(journal(odd, suspense, OCTOBER, Grouping.CATEGORY))["USD", "Equity:Suspense"] == 5
+
+
+def test_what_does_not_add_up_is_never_booked() -> None:
+    with pytest.raises(Fault, match="does not add up"):
+        journal([replace(one(1, "charge", 100), net_minor=99)], CHART, OCTOBER, Grouping.TRANSACTION)
+    with pytest.raises(Fault, match=r"out of balance by 0\.01 USD"):
+        Entry("e", date(2026, 10, 1), "usd", "", (Posting(CHART.accounts["fees"], 1, ""),))
+
+
+@pytest.mark.parametrize("file_format", Format)
+@pytest.mark.parametrize("grouping", Grouping)
+def test_every_format_is_as_its_golden_file(file_format: Format, grouping: Grouping) -> None:
+    wanted = [each for each in TRANSACTIONS if file_format is not Format.XERO or each.currency == "usd"]
+    text = write_journal(file_format, journal(wanted, CHART, OCTOBER, grouping))
+    assert text == (GOLDEN / f"journal_{grouping}.{file_format}").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("grouping", Grouping)
+def test_beancount_takes_it_and_has_the_same_balances(grouping: Grouping) -> None:
+    entries = journal(TRANSACTIONS, CHART, OCTOBER, grouping)
+    loaded, errors, _ = loader.load_string(write_journal(Format.BEANCOUNT, entries))
+    assert errors == []
+    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for entry in loaded:
+        if isinstance(entry, data.Transaction):
+            for posting in entry.postings:
+                assert posting.units is not None
+                found[posting.units.currency, posting.account] += posting.units.number or 0
+    assert {key: amount for key, amount in found.items() if amount} == sums(entries)
+
+
+@pytest.mark.skipif(shutil.which("hledger") is None, reason="hledger is not installed here")
+@pytest.mark.parametrize("grouping", Grouping)
+def test_hledger_takes_it_and_has_the_same_balances(grouping: Grouping, tmp_path: Path) -> None:
+    entries = journal(TRANSACTIONS, CHART, OCTOBER, grouping)
+    (tmp_path / "books.journal").write_text(write_journal(Format.HLEDGER, entries))
+    base = ["hledger", "-f", str(tmp_path / "books.journal")]
+    subprocess.run([*base, "check", "--strict"], check=True, capture_output=True)
+    words = ["bal", "--flat", "--no-total", "--layout", "bare", "-O", "csv"]
+    out = subprocess.run([*base, *words], check=True, capture_output=True, text=True).stdout
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert {(row["commodity"], row["account"]): Decimal(row["balance"]) for row in rows} == sums(entries)
+
+
+transactions = st.lists(
+    st.builds(
+        one,
+        st.integers(0, 9999),
+        st.sampled_from(sorted(CUSTOMER_MONEY | {"payout", "fee"})),
+        st.integers(-(10**9), 10**9),
+        st.integers(0, 10**6),
+        currency=st.sampled_from(["usd", "jpy", "bhd"]),
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(transactions, st.sampled_from(Grouping))
+def test_debits_are_credits_in_every_currency(found: list[BalanceTransaction], grouping: Grouping) -> None:
+    entries = journal(found, CHART, OCTOBER, grouping)
+    rows = list(csv.DictReader(io.StringIO(write_journal(Format.CSV, entries))))
+    read: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in rows:
+        read[row["currency"], row["account_name"]] += Decimal(row["debit"] or 0) - Decimal(row["credit"] or 0)
+    assert {key: amount for key, amount in read.items() if amount} == sums(entries)
+    for currency in ("USD", "JPY", "BHD"):
+        assert sum(amount for (code, _), amount in read.items() if code == currency) == 0
+
+
+def test_what_a_program_would_not_import_is_refused() -> None:
+    entries = journal(TRANSACTIONS, CHART, OCTOBER, Grouping.TRANSACTION)
+    with pytest.raises(BadInput, match="JPY, USD"):
+        write_journal(Format.XERO, entries)
+    with pytest.raises(BadInput, match="1,000 lines"):
+        write_journal(Format.QUICKBOOKS, entries * 60)
+    plain = journal(TRANSACTIONS, Chart({}, Account("9999", "9999")), OCTOBER, Grouping.CATEGORY)
+    with pytest.raises(BadInput, match="'9999' is no account name that beancount takes"):
+        write_journal(Format.BEANCOUNT, plain)
