@@ -31,6 +31,7 @@ from billing_cli.usecases.export import ExportPlanner
 from billing_cli.usecases.invoices import MarkPaidPlanner
 from billing_cli.usecases.migrations import apply_pending
 from billing_cli.usecases.moving import MoveEnvironment, MoveObserver
+from billing_cli.usecases.reconcile import ReadObserver, Reconciler
 from billing_cli.usecases.refunds import RefundPlanner
 from billing_cli.usecases.webhook_replay import ReplayEnvironment
 
@@ -60,8 +61,8 @@ def stripe_reader(settings: Settings) -> BillingReader:
 
 
 def export_planner(settings: Settings, database: Database) -> ExportPlanner:
-    event_names = {name: meter.event_name for name, meter in settings.config.meters.items() if meter.event_name}
-    return ExportPlanner(database, stripe_reader(settings), event_names, settings.config.export.expected_skips)
+    expected_skips = settings.config.export.expected_skips
+    return ExportPlanner(database, stripe_reader(settings), _event_names(settings), expected_skips)
 
 
 def run_environment(settings: Settings, database: Database, observer: Observer) -> RunEnvironment:
@@ -192,10 +193,12 @@ def workbench() -> Workbench:
     return DuckWorkbench()
 
 
-def reconcile_rules(settings: Settings) -> Rules:
+def reconciler(settings: Settings, database: Database, place: Workbench, observer: ReadObserver) -> Reconciler:
     config = settings.config.reconcile
     words = config.payments
-    return Rules(minor_units(config.tolerance), words.settled, words.pending, words.void)
+    rules = Rules(minor_units(config.tolerance), words.settled, words.pending, words.void)
+    reader = ledger_reader(settings)
+    return Reconciler(database, reader, stripe_reader(settings), _event_names(settings), place, rules, observer)
 
 
 def chart(settings: Settings) -> Chart:
@@ -218,6 +221,10 @@ def migrator(db_url: str) -> Migrator:
 def migrate_database(db_url: str) -> None:
     """Brings a database of the sandbox up to date."""
     apply_pending(migrator(db_url), "sandbox")
+
+
+def _event_names(settings: Settings) -> dict[str, str]:
+    return {name: meter.event_name for name, meter in settings.config.meters.items() if meter.event_name}
 
 
 def _limits(config: CommandLimitsConfig) -> CommandLimits:

@@ -68,6 +68,22 @@ def invoices(
     return _reconcile(ctx, Subject.INVOICES, (start, end, period), stripe_csv, out, limit)
 
 
+@reconcile_app.command()
+def usage(
+    ctx: typer.Context,
+    start: Start = None,
+    end: End = None,
+    period: PeriodOption = None,
+    out: Out = None,
+    limit: Limit = 20,
+) -> int:
+    """Usage and what was exported of it against Stripe's meter totals, by day, or by hour for parts of days.
+
+    billing reconcile usage --period yesterday
+    """
+    return _reconcile(ctx, Subject.USAGE, (start, end, period), None, out, limit)
+
+
 def _reconcile(
     ctx: typer.Context,
     subject: Subject,
@@ -78,17 +94,16 @@ def _reconcile(
 ) -> int:
     from billing_cli import wiring
     from billing_cli.render.reconcile import ReportView, report_document, write_json
-    from billing_cli.usecases.reconcile import Reconciler
 
     if out and out.suffix not in _SUFFIXES:
         raise BadInput(f"--out {out}: the name says no format.", f"Let it end in {' or '.join(_SUFFIXES)}.")
     with open_session(ctx) as session, closing(wiring.workbench()) as workbench:
         settings = session.settings
-        window = _window(*when, timedelta(days=settings.config.reconcile.edge_days))
+        # Usage is compared by whole hours or days of the event's own time: there is nothing beyond to look for.
+        edge_days = 0 if subject is Subject.USAGE else settings.config.reconcile.edge_days
+        window = _window(*when, timedelta(days=edge_days))
         with ConsoleCount(session.state, "rows read") as progress:
-            reconciler = Reconciler(
-                session.database, wiring.ledger_reader(settings), workbench, wiring.reconcile_rules(settings), progress
-            )
+            reconciler = wiring.reconciler(settings, session.database, workbench, progress)
             report = reconciler.run(subject, window, stripe_csv, limit)
         if out and out.suffix == ".json":
             wiring.write_file(out, write_json(report, workbench.findings()))

@@ -17,7 +17,17 @@ from billing_cli.domain.invoice_file import LinkedInvoice
 from billing_cli.domain.meter import StripeMeter
 from billing_cli.domain.migrations import SqlFile
 from billing_cli.domain.payment import Payment, Refund
-from billing_cli.domain.reconciliation import Coverage, DayTotal, Finding, LeftOut, Rules, Subject, Total, Window
+from billing_cli.domain.reconciliation import (
+    Coverage,
+    DayTotal,
+    Finding,
+    LeftOut,
+    Rules,
+    Subject,
+    SummariesWanted,
+    Total,
+    Window,
+)
 from billing_cli.domain.replay import Delivery, ReplayEvent
 from billing_cli.domain.webhook_event import WebhookEvent
 
@@ -213,6 +223,8 @@ class LedgerReader(Protocol):
     def transactions(self, since: datetime, until: datetime, sink: RowSink) -> None: ...
 
     def invoices(self, since: datetime, until: datetime, sink: RowSink) -> None: ...
+
+    def summaries(self, wanted: SummariesWanted, sink: RowSink) -> None: ...
 
 
 class Rows(Protocol):

@@ -93,6 +93,21 @@ class Window:
     def wide_end(self) -> datetime:
         return min(self.end + self.edge, self.now)
 
+    @property
+    def whole_days(self) -> bool:
+        return self.start.hour == self.end.hour == 0
+
+
+@dataclass(frozen=True)
+class SummariesWanted:
+    """Stripe's totals of these meters and customers over [start, end), by `grouping`: `hour` or `day`."""
+
+    customer_ids: Sequence[str]
+    event_names: Sequence[str]
+    start: datetime
+    end: datetime
+    grouping: str
+
 
 @dataclass(frozen=True)
 class Coverage:

@@ -1,15 +1,17 @@
 """Ours beside Stripe's: both sides are read, judged row by row, and counted. Nothing is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count, islice
 from pathlib import Path
 from typing import Protocol
 
+from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.ports import Database, LedgerReader, RowSink, Workbench
-from billing_cli.domain.reconciliation import DIFFERENCES, Coverage, Report, Rules, Subject, Window
+from billing_cli.domain.meter import route_meters
+from billing_cli.domain.ports import BillingReader, Database, LedgerReader, RowSink, Workbench
+from billing_cli.domain.reconciliation import DIFFERENCES, Coverage, Report, Rules, Subject, SummariesWanted, Window
 
 _IDS_AT_ONCE = 5_000
 # Stripe's table and ours, and the SQL function that ours is read with.
@@ -31,6 +33,8 @@ class Reconciler:
 
     database: Database
     stripe: LedgerReader
+    meters: BillingReader
+    event_names: Mapping[str, str]
     workbench: Workbench
     rules: Rules
     observer: ReadObserver
@@ -38,8 +42,12 @@ class Reconciler:
     def run(self, subject: Subject, window: Window, stripe_csv: Path | None, shown: int) -> Report:
         """Raises BadInput for a file of another kind, Unavailable where a side cannot be read whole."""
         identity = self.stripe.identity()
-        coverage = self._read_stripe(subject, window, stripe_csv)
-        self._read_ours(subject, window)
+        if subject is Subject.USAGE:
+            self._read_usage(window, identity)
+            coverage = Coverage(window.start, window.end, window.start, window.end)
+        else:
+            coverage = self._read_stripe(subject, window, stripe_csv)
+            self._read_ours(subject, window)
         if subject is Subject.PAYMENTS:
             self._read_earlier_payments()
         bench = self.workbench
@@ -98,6 +106,34 @@ class Reconciler:
                 page = self.database.call("billing_reconcile_payments_by_id_v1", p_payment_intent_ids=ids)
                 rows.add_lines(page["rows"])
 
+    def _read_usage(self, window: Window, identity: StripeIdentity) -> None:
+        """Ours first: the customers and meters to ask Stripe about are known here."""
+        routes = route_meters(self.meters.meters(), self.event_names)
+        with self.workbench.rows_for("usage") as rows:
+            for start in _days(window):
+                page = self.database.call(
+                    "billing_reconcile_usage_v1",
+                    p_account=identity.account_id,
+                    p_livemode=identity.livemode,
+                    p_start=start.isoformat(),
+                    p_end=min(start + timedelta(days=1), window.end).isoformat(),
+                    p_meters=[vars(route) for route in routes],
+                )
+                rows.add_lines(page["rows"])
+                self.observer.advance(page["count"])
+        names = sorted({route.event_name for route in routes if route.problem is None})
+        grouping = "day" if window.whole_days else "hour"
+        with self.workbench.rows_for("summaries") as rows:
+            for customers in self._customers():
+                wanted = SummariesWanted(customers, names, window.start, window.end, grouping)
+                self.stripe.summaries(wanted, self._counted(rows.add))
+
+    def _customers(self) -> Iterator[list[str]]:
+        after = ""
+        while (page := self.database.call("billing_reconcile_customers_v1", p_after=after))["customers"]:
+            yield page["customers"]
+            after = page["last"]
+
     def _counted(self, sink: RowSink) -> RowSink:
         def add(rows: Iterable[Mapping[str, object]]) -> None:
             found = list(rows)
@@ -105,3 +141,10 @@ class Reconciler:
             self.observer.advance(len(found))
 
         return add
+
+
+def _days(window: Window) -> Iterator[datetime]:
+    start = window.start
+    while start < window.end:
+        yield start
+        start += timedelta(days=1)

@@ -56,8 +56,40 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
   from page
 $$;
 
+-- Usage and what was exported of it, by company, meter and hour: rows as above. The caller asks day by
+-- day; `sent_s` is when the last of it was settled, in epoch seconds.
+create or replace function public.billing_reconcile_usage_v1(
+  p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb)
+returns jsonb language sql stable set search_path = '' set statement_timeout = '5min' as $$
+  with sent as (
+    select i.company_id, i.meter, i.bucket_start, max(i.settled_at) as sent_at
+    from public.billing_export_items i
+    where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state <> 'rejected'
+      and i.bucket_start >= p_start and i.bucket_start < p_end
+    group by 1, 2, 3
+  )
+  select jsonb_build_object('rows', coalesce(string_agg(json_build_object(
+      'disposition', l.disposition, 'company_id', l.company_id, 'meter', l.meter, 'customer_id', l.stripe_customer_id,
+      'event_name', l.event_name, 'bucket_s', extract(epoch from l.bucket_start)::bigint,
+      'quantity', round(l.quantity, 15)::text, 'accepted', round(l.accepted, 15)::text,
+      'reserved', round(l.reserved, 15)::text, 'sent_s', extract(epoch from s.sent_at))::text, e'\n'), ''),
+    'count', count(*))
+  from public.billing_export_lines_v1(p_account, p_livemode, p_start, p_end, p_meters, null, null, true) l
+  left join sent s on s.company_id = l.company_id and s.meter = l.meter and s.bucket_start = l.bucket_start
+$$;
+
+-- A page of the Stripe customers that companies have: {customers, last}; go on after `last` until there are none.
+create or replace function public.billing_reconcile_customers_v1(p_after text default '', p_limit int default 5000)
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object('customers', coalesce(jsonb_agg(customer order by customer), '[]'), 'last', max(customer))
+  from (select distinct trim(c.stripe_customer_id) as customer from public.billing_companies c
+        where trim(c.stripe_customer_id) > p_after order by 1 limit p_limit) found
+$$;
+
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_reconcile_payments_v1(timestamptz, timestamptz, text, int)',
   'public.billing_reconcile_payments_by_id_v1(jsonb)',
-  'public.billing_reconcile_invoices_v1(timestamptz, timestamptz, text, int)'
+  'public.billing_reconcile_invoices_v1(timestamptz, timestamptz, text, int)',
+  'public.billing_reconcile_usage_v1(text, boolean, timestamptz, timestamptz, jsonb)',
+  'public.billing_reconcile_customers_v1(text, int)'
 ]) as f;

@@ -23,7 +23,7 @@ create table stripe_invoices (
 
 create table summaries (
   ordinal bigint default nextval('ordinals'),
-  customer_id varchar, event_name varchar, bucket_s bigint, quantity decimal(38, 12));
+  customer_id varchar, event_name varchar, bucket_s bigint, quantity decimal(38, 15));
 
 create table payments (
   ordinal bigint default nextval('ordinals'),
@@ -38,7 +38,7 @@ create table invoices (
 create table usage (
   ordinal bigint default nextval('ordinals'),
   disposition varchar, company_id varchar, meter varchar, customer_id varchar, event_name varchar,
-  bucket_s bigint, quantity decimal(38, 12), accepted decimal(38, 12), reserved decimal(38, 12), sent_s double);
+  bucket_s bigint, quantity decimal(38, 15), accepted decimal(38, 15), reserved decimal(38, 15), sent_s double);
 
-create table tolerances (unit varchar, amount decimal(38, 12));
+create table tolerances (unit varchar, amount decimal(38, 15));
 create table statuses (raw varchar, status varchar);

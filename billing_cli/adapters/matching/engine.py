@@ -103,7 +103,7 @@ class DuckWorkbench:
             "until_s": window.now.timestamp(),
             "edge_s": window.edge.total_seconds(),
             "lag_from_s": (window.now - rules.usage_lag).timestamp(),
-            "bucket_s": 86400 if _whole_days(window) else 3600,
+            "bucket_s": 86400 if window.whole_days else 3600,
             **{f"{name}_s": instant.timestamp() for name, instant in vars(coverage).items()},
         }
         for name, number in numbers.items():
@@ -157,10 +157,6 @@ class DuckWorkbench:
 
     def _one(self, query: str) -> int:
         return int(self._db.execute(query).fetchall()[0][0])
-
-
-def _whole_days(window: Window) -> bool:
-    return all(instant.hour == 0 for instant in (window.start, window.end))
 
 
 def _transaction(row: Sequence[Any]) -> BalanceTransaction:

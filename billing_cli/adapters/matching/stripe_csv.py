@@ -48,7 +48,7 @@ def _macros() -> tuple[str, ...]:
     return (
         f"create or replace macro digits(currency) as case lower(currency) {cases} else 2 end",
         "create or replace macro scaled(amount, currency) as "
-        "replace(coalesce(amount, '0'), ',', '.')::decimal(38, 12) * power(10, digits(currency))::bigint",
+        "replace(coalesce(amount, '0'), ',', '.')::decimal(38, 15) * power(10, digits(currency))::bigint",
         "create or replace macro minor(amount, currency) as case when amount is null then null "
         "when scaled(amount, currency) <> trunc(scaled(amount, currency)) then "
         "error('the amount ' || amount || ' has more decimals than ' || currency) "

@@ -1,16 +1,23 @@
-"""Reads what reconciliation and journals are made of: balance transactions and invoices, as rows for the engine."""
+"""Reads what reconciliation and journals are made of, as rows for the engine."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+import stripe
+
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.reader import read_identity
-from billing_cli.adapters.stripe.reading import read
+from billing_cli.adapters.stripe.reading import PAGE, read
 from billing_cli.adapters.stripe.sharded import read_sharded
 from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.errors import BadInput
 from billing_cli.domain.ports import RowSink
+from billing_cli.domain.reconciliation import SummariesWanted
+
+_WORKERS = 8
 
 
 class StripeLedgerReader:
@@ -41,9 +48,53 @@ class StripeLedgerReader:
             lambda found: sink(map(_invoice_row, found)),
         )
 
+    def summaries(self, wanted: SummariesWanted, sink: RowSink) -> None:
+        """Rows of the engine's table `summaries`. A customer that Stripe does not have has none."""
+        meters = self._meter_ids()
+        pairs = [(customer, name) for name in wanted.event_names if name in meters for customer in wanted.customer_ids]
+
+        def load(pair: tuple[str, str]) -> None:
+            customer, name = pair
+            parameters = {
+                "customer": customer,
+                "start_time": int(wanted.start.timestamp()),
+                "end_time": int(wanted.end.timestamp()),
+                "value_grouping_window": wanted.grouping,
+                "limit": PAGE,
+            }
+            for page in self._pages(f"/v1/billing/meters/{meters[name]}/event_summaries", parameters):
+                sink([_summary_row(customer, name, document) for document in page])
+
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            for _ in pool.map(load, pairs):
+                pass
+
+    def _meter_ids(self) -> dict[str, str]:
+        """By event name; an active meter before its archived namesake."""
+        found = [document for page in self._pages("/v1/billing/meters", {"limit": PAGE}) for document in page]
+        return {m["event_name"]: m["id"] for m in sorted(found, key=lambda m: m["status"] == "active")}
+
+    def _pages(self, url: str, parameters: Mapping[str, Any]) -> Iterator[list[Mapping[str, Any]]]:
+        after: dict[str, str] = {}
+        while True:
+            try:
+                page = self._get(url, {**parameters, **after})
+            except BadInput as error:
+                if (
+                    isinstance(error.__cause__, stripe.InvalidRequestError)
+                    and error.__cause__.code == "resource_missing"
+                ):
+                    return
+                raise
+            yield page["data"]
+            if not page["has_more"]:
+                return
+            after = {"starting_after": page["data"][-1]["id"]}
+
     def _get(self, url: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         answer = read(lambda: self._stripe.raw_request("get", url, **params))
-        document: dict[str, Any] = json.loads(answer.body)
+        # Quantities keep the digits that Stripe wrote.
+        document: dict[str, Any] = json.loads(answer.body, parse_float=str)
         return document
 
 
@@ -97,4 +148,13 @@ def _invoice_row(document: Mapping[str, Any]) -> dict[str, object]:
         "currency": document["currency"],
         "status": document["status"],
         "created_s": document["created"],
+    }
+
+
+def _summary_row(customer_id: str, event_name: str, document: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "customer_id": customer_id,
+        "event_name": event_name,
+        "bucket_s": document["start_time"],
+        "quantity": str(document["aggregated_value"]),
     }
