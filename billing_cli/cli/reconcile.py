@@ -84,6 +84,22 @@ def usage(
     return _reconcile(ctx, Subject.USAGE, (start, end, period), None, out, limit)
 
 
+@reconcile_app.command()
+def payouts(
+    ctx: typer.Context,
+    start: Start = None,
+    end: End = None,
+    period: PeriodOption = None,
+    out: Out = None,
+    limit: Limit = 20,
+) -> int:
+    """Each automatic payout against the sum of its balance transactions, to the cent.
+
+    billing reconcile payouts --period last-month
+    """
+    return _reconcile(ctx, Subject.PAYOUTS, (start, end, period), None, out, limit)
+
+
 def _reconcile(
     ctx: typer.Context,
     subject: Subject,
@@ -99,8 +115,8 @@ def _reconcile(
         raise BadInput(f"--out {out}: the name says no format.", f"Let it end in {' or '.join(_SUFFIXES)}.")
     with open_session(ctx) as session, closing(wiring.workbench()) as workbench:
         settings = session.settings
-        # Usage is compared by whole hours or days of the event's own time: there is nothing beyond to look for.
-        edge_days = 0 if subject is Subject.USAGE else settings.config.reconcile.edge_days
+        # Usage and payouts have one time on both sides: there is nothing beyond the window to look for.
+        edge_days = 0 if subject in (Subject.USAGE, Subject.PAYOUTS) else settings.config.reconcile.edge_days
         window = _window(*when, timedelta(days=edge_days))
         with ConsoleCount(session.state, "rows read") as progress:
             reconciler = wiring.reconciler(settings, session.database, workbench, progress)

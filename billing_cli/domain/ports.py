@@ -22,6 +22,7 @@ from billing_cli.domain.reconciliation import (
     DayTotal,
     Finding,
     LeftOut,
+    PayoutProof,
     Rules,
     Subject,
     SummariesWanted,
@@ -224,6 +225,8 @@ class LedgerReader(Protocol):
 
     def invoices(self, since: datetime, until: datetime, sink: RowSink) -> None: ...
 
+    def payouts(self, since: datetime, until: datetime, sink: RowSink, transactions: RowSink) -> None: ...
+
     def summaries(self, wanted: SummariesWanted, sink: RowSink) -> None: ...
 
 
@@ -265,6 +268,8 @@ class Workbench(Protocol):
     def left_out(self) -> list[LeftOut]: ...
 
     def findings(self, limit: int | None = None) -> Iterator[Finding]: ...
+
+    def payout_proofs(self) -> list[PayoutProof]: ...
 
     def write(self, path: Path) -> None: ...
 

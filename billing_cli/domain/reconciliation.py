@@ -191,6 +191,43 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class ProofLine:
+    """What one reporting category added to a payout, in minor units of its currency."""
+
+    category: str
+    rows: int
+    gross_minor: int
+    fee_minor: int
+    net_minor: int
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A row that alone would explain a residual."""
+
+    transaction_id: str
+    category: str
+    net_minor: int
+    why: str
+
+
+@dataclass(frozen=True)
+class PayoutProof:
+    """An automatic payout opens at nothing, adds up its transactions, pays out, and must close at nothing."""
+
+    payout_id: str
+    currency: str
+    paid_out_minor: int
+    arrival: date
+    lines: Sequence[ProofLine]
+    suspects: Sequence[Suspect] = ()
+
+    @property
+    def residual_minor(self) -> int:
+        return self.paid_out_minor - sum(line.net_minor for line in self.lines)
+
+
+@dataclass(frozen=True)
 class Report:
     """A comparison, whole. Of `different` items, `findings` are as many as were asked for, the largest first."""
 
@@ -205,6 +242,7 @@ class Report:
     left_out: Sequence[LeftOut]
     findings: Sequence[Finding]
     different: int
+    proofs: Sequence[PayoutProof] = ()
 
     def __post_init__(self) -> None:
         """Every row that was read must be somewhere. Raises Fault where the counts do not add up."""

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from billing_cli.domain.money import Money
 from billing_cli.domain.quantity import plain
-from billing_cli.domain.reconciliation import FINE, REASONS, Finding, Report, Subject, Total, Verdict
+from billing_cli.domain.reconciliation import FINE, REASONS, Finding, PayoutProof, Report, Subject, Total, Verdict
 from billing_cli.render.gates import render_identity
 from billing_cli.render.money import shown
 from billing_cli.render.numbers import grouped
@@ -35,6 +35,7 @@ class ReportView:
         yield Text(f"{report.stripe_read:,} rows read of Stripe's side, {report.ours_read:,} of this side.")
         yield from _totals(report, narrow)
         yield from _left_out(report)
+        yield from _proofs(report)
         if report.agrees:
             yield Text("Everything agrees.", "bold green")
             return
@@ -98,6 +99,34 @@ def _left_out(report: Report) -> Iterator[RenderableType]:
     for each in report.left_out:
         money = _amount(report, each.amount, each.unit)
         yield Text(f"Not compared, on {each.side}: {each.rows:,} {each.what}, {money}", "dim")
+
+
+def _proofs(report: Report) -> Iterator[RenderableType]:
+    """Payouts that do not close at nothing, in full; the others in a line."""
+    closed = [proof for proof in report.proofs if not proof.residual_minor]
+    if closed:
+        yield Text(f"{len(closed):,} payouts are the sum of their transactions, to the cent.", "green")
+    for proof in report.proofs:
+        if proof.residual_minor:
+            yield from _proof(proof)
+
+
+def _proof(proof: PayoutProof) -> Iterator[RenderableType]:
+    def money(amount_minor: int) -> str:
+        return shown(Money(amount_minor, proof.currency))
+
+    yield Text(f"{proof.payout_id}, arrives {proof.arrival}", "bold")
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("opening", money(0))
+    for line in proof.lines:
+        table.add_row(f"{line.category} ({line.rows:,})", money(line.net_minor))
+    table.add_row("paid out", money(-proof.paid_out_minor))
+    table.add_row(Text("residual", "bold red"), money(-proof.residual_minor))
+    yield table
+    for suspect in proof.suspects:
+        yield Text(f"  {suspect.transaction_id} {suspect.category} {money(suspect.net_minor)}: {suspect.why}", "yellow")
 
 
 def _named(report: Report) -> Iterator[RenderableType]:
@@ -168,8 +197,23 @@ def report_document(report: Report) -> dict[str, object]:
             {"what": each.what, "side": each.side, "rows": each.rows, "amount": _figure(report, each.amount, each.unit)}
             for each in report.left_out
         ],
+        "payouts": [_proof_document(proof) for proof in report.proofs],
         "differences": report.different,
         "findings": [_finding_document(report, each) for each in report.findings],
+    }
+
+
+def _proof_document(proof: PayoutProof) -> dict[str, object]:
+    return {
+        "payout_id": proof.payout_id,
+        "arrival": proof.arrival.isoformat(),
+        "currency": proof.currency,
+        "opening_minor": 0,
+        "categories": [vars(line) for line in proof.lines],
+        "paid_out_minor": proof.paid_out_minor,
+        "closing_minor": -proof.residual_minor,
+        "residual_minor": proof.residual_minor,
+        "suspects": [vars(suspect) for suspect in proof.suspects],
     }
 
 

@@ -14,6 +14,8 @@ from billing_cli.domain.ports import BillingReader, Database, LedgerReader, RowS
 from billing_cli.domain.reconciliation import DIFFERENCES, Coverage, Report, Rules, Subject, SummariesWanted, Window
 
 _IDS_AT_ONCE = 5_000
+# From the day of a charge to its payout; a week, or two for new accounts.
+_SETTLES_WITHIN = timedelta(days=14)
 # Stripe's table and ours, and the SQL function that ours is read with.
 _TABLES = {
     Subject.PAYMENTS: ("transactions", "payments", "billing_reconcile_payments_v1"),
@@ -45,6 +47,9 @@ class Reconciler:
         if subject is Subject.USAGE:
             self._read_usage(window, identity)
             coverage = Coverage(window.start, window.end, window.start, window.end)
+        elif subject is Subject.PAYOUTS:
+            self._read_payouts(window)
+            coverage = Coverage(window.start, window.end, window.start, window.end)
         else:
             coverage = self._read_stripe(subject, window, stripe_csv)
             self._read_ours(subject, window)
@@ -53,6 +58,9 @@ class Reconciler:
         bench = self.workbench
         bench.match(subject, window, self.rules, coverage)
         totals = bench.totals()
+        different = sum(total.items for total in totals if total.verdict in DIFFERENCES)
+        if subject is Subject.PAYOUTS and different:
+            self._read_suspects(window)
         stripe_read, ours_read = bench.read_counts(subject)
         return Report(
             subject=subject,
@@ -65,7 +73,8 @@ class Reconciler:
             days=bench.days(),
             left_out=bench.left_out(),
             findings=list(bench.findings(shown)),
-            different=sum(total.items for total in totals if total.verdict in DIFFERENCES),
+            different=different,
+            proofs=bench.payout_proofs() if subject is Subject.PAYOUTS else (),
         )
 
     def _read_stripe(self, subject: Subject, window: Window, stripe_csv: Path | None) -> Coverage:
@@ -127,6 +136,15 @@ class Reconciler:
             for customers in self._customers():
                 wanted = SummariesWanted(customers, names, window.start, window.end, grouping)
                 self.stripe.summaries(wanted, self._counted(rows.add))
+
+    def _read_payouts(self, window: Window) -> None:
+        with self.workbench.rows_for("payouts") as rows, self.workbench.rows_for("transactions") as parts:
+            self.stripe.payouts(window.start, window.end, self._counted(rows.add), self._counted(parts.add))
+
+    def _read_suspects(self, window: Window) -> None:
+        """What happened before the payouts and may belong to one that is not the sum of its own."""
+        with self.workbench.rows_for("candidates") as rows:
+            self.stripe.transactions(window.start - _SETTLES_WITHIN, window.end, self._counted(rows.add))
 
     def _customers(self) -> Iterator[list[str]]:
         after = ""

@@ -11,7 +11,7 @@ insert into left_out
 
 insert into stripe_items
   select payout_id, null, currency, amount_minor, 0, '', status, created_s, 1,
-    case when reconciliation_status = 'in_progress' or status = 'pending' then 'payout_in_progress' end,
+    case when reconciliation_status = 'in_progress' then 'payout_in_progress' end,
     false, null, null, null, null, null, null
   from counted where nth = 1 and automatic;
 

@@ -42,3 +42,6 @@ create table usage (
 
 create table tolerances (unit varchar, amount decimal(38, 15));
 create table statuses (raw varchar, status varchar);
+
+-- Transactions around a payout that is not the sum of its own.
+create table candidates as from transactions limit 0;

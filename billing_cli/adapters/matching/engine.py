@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from billing_cli.domain.reconciliation import (
     DayTotal,
     Finding,
     LeftOut,
+    PayoutProof,
+    ProofLine,
     Rules,
     Subject,
+    Suspect,
     Total,
     Verdict,
     Window,
@@ -136,6 +140,24 @@ class DuckWorkbench:
         cursor = self._db.cursor().execute("from differences" + (f" limit {int(limit)}" if limit is not None else ""))
         while page := cursor.fetchmany(_PAGE):
             yield from (Finding(row[0], Verdict(row[1]), *row[2:]) for row in page)
+
+    def payout_proofs(self) -> list[PayoutProof]:
+        """Every automatic payout that has transactions, in order of time."""
+        suspects: dict[str, list[Suspect]] = {}
+        for payout_id, *suspect in self._db.execute(_sql("payout_suspects")).fetchall():
+            suspects.setdefault(payout_id, []).append(Suspect(*suspect))
+        rows = self._db.execute(_sql("payout_lines")).fetchall()
+        return [
+            PayoutProof(
+                payout_id,
+                currency,
+                paid_out,
+                arrival,
+                [ProofLine(*row[4:]) for row in lines],
+                suspects.get(payout_id, []),
+            )
+            for (payout_id, currency, paid_out, arrival), lines in groupby(rows, key=lambda row: row[:4])
+        ]
 
     def write(self, path: Path) -> None:
         """The differences as CSV or Parquet, by the suffix. Text that a spreadsheet would compute is disarmed."""

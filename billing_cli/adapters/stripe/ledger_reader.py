@@ -48,6 +48,21 @@ class StripeLedgerReader:
             lambda found: sink(map(_invoice_row, found)),
         )
 
+    def payouts(self, since: datetime, until: datetime, sink: RowSink, transactions: RowSink) -> None:
+        """Rows of the engine's `payouts`, and of `transactions` what each automatic one is made of."""
+        found: list[Mapping[str, Any]] = []
+        read_sharded(lambda parameters: self._get("/v1/payouts", parameters), since, until, found.extend)
+        sink([_payout_row(document) for document in found])
+
+        def load(payout_id: str) -> None:
+            parameters = {"payout": payout_id, "limit": PAGE, "expand": ["data.source"]}
+            for page in self._pages("/v1/balance_transactions", parameters):
+                transactions([{**transaction_row(document), "payout_id": payout_id} for document in page])
+
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            for _ in pool.map(load, [payout["id"] for payout in found if payout["automatic"]]):
+                pass
+
     def summaries(self, wanted: SummariesWanted, sink: RowSink) -> None:
         """Rows of the engine's table `summaries`. A customer that Stripe does not have has none."""
         meters = self._meter_ids()
@@ -148,6 +163,19 @@ def _invoice_row(document: Mapping[str, Any]) -> dict[str, object]:
         "currency": document["currency"],
         "status": document["status"],
         "created_s": document["created"],
+    }
+
+
+def _payout_row(document: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "payout_id": document["id"],
+        "amount_minor": document["amount"],
+        "currency": document["currency"],
+        "status": document["status"],
+        "automatic": document["automatic"],
+        "reconciliation_status": document["reconciliation_status"],
+        "created_s": document["created"],
+        "arrival_s": document["arrival_date"],
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from billing_cli.sandbox.simulator import control_invoices, control_payments, control_webhooks
+from billing_cli.sandbox.simulator import control_invoices, control_payments, control_payouts, control_webhooks
 from billing_cli.sandbox.simulator.customers import new_customer
 from billing_cli.sandbox.simulator.faults import Faults
 from billing_cli.sandbox.simulator.meters import new_meter
@@ -193,5 +193,6 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/_sandbox/reset"): _reset,
     **control_invoices.ACTIONS,
     **control_payments.ACTIONS,
+    **control_payouts.ACTIONS,
     **control_webhooks.ACTIONS,
 }

@@ -24,7 +24,7 @@ def listed(
         one
         for one in objects
         if not one.get("deleted")
-        and all(one[name] == value for name, value in wanted.items())
+        and all(one.get(name) == value for name, value in wanted.items())
         and all(test(one[time], bound) for test, bound in bounds)
     ]
     # Of one second, the later one first.

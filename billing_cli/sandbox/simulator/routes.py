@@ -7,6 +7,7 @@ from billing_cli.sandbox.simulator import (
     meter_events,
     meters,
     payments,
+    payouts,
     summaries,
     webhooks,
 )
@@ -26,6 +27,7 @@ PLAIN: dict[tuple[str, str], PlainHandler] = {
     ("GET", "/v1/events"): account.list_events,
     ("GET", "/v2/core/events"): account.list_thin_events,
     **payments.PLAIN,
+    **payouts.PLAIN,
     **invoices.PLAIN,
     **webhooks.PLAIN,
 }
@@ -42,6 +44,7 @@ WITH_ID: dict[tuple[str, str, str], IdHandler] = {
     ("GET", "/v1/events/", ""): account.get_event,
     ("GET", "/v2/core/events/", ""): account.get_thin_event,
     **payments.WITH_ID,
+    **payouts.WITH_ID,
     **invoices.WITH_ID,
     **webhooks.WITH_ID,
 }

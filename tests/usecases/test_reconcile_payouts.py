@@ -1,0 +1,98 @@
+"""Payouts proved from their transactions; and the rows that could explain one that is not."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from support.stripe_control import StripeDouble
+from support.usage import YESTERDAY
+
+from billing_cli.sandbox.stripe_control import ask
+
+from .conftest import Billing
+from .test_reconcile import classes
+
+NOON_S = int((YESTERDAY - timedelta(days=5, hours=-12)).timestamp())
+PAID_S = NOON_S + 3 * 86_400
+WHEN = ["--start", f"{YESTERDAY - timedelta(days=3):%Y-%m-%d}", "--end", f"{YESTERDAY:%Y-%m-%d}"]
+
+
+@pytest.fixture
+def payout(billing: Billing, stripe: StripeDouble) -> dict[str, Any]:
+    """120 charges of 100.00 USD, some in EUR, paid out three days later; the USD one."""
+    shape = {"customer": "cus_1", "amount": 10_000, "created": NOON_S}
+    stripe.payments([{"id": f"pi_{n}", "currency": "eur" if n >= 120 else "usd", **shape} for n in range(125)])
+    found: list[dict[str, Any]] = ask(stripe.url, "POST", "payouts", {"created": PAID_S})["payouts"]
+    return next(each for each in found if each["currency"] == "usd")
+
+
+def test_each_automatic_payout_is_proved_to_the_cent(payout: dict[str, Any], billing: Billing) -> None:
+    answer = billing("reconcile", "payouts", *WHEN)
+    assert (answer.code, classes(answer.document)) == (0, {("matched", ""): 1})
+    assert [total["stripe"]["currency"] for total in answer.document["totals"]] == ["eur", "usd"]
+    (proof,) = [each for each in answer.document["payouts"] if each["payout_id"] == payout["id"]]
+    assert proof["paid_out_minor"] == 120 * (10_000 - 320) == payout["amount"]
+    assert proof["residual_minor"] == proof["closing_minor"] == 0
+    (charges,) = proof["categories"]
+    assert charges == {
+        "category": "charge",
+        "rows": 120,
+        "gross_minor": 1_200_000,
+        "fee_minor": 38_400,
+        "net_minor": 1_161_600,
+    }
+    assert [each["what"] for each in answer.document["left_out"]] == ["the payout itself", "the payout itself"]
+
+
+def test_a_transaction_that_is_missing_is_suspected(
+    payout: dict[str, Any], billing: Billing, stripe: StripeDouble
+) -> None:
+    put(stripe, id="txn_lost", amount=-777, created=NOON_S + 60, payout=payout["id"])
+    put(stripe, id="txn_lost", amount=-777, created=NOON_S + 60, payout=None)
+    put(stripe, id="txn_extra", amount=-777, created=NOON_S + 60, payout=payout["id"])
+    answer = billing("reconcile", "payouts", *WHEN)
+    assert answer.code == 3
+    assert classes(answer.document) == {("matched", ""): 1, ("amount_differs", "residual"): 1}
+    (proof,) = [each for each in answer.document["payouts"] if each["residual_minor"]]
+    assert (proof["payout_id"], proof["residual_minor"]) == (payout["id"], 777)
+    assert [suspect["transaction_id"] for suspect in proof["suspects"]] == ["txn_extra"]
+
+
+def put(stripe: StripeDouble, **row: Any) -> None:
+    shape = {"currency": "usd", "reporting_category": "other_adjustment", "type": "adjustment", "source": None}
+    row = {**shape, "available_on": row["created"], **row}
+    ask(stripe.url, "POST", "transactions", {"transactions": [row]})
+
+
+def test_a_row_left_out_of_its_payout_and_one_that_does_not_add_up_are_suspected(
+    payout: dict[str, Any], billing: Billing, stripe: StripeDouble
+) -> None:
+    put(stripe, id="txn_in", amount=500, created=NOON_S, payout=payout["id"])
+    put(stripe, id="txn_out", amount=-500, created=NOON_S, payout=None)
+    put(stripe, id="txn_odd", amount=500, net=0, created=NOON_S, payout=payout["id"])
+    answer = billing("reconcile", "payouts", *WHEN)
+    (proof,) = [each for each in answer.document["payouts"] if each["residual_minor"]]
+    assert {suspect["transaction_id"]: suspect["why"] for suspect in proof["suspects"]} == {
+        "txn_in": "in the payout, and exactly the residual",
+        "txn_out": "not in the payout, and exactly the residual",
+        "txn_odd": "gross less fee is not net",
+    }
+
+
+def test_a_payout_that_stripe_is_still_putting_together_is_in_flight(billing: Billing, stripe: StripeDouble) -> None:
+    stripe.payments([{"id": "pi_1", "customer": "cus_1", "amount": 10_000, "currency": "usd", "created": NOON_S}])
+    (made,) = ask(stripe.url, "POST", "payouts", {"created": PAID_S, "status": "pending"})["payouts"]
+    put(stripe, id="txn_late", amount=500, created=NOON_S, payout=made["id"])
+    answer = billing("reconcile", "payouts", *WHEN)
+    assert (answer.code, classes(answer.document)) == (0, {("in_flight", "payout_in_progress"): 1})
+
+
+def test_what_a_failed_payout_gave_back_is_in_the_next_one(billing: Billing, stripe: StripeDouble) -> None:
+    stripe.payments([{"id": "pi_1", "customer": "cus_1", "amount": 10_000, "currency": "usd", "created": NOON_S}])
+    (made,) = ask(stripe.url, "POST", "payouts", {"created": PAID_S})["payouts"]
+    ask(stripe.url, "POST", "payout_failure", {"id": made["id"]})
+    later = int(YESTERDAY.timestamp()) + 5 * 86_400
+    (again,) = ask(stripe.url, "POST", "payouts", {"created": later})["payouts"]
+    assert again["amount"] == made["amount"]
+    answer = billing("reconcile", "payouts", *WHEN)
+    assert classes(answer.document) == {("matched", ""): 1}
