@@ -30,11 +30,12 @@ lint: setup
 fuzz: setup
 	FUZZ_EXAMPLES=50000 $(BIN)/python -m pytest tests/domain/test_webhook_signature.py -n 2 --hypothesis-show-statistics
 
-# Prints Markdown; about five minutes.
+# Prints Markdown; about six minutes.
 bench: setup
 	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/money.py
 	$(BIN)/python benchmarks/webhooks.py
+	$(BIN)/python benchmarks/reconcile.py
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -26,10 +26,13 @@ PeriodOption = Annotated[
 StripeCsv = Annotated[
     Path | None, typer.Option("--stripe-csv", metavar="FILE", help="Read Stripe's side from its CSV.")
 ]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="All differences: .csv, .json or .parquet.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="All differences: .csv, .json, .parquet or .html.")
+]
 Limit = Annotated[int, typer.Option(min=0, max=100_000, help="How many differences are shown.")]
 
-_SUFFIXES = (".csv", ".json", ".parquet")
+_RENDERED = (".json", ".html")
+_SUFFIXES = (".csv", ".parquet", *_RENDERED)
 
 
 @reconcile_app.command()
@@ -110,6 +113,7 @@ def _reconcile(
 ) -> int:
     from billing_cli import wiring
     from billing_cli.render.reconcile import ReportView, report_document, write_json
+    from billing_cli.render.reconcile_html import write_html
 
     if out and out.suffix not in _SUFFIXES:
         raise BadInput(f"--out {out}: the name says no format.", f"Let it end in {' or '.join(_SUFFIXES)}.")
@@ -121,8 +125,9 @@ def _reconcile(
         with ConsoleCount(session.state, "rows read") as progress:
             reconciler = wiring.reconciler(settings, session.database, workbench, progress)
             report = reconciler.run(subject, window, stripe_csv, limit)
-        if out and out.suffix == ".json":
-            wiring.write_file(out, write_json(report, workbench.findings()))
+        if out and out.suffix in _RENDERED:
+            write = write_json if out.suffix == ".json" else write_html
+            wiring.write_file(out, write(report, workbench.findings()))
         elif out:
             workbench.write(out)
     session.state.emit("reconciliation", report_document(report), ReportView(report, str(out) if out else None))

@@ -31,7 +31,7 @@ class ReportView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         report, narrow = self.report, options.max_width < _NARROW
         yield render_identity(report.identity)
-        yield Text(f"{_span(report)}; Stripe's side from {report.source}", "dim")
+        yield Text(f"{span(report)}; Stripe's side from {report.source}", "dim")
         yield Text(f"{report.stripe_read:,} rows read of Stripe's side, {report.ours_read:,} of this side.")
         yield from _totals(report, narrow)
         yield from _left_out(report)
@@ -50,33 +50,36 @@ class ReportView:
             yield Text(f"All differences are in {self.out}.", "dim")
 
 
-def _span(report: Report) -> str:
+def span(report: Report) -> str:
+    """What was compared, and over which instants."""
     window = report.window
     return f"{report.subject.value} {window.start:%Y-%m-%d %H:%M}Z up to {window.end:%Y-%m-%d %H:%M}Z"
 
 
 def _totals(report: Report, narrow: bool) -> Iterator[RenderableType]:
-    sums = [_sum(verdict, unit, list(group)) for (verdict, unit), group in _by_class(report.totals)]
+    sums = [_sum(verdict, unit, list(group)) for (verdict, unit), group in by_class(report.totals)]
     if narrow:
         for each in sums:
             yield Text(f"{each.verdict.value}: {each.items:,}", _STYLES.get(each.verdict, "red"))
-            yield Text(
-                f"  Stripe {_amount(report, each.stripe, each.unit)}\n  here {_amount(report, each.ours, each.unit)}"
-            )
+            yield Text(f"  Stripe {shown_amount(report, each.stripe, each.unit)}")
+            yield Text(f"  here {shown_amount(report, each.ours, each.unit)}")
         return
     table = Table(header_style="bold")
     table.add_column("class")
     for name in ("items", "rows at Stripe", "rows here", "at Stripe", "here", "difference"):
         table.add_column(name, justify="right")
     for each in sums:
-        amounts = [_amount(report, value, each.unit) for value in (each.stripe, each.ours, each.stripe - each.ours)]
+        amounts = [
+            shown_amount(report, value, each.unit) for value in (each.stripe, each.ours, each.stripe - each.ours)
+        ]
         counts = [f"{number:,}" for number in (each.items, each.stripe_rows, each.our_rows)]
         table.add_row(Text(each.verdict.value, _STYLES.get(each.verdict, "red")), *counts, *amounts)
     if sums:
         yield table
 
 
-def _by_class(totals: Sequence[Total]) -> Iterator[tuple[tuple[Verdict, str], Iterable[Total]]]:
+def by_class(totals: Sequence[Total]) -> Iterator[tuple[tuple[Verdict, str], Iterable[Total]]]:
+    """Totals of one class and unit together, in the order of the classes."""
     order = list(Verdict)
     ordered = sorted(totals, key=lambda total: (order.index(total.verdict), total.unit))
     return ((key, group) for key, group in groupby(ordered, key=lambda total: (total.verdict, total.unit)))
@@ -97,7 +100,7 @@ def _sum(verdict: Verdict, unit: str, group: Sequence[Total]) -> Total:
 
 def _left_out(report: Report) -> Iterator[RenderableType]:
     for each in report.left_out:
-        money = _amount(report, each.amount, each.unit)
+        money = shown_amount(report, each.amount, each.unit)
         yield Text(f"Not compared, on {each.side}: {each.rows:,} {each.what}, {money}", "dim")
 
 
@@ -133,7 +136,7 @@ def _named(report: Report) -> Iterator[RenderableType]:
     """What each kind of difference means, with its sum."""
     for total in report.totals:
         if total.verdict not in FINE:
-            off = _amount(report, total.stripe - total.ours, total.unit)
+            off = shown_amount(report, total.stripe - total.ours, total.unit)
             yield Text(f"  {total.items:,} {total.verdict.value}, {off}: {_meaning(total.reason)}", "yellow")
 
 
@@ -146,7 +149,8 @@ def _findings(report: Report, narrow: bool) -> Iterator[RenderableType]:
     if narrow:
         for each in report.findings:
             yield Text(f"{each.verdict.value}: {each.reason}", "red")
-            yield Text(f"  {each.key}\n  Stripe {_side(report, each, 'stripe')}\n  here {_side(report, each, 'ours')}")
+            stripe, here = (cell.replace("\n", " ") for cell in finding_cells(report, each))
+            yield Text(f"  {each.key}\n  Stripe {stripe}\n  here {here}")
         return
     table = Table(header_style="bold")
     for name in ("class, reason", "id", "day, company"):
@@ -160,13 +164,19 @@ def _findings(report: Report, narrow: bool) -> Iterator[RenderableType]:
     yield table
 
 
+def finding_cells(report: Report, finding: Finding) -> tuple[str, str]:
+    """What stands on Stripe's side and on ours."""
+    return _side(report, finding, "stripe"), _side(report, finding, "ours")
+
+
 def _side(report: Report, finding: Finding, side: str) -> str:
     amount, status = (finding.stripe, finding.stripe_status) if side == "stripe" else (finding.ours, finding.our_status)
-    money = "-" if amount is None else _amount(report, amount, finding.unit)
+    money = "-" if amount is None else shown_amount(report, amount, finding.unit)
     return f"{money}\n{status}" if status else money
 
 
-def _amount(report: Report, value: Decimal, unit: str) -> str:
+def shown_amount(report: Report, value: Decimal, unit: str) -> str:
+    """Money, or a quantity of a meter."""
     if report.subject is Subject.USAGE:
         return f"{grouped(value)} {unit}".strip()
     return shown(Money(int(value), unit)) if unit else f"{int(value):,}"

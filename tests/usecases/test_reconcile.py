@@ -1,6 +1,7 @@
 """Reconciliation from end to end: Stripe's lists and files beside real Postgres."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -97,13 +98,15 @@ def test_money_that_went_back_is_seen_until_today(billing: Billing, stripe: Stri
     assert billing("reconcile", "payments", *today).code == 3
 
 
-@pytest.mark.parametrize("suffix", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "json", "parquet", "html"])
 def test_all_differences_can_be_written_to_a_file(ledger: Billing, tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"differences.{suffix}"
     answer = ledger("--out", str(file), "--limit", "1")
     assert len(answer.document["findings"]) == 1
     if suffix == "json":
         ids = [finding["id"] for finding in json.loads(file.read_text())["findings"]]
+    elif suffix == "html":
+        ids = re.findall(r">(pi_\d+)</td>", file.read_text())
     else:
         ids = [row[0] for row in duckdb.execute(f"select key from '{file}'").fetchall()]
     assert sorted(ids) == ["pi_10", "pi_11", "pi_12", "pi_13"]

@@ -1,0 +1,113 @@
+"""Measures reconciling a million payments with a million, and reading Stripe's list beside the serial loop.
+
+Run by `make bench`; prints Markdown. Server, database and contenders share this machine, so read the ratios first.
+"""
+
+import csv
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+import stripe
+from common import KEY, Measure, billing, machine, measure, new_database, print_table
+
+from billing_cli.sandbox import postgres
+from billing_cli.sandbox.simulator.process import start_simulator
+from billing_cli.sandbox.stripe_control import ask
+
+ROWS, READ, SAMPLE = 1_000_000, 10_000, 1_000
+LATENCY_S = 0.1
+START_S = 1_790_812_800  # 2026-10-01
+WHEN = ["--start", "2026-10-01", "--end", "2026-10-31"]
+MONTH_S = 31 * 86_400
+COLUMNS = [
+    "balance_transaction_id",
+    "created_utc",
+    "available_on_utc",
+    "currency",
+    "gross",
+    "fee",
+    "net",
+    "reporting_category",
+    "source_id",
+    "description",
+    "customer_facing_amount",
+    "customer_facing_currency",
+    "charge_id",
+    "payment_intent_id",
+    "customer_id",
+    "automatic_payout_id",
+]
+
+
+def main() -> None:
+    print(f"\n{machine()}; {LATENCY_S * 1000:.0f} ms latency")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        admin_url = postgres.start(directory / "postgres")
+        simulator = start_simulator(directory / "stripe")
+        try:
+            url = new_database(admin_url, "reconcile")
+            _match(url, simulator.url, directory)
+            _read(new_database(admin_url, "reading"), simulator.url)
+        finally:
+            simulator.stop()
+            postgres.stop(directory / "postgres")
+
+
+def _match(db_url: str, stripe_url: str, directory: Path) -> None:
+    """Stripe's side is an itemized report, ours a table; then the same with half of ours gone."""
+    file = directory / "report.csv"
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(COLUMNS)
+        for n in range(ROWS):
+            at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(START_S + n * MONTH_S // ROWS))
+            writer.writerow(
+                [f"txn_{n}", at, at, "usd", "100.00", "3.20", "96.80", "charge", f"ch_{n}", "", "100.00", "usd",
+                 f"ch_{n}", f"pi_{n:08d}", f"cus_{n % 1000}", ""]
+            )  # fmt: skip
+    with psycopg.connect(db_url, autocommit=True) as connection:
+        connection.execute(
+            "insert into billing_payments select 'pi_' || lpad(n::text, 8, '0'), 'co_1', 10000, 0, 'usd', 'succeeded', "
+            "to_timestamp(%s + n::bigint * %s / %s) from generate_series(0, %s) n",
+            (START_S, MONTH_S, ROWS, ROWS - 1),
+        )
+        connection.execute("vacuum analyze billing_payments")
+    words = ["reconcile", "payments", *WHEN, "--stripe-csv", str(file)]
+    for what in ("all of them here", "half of them missing here"):
+        wall_s, cpu_s, peak_mb = billing(db_url, stripe_url, words)
+        print(f"\n{ROWS:,} rows against {ROWS:,}, {what}: {wall_s:.1f} s, CPU {cpu_s:.1f} s, peak {peak_mb:,.0f} MB")
+        with psycopg.connect(db_url, autocommit=True) as connection:
+            connection.execute(
+                "delete from billing_payments where right(payment_intent_id, 1) in ('1','3','5','7','9')"
+            )
+
+
+def _read(db_url: str, stripe_url: str) -> None:
+    rows = [
+        {
+            "id": f"txn_{n}", "amount": 10_000, "currency": "usd", "reporting_category": "charge", "type": "charge",
+            "created": START_S + n * MONTH_S // READ, "available_on": START_S, "source": f"ch_{n}",
+        }
+        for n in range(READ)
+    ]  # fmt: skip
+    ask(stripe_url, "POST", "transactions", {"transactions": rows})
+    ask(stripe_url, "POST", "faults", {"kind": "delay", "delay_s": LATENCY_S})
+    wall_s, cpu_s, _ = billing(db_url, stripe_url, ["reconcile", "payments", *WHEN])
+    client = stripe.StripeClient(KEY, base_addresses={"api": stripe_url})
+
+    def one_page_after_another(count: int) -> None:
+        found = client.v1.balance_transactions.list({"limit": 100}).auto_paging_iter()
+        for _, _ in zip(range(count), found, strict=False):
+            pass
+
+    mine = Measure("billing reconcile payments (start, read, match)", READ, wall_s, cpu_s)
+    print_table("transactions read", "transactions", [mine, measure("stripe-python", SAMPLE, one_page_after_another)])
+    print(f"\n{READ / 100 / wall_s:.1f} pages/s of the 25 that Stripe allows, process start and matching included")
+
+
+if __name__ == "__main__":
+    main()

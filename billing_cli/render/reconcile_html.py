@@ -1,0 +1,137 @@
+"""A comparison as one HTML file that needs nothing else: totals, a chart by day, differences to search."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from billing_cli.domain.reconciliation import FINE, REASONS, DayTotal, Finding, Report
+from billing_cli.render.reconcile import by_class, finding_cells, shown_amount, span
+
+_BAR_HEIGHT = 120
+_SHORT = 12
+
+_STYLE = """
+:root { color-scheme: light dark; --fine: #2e7d32; --off: #c62828; --line: #8884; }
+@media (prefers-color-scheme: dark) { :root { --fine: #81c784; --off: #ef9a9a; } }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+h1 { font-size: 1.4rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.facts { opacity: .75; margin-top: .2rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; }
+th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: pre; }
+.nowrap { white-space: nowrap; }
+.fine { color: var(--fine); } .off { color: var(--off); }
+.chart { display: flex; align-items: flex-end; gap: 2px; height: 140px; border-bottom: 1px solid var(--line); }
+.chart div { flex: 1; min-width: 3px; }
+.chart i { display: block; } .chart .ok { background: var(--fine); } .chart .bad { background: var(--off); }
+input { font: inherit; padding: .3rem .6rem; width: min(100%, 24rem); margin-bottom: .6rem; }
+"""
+_SCRIPT = """
+const rows = [...document.querySelectorAll('#differences tbody tr')];
+const found = document.getElementById('found');
+document.getElementById('search').addEventListener('input', event => {
+  const words = event.target.value.toLowerCase().split(/\\s+/);
+  let shown = 0;
+  for (const row of rows) {
+    const text = row.textContent.toLowerCase();
+    row.hidden = !words.every(word => text.includes(word));
+    if (!row.hidden) shown += 1;
+  }
+  found.textContent = shown + ' of ' + rows.length;
+});
+"""
+
+
+def write_html(report: Report, findings: Iterable[Finding]) -> bytes:
+    """The whole file; every text from outside is escaped, and nothing is loaded from anywhere."""
+    verdict = "Everything agrees" if report.agrees else f"{report.different:,} differences"
+    parts = [
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape(span(report))}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{escape(span(report))}</h1>",
+        f'<p class="facts">{escape(_facts(report))}</p>',
+        f'<p class="{"fine" if report.agrees else "off"}"><strong>{verdict}</strong></p>',
+        *_totals(report),
+        *_chart(report.days),
+        *_differences(report, findings),
+        "</body></html>\n",
+    ]
+    return "\n".join(parts).encode()
+
+
+def _facts(report: Report) -> str:
+    mode = "live" if report.identity.livemode else "test"
+    return (
+        f"{report.identity.account_id} ({mode} mode); Stripe's side from {report.source}; "
+        f"{report.stripe_read:,} rows read of Stripe's side, {report.ours_read:,} of this side"
+    )
+
+
+def _totals(report: Report) -> list[str]:
+    parts = ["<h2>Totals</h2>", '<div class="scroll"><table><thead>']
+    parts += [_row("th", ("class", "reason"), ("items", "at Stripe", "here", "difference")), "</thead><tbody>"]
+    for (verdict, unit), group in by_class(report.totals):
+        for total in group:
+            amounts = [
+                shown_amount(report, value, unit) for value in (total.stripe, total.ours, total.stripe - total.ours)
+            ]
+            meaning = REASONS.get(total.reason, total.reason.replace("_", " "))
+            kind = "fine" if verdict in FINE else "off"
+            parts.append(_row("td", (verdict.value, meaning), (f"{total.items:,}", *amounts), kind))
+    for each in report.left_out:
+        amount = shown_amount(report, each.amount, each.unit)
+        parts.append(_row("td", ("not compared", f"{each.what}, on {each.side}"), (f"{each.rows:,}", "", "", amount)))
+    return [*parts, "</tbody></table></div>"]
+
+
+def _row(cell: str, texts: Sequence[str], numbers: Sequence[str], kind: str = "") -> str:
+    first, *others = texts
+    cells = [
+        f'<{cell} class="{kind}">{escape(first)}</{cell}>',
+        *(f"<{cell}{_kind(t)}>{escape(t)}</{cell}>" for t in others),
+    ]
+    cells += [f'<{cell} class="number">{escape(number)}</{cell}>' for number in numbers]
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _kind(text: str) -> str:
+    """Short words stay on their line, days above all."""
+    return ' class="nowrap"' if len(text) <= _SHORT else ""
+
+
+def _chart(days: Sequence[DayTotal]) -> list[str]:
+    """A bar a day: what is fine below, what differs on top and never too small to be seen."""
+    highest = max((each.fine + each.different for each in days), default=0)
+    if not highest:
+        return []
+    parts = ["<h2>By day</h2>", '<div class="chart" role="img" aria-label="Items by day">']
+    for each in days:
+        fine, off = (_BAR_HEIGHT * number / highest for number in (each.fine, each.different))
+        title = f"{each.day}: {each.fine:,} fine, {each.different:,} different"
+        bad = f'<i class="bad" style="height:{max(off, 3):.0f}px"></i>' if each.different else ""
+        parts.append(f'<div title="{title}">{bad}<i class="ok" style="height:{fine:.0f}px"></i></div>')
+    return [*parts, "</div>", f'<p class="facts">{days[0].day} to {days[-1].day}</p>']
+
+
+def _differences(report: Report, findings: Iterable[Finding]) -> list[str]:
+    if report.agrees:
+        return []
+    head = _row("th", ("class", "reason", "id", "day", "company"), ("at Stripe", "here"))
+    hint = f"Search {report.different:,} differences"
+    parts = [
+        f'<h2>Differences</h2><input id="search" type="search" aria-label="{hint}" placeholder="{hint}">',
+        ' <span id="found"></span>',
+        f'<div class="scroll"><table id="differences"><thead>{head}</thead><tbody>',
+    ]
+    for each in findings:
+        stripe, here = finding_cells(report, each)
+        texts = (
+            each.verdict.value,
+            each.reason,
+            each.key,
+            str(each.day or "-"),
+            each.company_id or each.customer_id or "-",
+        )
+        parts.append(_row("td", texts, (stripe, here), "off"))
+    return [*parts, "</tbody></table></div>", f"<script>{_SCRIPT}</script>"]
