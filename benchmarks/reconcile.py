@@ -16,7 +16,7 @@ from billing_cli.sandbox import postgres
 from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.sandbox.stripe_control import ask
 
-ROWS, READ, SAMPLE = 1_000_000, 10_000, 1_000
+ROWS, READ, SAMPLE = 1_000_000, 30_000, 1_000
 LATENCY_S = 0.1
 START_S = 1_790_812_800  # 2026-10-01
 WHEN = ["--start", "2026-10-01", "--end", "2026-10-31"]
