@@ -86,6 +86,9 @@ class ReconcileConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     edge_days: Annotated[int, Field(ge=0, le=31)] = 2
+    # How long Stripe's meter totals may lag, and how long before its payout a transaction may have been made.
+    usage_lag_hours: Annotated[int, Field(ge=0, le=72)] = 1
+    payout_wait_days: Annotated[int, Field(ge=1, le=90)] = 14
     tolerance: dict[str, str] = {}
     payments: PaymentStatusConfig = PaymentStatusConfig()
 

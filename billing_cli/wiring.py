@@ -1,6 +1,7 @@
 """Settings to adapters to use cases: the only file that knows every name."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ from billing_cli.usecases.export import ExportPlanner
 from billing_cli.usecases.invoices import MarkPaidPlanner
 from billing_cli.usecases.migrations import apply_pending
 from billing_cli.usecases.moving import MoveEnvironment, MoveObserver
-from billing_cli.usecases.reconcile import ReadObserver, Reconciler
+from billing_cli.usecases.reconcile import Reconciler
+from billing_cli.usecases.reconcile_sides import ReadObserver, Sides
 from billing_cli.usecases.refunds import RefundPlanner
 from billing_cli.usecases.webhook_replay import ReplayEnvironment
 
@@ -194,11 +196,16 @@ def workbench() -> Workbench:
 
 
 def reconciler(settings: Settings, database: Database, place: Workbench, observer: ReadObserver) -> Reconciler:
+    from billing_cli.adapters.stripe.report_reader import StripeReportReader
+
     config = settings.config.reconcile
     words = config.payments
-    rules = Rules(minor_units(config.tolerance), words.settled, words.pending, words.void)
-    reader = ledger_reader(settings)
-    return Reconciler(database, reader, stripe_reader(settings), _event_names(settings), place, rules, observer)
+    lag, wait = timedelta(hours=config.usage_lag_hours), timedelta(days=config.payout_wait_days)
+    rules = Rules(minor_units(config.tolerance), words.settled, words.pending, words.void, lag)
+    names = _event_names(settings)
+    reader, reports = ledger_reader(settings), StripeReportReader(_stripe_connection(settings))
+    sides = Sides(database, reader, reports, stripe_reader(settings), names, place, wait, observer)
+    return Reconciler(sides, place, rules)
 
 
 def chart(settings: Settings) -> Chart:

@@ -27,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         if draft:
             Path(draft).unlink(missing_ok=True)
         raise Misconfigured(
-            f"{path} cannot be written: {error.strerror}.", "Name another place with -o, or make room."
+            f"{path} cannot be written: {error.strerror}.", "Name another place, or make room."
         ) from None
 
 

@@ -19,7 +19,7 @@ from billing_cli.cli.export import export
 from billing_cli.cli.intents import intents_app
 from billing_cli.cli.invoices import invoices_app
 from billing_cli.cli.journal import journal
-from billing_cli.cli.reconcile import reconcile_app
+from billing_cli.cli.reconcile import reconcile
 from billing_cli.cli.refund import refund
 from billing_cli.cli.sandbox import sandbox_app
 from billing_cli.cli.state import State
@@ -56,8 +56,8 @@ app.command()(adjust)
 app.command()(apply)
 app.command()(download_invoice)
 app.command()(journal)
+app.command()(reconcile)
 app.command()(verify_webhook)
-app.add_typer(reconcile_app, name="reconcile")
 app.add_typer(batches_app, name="batches")
 app.add_typer(intents_app, name="intents")
 app.add_typer(invoices_app, name="invoices")

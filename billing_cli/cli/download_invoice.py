@@ -1,7 +1,5 @@
 """`billing download-invoice`: the PDF of one invoice, or of all of a month."""
 
-import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +9,7 @@ from billing_cli.cli.outcome import EXIT_FOUND_WRONG, EXIT_PARTLY_DONE
 from billing_cli.cli.session import Session, open_session
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.invoice_file import FileState, ManifestLine, file_name
+from billing_cli.domain.period import Window, window_from_month
 
 
 def download_invoice(
@@ -40,9 +39,9 @@ def download_invoice(
             return _one(session, company, invoice, output)
     if invoice is not None:
         raise BadInput("Give an invoice or a month, not both.")
-    start, end = _bounds(month)
+    window = window_from_month(month)
     with open_session(ctx) as session:
-        return _month(session, company, start, end, output or Path(f"invoices-{month}"))
+        return _month(session, company, window, output or Path(f"invoices-{month}"))
 
 
 def _one(session: Session, company: str, invoice_id: str, output: Path | None) -> int:
@@ -63,7 +62,7 @@ def _one(session: Session, company: str, invoice_id: str, output: Path | None) -
     return 0
 
 
-def _month(session: Session, company: str | None, start: datetime, end: datetime, output: Path) -> int:
+def _month(session: Session, company: str | None, window: Window, output: Path) -> int:
     from billing_cli import wiring
     from billing_cli.cli.progress import ConsoleProgress
     from billing_cli.render.download import lines_document, render_lines
@@ -71,7 +70,7 @@ def _month(session: Session, company: str | None, start: datetime, end: datetime
     store = wiring.file_store(output)
     with ConsoleProgress(session.state, "invoices") as progress:
         downloader = wiring.invoice_downloader(session.settings, session.database, progress)
-        lines = downloader.month(start, end, company, store)
+        lines = downloader.month(window.start, window.end, company, store)
     session.state.emit("invoice-files", lines_document(lines, str(output)), render_lines(lines, str(output)))
     return _exit_code(lines)
 
@@ -82,11 +81,3 @@ def _exit_code(lines: list[ManifestLine]) -> int:
     if FileState.FAILED in states:
         return EXIT_PARTLY_DONE
     return EXIT_FOUND_WRONG if FileState.SKIPPED in states else 0
-
-
-def _bounds(month: str) -> tuple[datetime, datetime]:
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month, re.ASCII) or month < "2000":
-        raise BadInput(f"{month!r} is no month.", "Write it as 2026-10.")
-    year, number = int(month[:4]), int(month[5:])
-    following = (year + 1, 1) if number == 12 else (year, number + 1)
-    return datetime(year, number, 1, tzinfo=UTC), datetime(*following, 1, tzinfo=UTC)

@@ -10,9 +10,9 @@ import typer
 from billing_cli.cli.progress import ConsoleCount
 from billing_cli.cli.state import state_of
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.journal import Grouping, Period
+from billing_cli.domain.journal import Grouping
 from billing_cli.domain.money import currency_code
-from billing_cli.domain.period import window_from_bounds
+from billing_cli.domain.period import Window, window_from_bounds, window_from_month
 from billing_cli.render.journal import Format
 
 
@@ -56,18 +56,13 @@ def journal(
     return 0
 
 
-def _period(month: str | None, start: str | None, end: str | None) -> Period:
+def _period(month: str | None, start: str | None, end: str | None) -> Window:
     now = datetime.now(UTC)
     if month and not (start or end):
-        try:
-            first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
-        except ValueError:
-            raise BadInput(f"--month {month!r} is not a month.", "Write it as 2026-10.") from None
-        following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-        if following > now:
+        window = window_from_month(month)
+        if window.end > now:
             raise BadInput(f"{month} is not over yet.", "Give --start and --end for a part of it.")
-        return Period(first, following)
+        return window
     if start and end and not month:
-        window = window_from_bounds(start, end, now)
-        return Period(window.start, window.end)
+        return window_from_bounds(start, end, now)
     raise BadInput("Give either --month, or --start and --end.", "For example: --month 2026-10")

@@ -75,7 +75,12 @@ class ConsoleCount:
 
     def advance(self, count: int) -> None:
         self._done += count
-        text = f"{self._done:,} {self._what}"
+        self._show(f"{self._done:,} {self._what}")
+
+    def waited(self, seconds: float) -> None:
+        self._show(f"waiting for Stripe's report, {seconds:.0f} s")
+
+    def _show(self, text: str) -> None:
         if self._status:
             self._status.update(text)
         elif time.monotonic() - self._shown_at >= _LINE_EVERY_S:

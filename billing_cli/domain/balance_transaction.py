@@ -7,8 +7,6 @@ from datetime import datetime
 CUSTOMER_MONEY = frozenset(
     ("charge", "charge_failure", "partial_capture_reversal", "refund", "refund_failure", "dispute", "dispute_reversal")
 )
-# Money that left for the bank, and what came back from there.
-BANK_MONEY = frozenset(("payout", "payout_reversal"))
 
 
 @dataclass(frozen=True)

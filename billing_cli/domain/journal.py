@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date
 from enum import StrEnum
 
 from billing_cli.domain.balance_transaction import BalanceTransaction
 from billing_cli.domain.errors import Fault, Misconfigured
 from billing_cli.domain.money import Money
+from billing_cli.domain.period import Window
 
 # Accounts that are no category: the Stripe balance itself, and what Stripe keeps of a transaction.
 CLEARING, FEES, FEE_TAX = "clearing", "fees", "fee_tax"
@@ -98,20 +99,8 @@ class Entry:
         return Money(posting.amount_minor, self.currency)
 
 
-@dataclass(frozen=True)
-class Period:
-    """[start, end), UTC; entries of the whole period bear its last day."""
-
-    start: datetime
-    end: datetime
-
-    @property
-    def last_day(self) -> date:
-        return (self.end - timedelta(microseconds=1)).date()
-
-
 def journal(
-    transactions: Iterable[BalanceTransaction], chart: Chart, period: Period, grouping: Grouping
+    transactions: Iterable[BalanceTransaction], chart: Chart, period: Window, grouping: Grouping
 ) -> list[Entry]:
     """The entries of a period. Raises Misconfigured for a category without an account."""
     if grouping is Grouping.TRANSACTION:
@@ -142,7 +131,7 @@ def _entry_of(one: BalanceTransaction, chart: Chart) -> Entry | None:
     return Entry(one.transaction_id, one.created_at.date(), one.currency, memo, tuple(postings), known)
 
 
-def _entries_by_category(transactions: Iterable[BalanceTransaction], chart: Chart, period: Period) -> Iterator[Entry]:
+def _entries_by_category(transactions: Iterable[BalanceTransaction], chart: Chart, period: Window) -> Iterator[Entry]:
     sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     counts: dict[str, int] = defaultdict(int)
     for one in transactions:

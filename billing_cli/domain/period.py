@@ -1,5 +1,6 @@
 """The window of an export: whole UTC hours, half-open, not in the future."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,6 +17,18 @@ class Window:
 
     start: datetime
     end: datetime
+
+    @property
+    def last_day(self) -> date:
+        return (self.end - timedelta(microseconds=1)).date()
+
+
+def window_from_month(text: str) -> Window:
+    """The calendar month of `2026-10`, which may not be over. Raises BadInput."""
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text, re.ASCII) or text < "2000":
+        raise BadInput(f"{text!r} is no month.", "Write it as 2026-10.")
+    start = datetime(int(text[:4]), int(text[5:]), 1, tzinfo=UTC)
+    return Window(start, _first_of_month(start + timedelta(days=31)))
 
 
 def window_from_bounds(start: str, end: str, now: datetime) -> Window:

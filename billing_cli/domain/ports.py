@@ -1,6 +1,6 @@
 """What the use cases need from the outside world."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -24,12 +24,14 @@ from billing_cli.domain.reconciliation import (
     LeftOut,
     PayoutProof,
     Rules,
+    Saved,
     Subject,
     SummariesWanted,
     Total,
     Window,
 )
 from billing_cli.domain.replay import Delivery, ReplayEvent
+from billing_cli.domain.stripe_export import ExportKind
 from billing_cli.domain.webhook_event import WebhookEvent
 
 
@@ -230,6 +232,19 @@ class LedgerReader(Protocol):
     def summaries(self, wanted: SummariesWanted, sink: RowSink) -> None: ...
 
 
+class ReportReader(Protocol):
+    """Reports that Stripe writes on demand. Asking for one is a POST, but changes nothing."""
+
+    def download(
+        self, since: datetime, until: datetime, path: Path, waited: Callable[[float], None]
+    ) -> tuple[datetime, datetime]:
+        """An itemized report of balance transactions into `path`; returns the instants it covers.
+
+        `waited` is told the seconds so far while Stripe works. Raises BadInput where Stripe has no data yet.
+        """
+        ...
+
+
 class Rows(Protocol):
     """Rows on their way into the workbench; several threads may add some."""
 
@@ -245,11 +260,15 @@ class Workbench(Protocol):
 
     def rows_for(self, table: str) -> AbstractContextManager[Rows]: ...
 
-    def load_csv(self, path: Path) -> str:
-        """A CSV file of Stripe's; returns the table it filled. Raises BadInput for files it does not know."""
+    def load_csv(self, path: Path, accepted: Collection[ExportKind]) -> None:
+        """A CSV file of Stripe's, into the table it is for. Raises BadInput for files of another kind."""
         ...
 
-    def transaction_span(self, table: str) -> tuple[datetime, datetime] | None:
+    def scratch(self, name: str) -> Path:
+        """A place for a file that is gone when the workbench is closed."""
+        ...
+
+    def span(self, table: str) -> tuple[datetime, datetime] | None:
         """When the first and the last row of a table of Stripe's were created; None where it is empty."""
         ...
 
@@ -268,6 +287,12 @@ class Workbench(Protocol):
     def left_out(self) -> list[LeftOut]: ...
 
     def findings(self, limit: int | None = None) -> Iterator[Finding]: ...
+
+    def named_differences(self) -> Iterator[Mapping[str, object]]: ...
+
+    def saved(self, shown: int) -> Saved | None:
+        """This run beside what was loaded into `saved`; None where nothing was ever saved."""
+        ...
 
     def payout_proofs(self) -> list[PayoutProof]: ...
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import Fault
@@ -50,7 +51,6 @@ REASONS: Mapping[str, str] = {
     "refund_only_here": "more is recorded here as given back than Stripe did",
     "failed_refund_came_back": "a refund failed later and its money came back; it still counts here",
     "dispute_counted_as_refund": "the disputed amount is recorded here as given back",
-    "settled_here_only": "here as paid, but Stripe says otherwise",
     "settled_at_stripe_only": "Stripe took the money, but it is not recorded here as paid",
     "unknown_status": "a status here that [reconcile.payments] in billing.toml does not list",
     "status": "another status",
@@ -131,10 +131,25 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where Stripe's side is read: in its lists, unless a file of Stripe's or a report run is asked for."""
+
+    file: Path | None = None
+    report: bool = False
+
+    @property
+    def name(self) -> str:
+        if self.file:
+            return str(self.file)
+        return "a report" if self.report else "Stripe's lists"
+
+
+@dataclass(frozen=True)
 class Finding:
     """One item of a comparison. Amounts in minor units of `unit`, or quantities of the meter `unit`.
 
     `part` is the second figure that was compared: what was refunded of a payment, or paid of an invoice.
+    `known_since` is the day on which it was first saved, None where it is new.
     """
 
     key: str
@@ -150,10 +165,7 @@ class Finding:
     company_id: str | None
     customer_id: str | None
     day: date | None
-
-    @property
-    def difference(self) -> Decimal:
-        return (self.stripe or Decimal(0)) - (self.ours or Decimal(0))
+    known_since: date | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +193,7 @@ class DayTotal:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Rows that were read and are no part of this comparison, by name."""
+    """Rows that were read and are no part of this comparison, by name; `side` is `stripe` or `here`."""
 
     what: str
     side: str
@@ -228,6 +240,22 @@ class PayoutProof:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """What saved runs knew to be open, beside this run.
+
+    Gone are those in this run's window that do not differ any more, the first of them in `gone`; `elsewhere`
+    are those outside of it.
+    """
+
+    saved_at: datetime
+    new: int
+    still_open: int
+    gone_items: int
+    gone: Sequence[Finding]
+    elsewhere: int
+
+
+@dataclass(frozen=True)
 class Report:
     """A comparison, whole. Of `different` items, `findings` are as many as were asked for, the largest first."""
 
@@ -243,17 +271,18 @@ class Report:
     findings: Sequence[Finding]
     different: int
     proofs: Sequence[PayoutProof] = ()
+    saved: Saved | None = None
 
     def __post_init__(self) -> None:
         """Every row that was read must be somewhere. Raises Fault where the counts do not add up."""
         for side, read, classed in (
-            ("Stripe's side", self.stripe_read, sum(total.stripe_rows for total in self.totals)),
-            ("this side", self.ours_read, sum(total.our_rows for total in self.totals)),
+            ("stripe", self.stripe_read, sum(total.stripe_rows for total in self.totals)),
+            ("here", self.ours_read, sum(total.our_rows for total in self.totals)),
         ):
             out = sum(each.rows for each in self.left_out if each.side == side)
             if read != classed + out:
                 raise Fault(
-                    f"Rows were lost in the comparison: {read} read on {side}, {classed} classed, {out} left out."
+                    f"Rows were lost in the comparison: {read} read ({side}), {classed} classed, {out} left out."
                 )
 
     @property

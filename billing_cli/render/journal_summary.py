@@ -7,8 +7,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from billing_cli.domain.journal import Entry, Period
+from billing_cli.domain.journal import Entry
 from billing_cli.domain.money import Money
+from billing_cli.domain.period import Window
 from billing_cli.render.money import shown
 
 
@@ -16,7 +17,7 @@ from billing_cli.render.money import shown
 class JournalView:
     """Debits and credits of every account; both columns have the same sum."""
 
-    period: Period
+    period: Window
     entries: Sequence[Entry]
     place: str
 
@@ -43,7 +44,7 @@ def _sums(entries: Sequence[Entry]) -> Iterator[tuple[str, str, int, int]]:
     return ((name, currency, debit, credit) for (currency, name), (debit, credit) in sorted(sums.items()))
 
 
-def journal_document(period: Period, entries: Sequence[Entry], place: str | None) -> dict[str, object]:
+def journal_document(period: Window, entries: Sequence[Entry], place: str | None) -> dict[str, object]:
     return {
         "start": period.start.isoformat(),
         "end": period.end.isoformat(),

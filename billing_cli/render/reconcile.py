@@ -18,6 +18,7 @@ from billing_cli.render.money import shown
 from billing_cli.render.numbers import grouped
 
 _NARROW = 90
+_SIDES = {"stripe": "Stripe's side", "here": "this side"}
 _STYLES = {Verdict.MATCHED: "green", Verdict.IN_FLIGHT: "yellow"}
 
 
@@ -36,6 +37,7 @@ class ReportView:
         yield from _totals(report, narrow)
         yield from _left_out(report)
         yield from _proofs(report)
+        yield from _saved(report, self.out is None)
         if report.agrees:
             yield Text("Everything agrees.", "bold green")
             return
@@ -101,7 +103,7 @@ def _sum(verdict: Verdict, unit: str, group: Sequence[Total]) -> Total:
 def _left_out(report: Report) -> Iterator[RenderableType]:
     for each in report.left_out:
         money = shown_amount(report, each.amount, each.unit)
-        yield Text(f"Not compared, on {each.side}: {each.rows:,} {each.what}, {money}", "dim")
+        yield Text(f"Not compared, on {_SIDES[each.side]}: {each.rows:,} {each.what}, {money}", "dim")
 
 
 def _proofs(report: Report) -> Iterator[RenderableType]:
@@ -132,6 +134,19 @@ def _proof(proof: PayoutProof) -> Iterator[RenderableType]:
         yield Text(f"  {suspect.transaction_id} {suspect.category} {money(suspect.net_minor)}: {suspect.why}", "yellow")
 
 
+def _saved(report: Report, listed: bool) -> Iterator[RenderableType]:
+    """How this run stands beside those that were saved."""
+    saved = report.saved
+    if saved is None:
+        return
+    yield Text(
+        f"Since the run saved {saved.saved_at:%Y-%m-%d %H:%M}Z: {saved.new:,} new, {saved.still_open:,} still open, "
+        f"{saved.gone_items:,} gone" + (f"; {saved.elsewhere:,} open in other windows." if saved.elsewhere else ".")
+    )
+    for each in saved.gone if listed else ():
+        yield Text(f"  gone: {each.key or '-'}, {each.verdict.value}: {each.reason}", "green")
+
+
 def _named(report: Report) -> Iterator[RenderableType]:
     """What each kind of difference means, with its sum."""
     for total in report.totals:
@@ -160,6 +175,8 @@ def _findings(report: Report, narrow: bool) -> Iterator[RenderableType]:
     for each in report.findings:
         what = Text.assemble((each.verdict.value, "red"), f"\n{each.reason}")
         who = f"{each.day or '-'}\n{each.company_id or each.customer_id or '-'}"
+        if report.saved:
+            who += f"\nopen since {each.known_since}" if each.known_since else "\nnew"
         table.add_row(what, each.key or "-", who, _side(report, each, "stripe"), _side(report, each, "ours"))
     yield table
 
@@ -207,9 +224,24 @@ def report_document(report: Report) -> dict[str, object]:
             {"what": each.what, "side": each.side, "rows": each.rows, "amount": _figure(report, each.amount, each.unit)}
             for each in report.left_out
         ],
+        "saved": _saved_document(report),
         "payouts": [_proof_document(proof) for proof in report.proofs],
         "differences": report.different,
         "findings": [_finding_document(report, each) for each in report.findings],
+    }
+
+
+def _saved_document(report: Report) -> dict[str, object] | None:
+    saved = report.saved
+    if saved is None:
+        return None
+    return {
+        "saved_at": saved.saved_at.isoformat(),
+        "new": saved.new,
+        "still_open": saved.still_open,
+        "gone": saved.gone_items,
+        "elsewhere": saved.elsewhere,
+        "gone_findings": [_finding_document(report, each) for each in saved.gone],
     }
 
 
@@ -239,6 +271,7 @@ def _finding_document(report: Report, each: Finding) -> dict[str, object]:
         "company_id": each.company_id,
         "customer_id": each.customer_id,
         "day": each.day.isoformat() if each.day else None,
+        "known_since": each.known_since.isoformat() if each.known_since else None,
     }
 
 

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from billing_cli.domain.errors import BadInput
-from billing_cli.domain.journal import Chart, Entry, Grouping, Period, journal
+from billing_cli.domain.journal import Chart, Entry, Grouping, journal
+from billing_cli.domain.period import Window
 from billing_cli.domain.ports import LedgerReader, Workbench
+from billing_cli.domain.stripe_export import ExportKind
 
 
 def make_journal(
     stripe: LedgerReader,
     workbench: Workbench,
     chart: Chart,
-    period: Period,
+    period: Window,
     grouping: Grouping,
     stripe_csv: Path | None,
     currency: str | None,
@@ -20,8 +21,9 @@ def make_journal(
     if stripe_csv is None:
         with workbench.rows_for("transactions") as rows:
             stripe.transactions(period.start, period.end, rows.add)
-    elif workbench.load_csv(stripe_csv) != "transactions":
-        raise BadInput(f"{stripe_csv} has no balance transactions.", "Export an itemized balance report.")
+    else:
+        # The Dashboard's export of payments knows neither refunds nor payouts: no books come of it.
+        workbench.load_csv(stripe_csv, [ExportKind.ITEMIZED])
     wanted = (
         one
         for one in workbench.transactions()

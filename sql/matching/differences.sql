@@ -1,9 +1,20 @@
--- What differs, the largest difference first.
+-- What differs, the largest difference first; `known_since` where a saved run had it already.
 create view differences as
-  select key, verdict, reason, unit,
-    stripe_gross - stripe_part as stripe, our_gross - our_part as ours, stripe_part, our_part,
-    stripe_status, our_status, company_id, customer_id,
-    make_timestamp((at_s * 1000000)::bigint)::date as day
-  from findings
-  where verdict not in ('matched', 'in_flight')
+  select f.key, f.verdict, f.reason, f.unit,
+    f.stripe_gross - f.stripe_part as stripe, f.our_gross - f.our_part as ours, f.stripe_part, f.our_part,
+    f.stripe_status, f.our_status, f.company_id, f.customer_id,
+    make_timestamp((f.at_s * 1000000)::bigint)::date as day,
+    make_timestamp((s.first_seen_s * 1000000)::bigint)::date as known_since
+  from findings f left join saved s using (key, verdict, reason, unit)
+  where f.verdict not in ('matched', 'in_flight')
   order by abs(coalesce(stripe, 0) - coalesce(ours, 0)) desc, key, verdict;
+
+-- The same by name, as a run is saved.
+create view named_differences as
+  select key, verdict, reason, unit, count(*) as times, sum(stripe_gross - stripe_part) as stripe,
+    sum(our_gross - our_part) as ours, any_value(company_id) as company_id, min(at_s) as at_s
+  from findings where verdict not in ('matched', 'in_flight') group by all;
+
+create view gone as
+  select * from saved anti join named_differences using (key, verdict, reason, unit)
+  where coalesce(at_s >= getvariable('start_s') and at_s < getvariable('end_s'), true);

@@ -65,7 +65,6 @@ create table named as
       when stripe_state is distinct from our_state then case
         when (our_state = 'pending' or pending is not null) and at_the_end then 'in_flight:pending'
         when getvariable('subject') = 'invoices' then 'status_differs:status'
-        when our_state = 'settled' then 'status_differs:settled_here_only'
         else 'status_differs:settled_at_stripe_only' end
       when stripe_unit is distinct from our_unit then
         case when our_unit = settled_unit and our_amount = settled_amount
@@ -96,7 +95,7 @@ create table findings as
     stripe_status, our_status, company_id, customer_id, at_s, stripe_rows, our_rows
   from named
   union all
-  select 'duplicate', 'same_id_again', key, coalesce(unit, ''),
+  select 'duplicate', 'same_id_again', coalesce(key, ''), coalesce(unit, ''),
     case side when 'stripe' then amount end, case side when 'here' then amount end,
     case side when 'stripe' then 0 end, case side when 'here' then 0 end,
     null, null, company_id, customer_id, at_s, (side = 'stripe')::bigint, (side = 'here')::bigint
@@ -104,11 +103,11 @@ create table findings as
 
 -- What was read beyond the window, to find partners, and found none to be needed.
 insert into left_out
-  select 'beyond the window', 'Stripe''s side', sum(stripe_rows), unit, sum(stripe_amount - stripe_part)
+  select 'beyond the window', 'stripe', sum(stripe_rows), unit, sum(stripe_amount - stripe_part)
   from paired where not (stripe_inside or our_inside) and at_stripe group by unit;
 insert into left_out
-  select 'beyond the window', 'this side', sum(our_rows), unit, sum(our_amount - our_part)
+  select 'beyond the window', 'here', sum(our_rows), unit, sum(our_amount - our_part)
   from paired where not (stripe_inside or our_inside) and here group by unit;
 insert into left_out
-  select 'beyond the window', case side when 'stripe' then 'Stripe''s side' else 'this side' end, count(*), unit, sum(amount)
+  select 'beyond the window', side, count(*), unit, sum(amount)
   from duplicates where not coalesce(at_s >= getvariable('start_s') and at_s < getvariable('end_s'), true) group by all;

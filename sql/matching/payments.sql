@@ -9,7 +9,7 @@ create table counted as
   from transactions where category in (from customer_categories);
 
 insert into left_out
-  select category, 'Stripe''s side', count(*), currency, sum(net_minor)
+  select category, 'stripe', count(*), currency, sum(net_minor)
   from transactions where category is null or category not in (from customer_categories) group by all;
 
 insert into duplicates

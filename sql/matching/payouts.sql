@@ -6,7 +6,7 @@ insert into duplicates
   select 'stripe', payout_id, currency, amount_minor, created_s, null, null from counted where nth > 1;
 
 insert into left_out
-  select 'manual payout: Stripe does not tell what is in it', 'Stripe''s side', count(*), currency, sum(amount_minor)
+  select 'manual payout: Stripe does not tell what is in it', 'stripe', count(*), currency, sum(amount_minor)
   from counted where nth = 1 and not automatic group by all;
 
 insert into stripe_items
@@ -23,7 +23,7 @@ insert into duplicates
 
 -- The payout's own transaction is the other side of the equation.
 insert into left_out
-  select 'the payout itself', 'this side', count(*), currency, sum(net_minor)
+  select 'the payout itself', 'here', count(*), currency, sum(net_minor)
   from parts where nth = 1 and source_id = payout_id group by all;
 
 insert into our_items

@@ -1,3 +1,7 @@
+-- A quote before what a spreadsheet would compute, as domain/spreadsheet.py has it.
+create macro neutral(text) as regexp_replace(text, '^( *[-=+@\t\r\n])', '''\1');
+create macro plain(figure) as regexp_replace(figure::varchar, '\.?0+$', '');
+
 -- What both sides are read into; rows as they came, faults included.
 create sequence ordinals;
 
@@ -42,6 +46,12 @@ create table usage (
 
 create table tolerances (unit varchar, amount decimal(38, 15));
 create table statuses (raw varchar, status varchar);
+
+-- Differences that an earlier run saved and no later one found gone.
+create table saved (
+  key varchar, verdict varchar, reason varchar, unit varchar, stripe decimal(38, 15), ours decimal(38, 15),
+  company_id varchar, at_s double, first_seen_s double);
+create table last_run (saved_s double);
 
 -- Transactions around a payout that is not the sum of its own.
 create table candidates as from transactions limit 0;

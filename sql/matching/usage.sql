@@ -8,7 +8,7 @@ insert into duplicates
   from counted where nth > 1;
 
 insert into left_out
-  select 'empty total', 'Stripe''s side', count(*), event_name, 0 from counted where nth = 1 and quantity = 0 group by all;
+  select 'empty total', 'stripe', count(*), event_name, 0 from counted where nth = 1 and quantity = 0 group by all;
 
 insert into stripe_items
   select customer_id || ' ' || event_name || ' ' || strftime(make_timestamp(bucket_s * 1000000), '%Y-%m-%dT%H'),

@@ -1,5 +1,6 @@
 """Random ledgers with planted differences: each is found under its name, and nothing else is."""
 
+import csv
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,8 +13,11 @@ from typing import Any
 import pytest
 
 from billing_cli.adapters.matching.engine import DuckWorkbench
-from billing_cli.domain.errors import BadInput, Fault
+from billing_cli.adapters.matching.spool import Spool
+from billing_cli.domain.errors import BadInput, Fault, Misconfigured
 from billing_cli.domain.reconciliation import Coverage, Report, Rules, Subject, Verdict, Window
+from billing_cli.domain.spreadsheet import neutral
+from billing_cli.domain.stripe_export import ExportKind
 from billing_cli.settings import ReconcileConfig
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -273,7 +277,7 @@ def test_major_units_of_a_report_become_minor_ones_exactly(bench: DuckWorkbench,
         + "txn_3,2026-10-03 10:00:00,2026-10-05 00:00:00,kwd,1.250,0,1.250,charge,ch_3,,1.250,kwd,ch_3,pi_3,,\n"
         + "txn_4,2026-10-03 10:00:00,2026-10-05 00:00:00,usd,-11.00,0,-11.00,refund,re_1,,-10.00,eur,ch_4,pi_4,,\n"
     )
-    assert bench.load_csv(file) == "transactions"
+    bench.load_csv(file, [ExportKind.ITEMIZED])
     found = {one.transaction_id: one for one in bench.transactions()}
     assert [(found[f"txn_{n}"].amount_minor, found[f"txn_{n}"].payment_id) for n in (1, 2, 3)] == [
         (1250, "pi_1"),
@@ -296,4 +300,26 @@ def test_major_units_of_a_report_become_minor_ones_exactly(bench: DuckWorkbench,
 def test_a_file_that_is_not_understood_is_refused(bench: DuckWorkbench, tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "file.csv").write_text(text)
     with pytest.raises(BadInput, match=says):
-        bench.load_csv(tmp_path / "file.csv")
+        bench.load_csv(tmp_path / "file.csv", list(ExportKind))
+
+
+def test_a_file_that_cannot_make_books_is_refused_for_them(bench: DuckWorkbench, tmp_path: Path) -> None:
+    (tmp_path / "file.csv").write_text("id,Converted Amount\nch_1,1.00\n")
+    with pytest.raises(BadInput, match="Dashboard's export of payments"):
+        bench.load_csv(tmp_path / "file.csv", [ExportKind.ITEMIZED])
+
+
+def test_a_full_disk_is_told_in_a_sentence() -> None:
+    with pytest.raises(Misconfigured, match="No space left"), Spool(Path("/dev/full")) as spool:
+        spool.add([{"transaction_id": "x" * 100_000}])
+
+
+@pytest.mark.parametrize("text", ["=1+1", "-2+3", " @x", "+1", "plain", "a=b", ""])
+def test_the_engine_and_the_domain_disarm_the_same_text(bench: DuckWorkbench, text: str, tmp_path: Path) -> None:
+    ledger = Ledger()
+    ledger.payment("pi_1", company_id=text, amount_minor=-5)
+    fill(bench, payments=ledger.payments)
+    judge(bench)
+    bench.write(tmp_path / "out.csv")
+    (row,) = csv.DictReader((tmp_path / "out.csv").open())
+    assert (row["company_id"], row["ours"]) == (neutral(text), "-5")

@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from billing_cli.domain.balance_transaction import CUSTOMER_MONEY, BalanceTransaction
 from billing_cli.domain.errors import BadInput, Fault, Misconfigured
-from billing_cli.domain.journal import Account, Chart, Entry, Grouping, Period, Posting, journal
+from billing_cli.domain.journal import Account, Chart, Entry, Grouping, Posting, journal
 from billing_cli.domain.money import exponent
+from billing_cli.domain.period import window_from_month
 from billing_cli.render.journal import Format, write_journal
 
 GOLDEN = Path(__file__).parent / "golden"
-OCTOBER = Period(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC))
+OCTOBER = window_from_month("2026-10")
 CHART = Chart(
     {
         "clearing": Account("1050", "Assets:Stripe"),

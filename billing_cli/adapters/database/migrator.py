@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,6 +10,7 @@ from psycopg import sql
 
 from billing_cli.adapters.database.errors import domain_error
 from billing_cli.adapters.database.postgres import connect, connection_error
+from billing_cli.adapters.sql_files import sql_root
 from billing_cli.domain.errors import Fault, LockHeld
 from billing_cli.domain.migrations import FUNCTIONS, MIGRATION, SqlFile
 
@@ -55,7 +54,7 @@ class PostgresMigrator:
 
     def files(self) -> list[SqlFile]:
         """Migrations in order, then functions; from the checkout, or from the installed package."""
-        root = _sql_root()
+        root = sql_root()
         return [*_read(root, "migrations", MIGRATION), *_read(root, "functions", FUNCTIONS)]
 
     def applied(self) -> dict[str, str]:
@@ -108,11 +107,6 @@ def _record_sql(file: SqlFile, actor: str) -> str:
         .format(*map(sql.Literal, (file.name, file.kind, file.checksum, actor)))
         .as_string(None)
     )
-
-
-def _sql_root() -> Traversable:
-    installed = resources.files("billing_cli").joinpath("sql")
-    return installed if installed.is_dir() else Path(__file__).parents[3] / "sql"
 
 
 def _read(root: Traversable, folder: str, kind: str) -> list[SqlFile]:

@@ -1,20 +1,20 @@
 """DuckDB as the workbench: rows are spooled to a private directory, loaded, matched in SQL, and written out."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import resources
-from importlib.resources.abc import Traversable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from billing_cli.adapters.matching.spool import Spool
+from billing_cli.adapters.files import write_atomically
+from billing_cli.adapters.matching.spool import NO_ROOM, Spool
+from billing_cli.adapters.sql_files import sql_root
 from billing_cli.domain.balance_transaction import BalanceTransaction
-from billing_cli.domain.errors import BadInput
+from billing_cli.domain.errors import Misconfigured
 from billing_cli.domain.reconciliation import (
     Coverage,
     DayTotal,
@@ -23,12 +23,14 @@ from billing_cli.domain.reconciliation import (
     PayoutProof,
     ProofLine,
     Rules,
+    Saved,
     Subject,
     Suspect,
     Total,
     Verdict,
     Window,
 )
+from billing_cli.domain.stripe_export import ExportKind
 
 _MEMORY = "600MB"
 _PAGE = 2_000
@@ -68,23 +70,26 @@ class DuckWorkbench:
         if spool.empty:
             return
         columns = {name: kind for name, kind in self._columns(table) if name != _NOT_LOADED}
-        self._db.execute(
-            f"insert into {table} by name select * from read_json($path, format = 'newline_delimited', "
-            f"columns = {columns!r})",
-            {"path": str(path)},
-        )
+        with self._room():
+            self._db.execute(
+                f"insert into {table} by name select * from read_json($path, format = 'newline_delimited', "
+                f"columns = {columns!r})",
+                {"path": str(path)},
+            )
         path.unlink()
 
-    def load_csv(self, path: Path) -> str:
-        """A CSV file of Stripe's into the table it belongs to; returns what kind of file it is.
-
-        Raises BadInput for files that are none of those known.
-        """
+    def load_csv(self, path: Path, accepted: Collection[ExportKind]) -> None:
+        """A CSV file of Stripe's into the table it belongs to. Raises BadInput for files of another kind."""
         from billing_cli.adapters.matching.stripe_csv import load_csv
 
-        return load_csv(self._db, path, _sql)
+        with self._room():
+            load_csv(self._db, path, accepted, _sql)
 
-    def transaction_span(self, table: str) -> tuple[datetime, datetime] | None:
+    def scratch(self, name: str) -> Path:
+        """A place for a file that is gone when this is closed."""
+        return self._path / name
+
+    def span(self, table: str) -> tuple[datetime, datetime] | None:
         first, last = self._db.execute(f"select min(created_s), max(created_s) from {table}").fetchall()[0]
         return None if first is None else (datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC))
 
@@ -116,8 +121,9 @@ class DuckWorkbench:
         self._insert("tolerances", list(rules.tolerance_minor.items()))
         for status, raws in (("settled", rules.settled), ("pending", rules.pending), ("void", rules.void)):
             self._insert("statuses", [(raw, status) for raw in raws])
-        for script in ("items", subject.value, "match", "differences"):
-            self._db.execute(_sql(script))
+        with self._room():
+            for script in ("items", subject.value, "match", "differences"):
+                self._db.execute(_sql(script))
 
     def read_counts(self, subject: Subject) -> tuple[int, int]:
         """Rows read of Stripe's side and of ours."""
@@ -139,7 +145,28 @@ class DuckWorkbench:
         """The differences, largest first."""
         cursor = self._db.cursor().execute("from differences" + (f" limit {int(limit)}" if limit is not None else ""))
         while page := cursor.fetchmany(_PAGE):
-            yield from (Finding(row[0], Verdict(row[1]), *row[2:]) for row in page)
+            yield from map(_finding, page)
+
+    def named_differences(self) -> Iterator[dict[str, object]]:
+        """Every difference by name, as a run is saved; amounts are text."""
+        names = ("key", "verdict", "reason", "unit", "times", "stripe", "here", "company_id", "at_s")
+        cursor = self._db.cursor().execute(_sql("named_differences"))
+        while page := cursor.fetchmany(_PAGE):
+            yield from (dict(zip(names, row, strict=True)) for row in page)
+
+    def saved(self, shown: int) -> Saved | None:
+        """This run beside the differences that were loaded into `saved`."""
+        new, still_open, elsewhere, saved_s = self._db.execute(_sql("saved_counts")).fetchall()[0]
+        if saved_s is None:
+            return None
+        query = (
+            "select key, verdict, reason, unit, stripe, ours, null, null, null, null, company_id, null, "
+            "make_timestamp((at_s * 1000000)::bigint)::date, make_timestamp((first_seen_s * 1000000)::bigint)::date "
+            f"from gone order by all limit {int(shown)}"
+        )
+        gone = [_finding(row) for row in self._db.execute(query).fetchall()]
+        gone_items = self._one("select count(*) from gone")
+        return Saved(datetime.fromtimestamp(saved_s, UTC), new, still_open, gone_items, gone, elsewhere)
 
     def payout_proofs(self) -> list[PayoutProof]:
         """Every automatic payout that has transactions, in order of time."""
@@ -164,11 +191,17 @@ class DuckWorkbench:
         kind = "parquet, compression zstd" if path.suffix == ".parquet" else "csv, header"
         source = "differences" if path.suffix == ".parquet" else f"({_sql('spreadsheet')})"
         partial = self._path / "out"
-        self._db.execute(f"copy {source} to '{partial}' (format {kind})")
+        with self._room():
+            self._db.execute(f"copy {source} to '{partial}' (format {kind})")
+        write_atomically(path, partial.read_bytes())
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
         try:
-            path.write_bytes(partial.read_bytes())
-        except OSError as error:
-            raise BadInput(f"{path} cannot be written: {error.strerror}.") from None
+            yield
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            reason = str(error).splitlines()[0]
+            raise Misconfigured(f"The comparison ran out of room: {reason}", NO_ROOM) from None
 
     def _columns(self, table: str) -> list[tuple[str, str]]:
         return [(row[0], row[1]) for row in self._db.execute(f"describe {table}").fetchall()]
@@ -188,10 +221,9 @@ def _transaction(row: Sequence[Any]) -> BalanceTransaction:
     return BalanceTransaction(*values)
 
 
+def _finding(row: Sequence[Any]) -> Finding:
+    return Finding(row[0], Verdict(row[1]), *row[2:])
+
+
 def _sql(name: str) -> str:
-    return _root().joinpath("matching", f"{name}.sql").read_text(encoding="utf-8")
-
-
-def _root() -> Traversable:
-    installed = resources.files("billing_cli").joinpath("sql")
-    return installed if installed.is_dir() else Path(__file__).parents[3] / "sql"
+    return sql_root().joinpath("matching", f"{name}.sql").read_text(encoding="utf-8")

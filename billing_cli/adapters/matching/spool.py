@@ -2,9 +2,15 @@
 
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+
+from billing_cli.domain.errors import Misconfigured
+
+# What to do where the disk is full.
+NO_ROOM = "Make room, or set TMPDIR to a directory that has some."
 
 
 class Spool:
@@ -22,7 +28,8 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with _room():
+            self._file.close()
 
     def add(self, rows: Iterable[Mapping[str, object]]) -> None:
         self.add_lines("".join(json.dumps(row) + "\n" for row in rows))
@@ -31,6 +38,14 @@ class Spool:
         """Rows that are JSON already, one a line."""
         if not lines:
             return
-        with self._lock:
+        with self._lock, _room():
             self._file.write(lines if lines.endswith("\n") else lines + "\n")
             self.empty = False
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Misconfigured(f"The rows cannot be kept for the comparison: {error.strerror}.", NO_ROOM) from None

@@ -1,27 +1,30 @@
 """CSV files that Stripe writes: which kind a file is, and how its major units become minor ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import duckdb
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.money import SPECIAL_EXPONENTS
+from billing_cli.domain.stripe_export import ExportKind
 
 # A column that only this kind of file has, the query that reads it, and the table it fills.
-_KINDS = (
-    ("balance_transaction_id", "csv_itemized", "transactions"),
-    ("Converted Amount", "csv_payments", "transactions"),
-    ("Amount Due", "csv_invoices", "stripe_invoices"),
-)
+_KINDS = {
+    "balance_transaction_id": (ExportKind.ITEMIZED, "csv_itemized", "transactions"),
+    "Converted Amount": (ExportKind.PAYMENTS, "csv_payments", "transactions"),
+    "Amount Due": (ExportKind.INVOICES, "csv_invoices", "stripe_invoices"),
+}
 _KNOWN = (
     "Known are the itemized reports of balance and payouts with all their columns, and the Dashboard's exports of "
     "payments and of invoices with all columns."
 )
 
 
-def load_csv(db: duckdb.DuckDBPyConnection, path: Path, sql: Callable[[str], str]) -> str:
-    """Fills the table that the file is for and returns its name. Raises BadInput naming what is wrong."""
+def load_csv(
+    db: duckdb.DuckDBPyConnection, path: Path, accepted: Collection[ExportKind], sql: Callable[[str], str]
+) -> None:
+    """Fills the table that the file is for. Raises BadInput naming what is wrong."""
     if not path.is_file():
         raise BadInput(f"There is no file {path}.", "Check --stripe-csv.")
     try:
@@ -31,15 +34,17 @@ def load_csv(db: duckdb.DuckDBPyConnection, path: Path, sql: Callable[[str], str
             )
         )
         columns = {row[0] for row in db.execute("describe file").fetchall()}
-        query, table = next(((query, table) for column, query, table in _KINDS if column in columns), (None, ""))
-        if query is None:
+        found = next((_KINDS[column] for column in _KINDS if column in columns), None)
+        if found is None:
             raise BadInput(f"{path} is no export of Stripe's that is understood here.", _KNOWN)
+        kind, query, table = found
+        if kind not in accepted:
+            raise BadInput(f"{path} is {kind.value}.", f"Needed is {' or '.join(each.value for each in accepted)}.")
         for macro in _macros():
             db.execute(macro)
         db.execute(f"insert into {table} by name {sql(query)}")
     except duckdb.Error as error:
         raise BadInput(f"{path} cannot be read: {str(error).splitlines()[0]}", _KNOWN) from None
-    return table
 
 
 def _macros() -> tuple[str, ...]:

@@ -6,8 +6,9 @@ that a busy hour is shared out like a quiet week. Ranges are half-open and cut a
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,17 +39,15 @@ def read_sharded(get: Get, since: datetime, until: datetime, sink: Sink) -> None
     lock = threading.Lock()
 
     def work() -> None:
-        while (each := ranges.take()) is not None:
-            try:
+        with ranges.stopped_by_failure():
+            while (each := ranges.take()) is not None:
                 page = get(_parameters(each))
                 with lock:
                     sink(page["data"])
-            except BaseException:
-                ranges.stop()
-                raise
-            ranges.done(_rest(each, page))
+                ranges.done(_rest(each, page))
 
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    # Ctrl-C arrives here, while the others read.
+    with ThreadPoolExecutor(_WORKERS) as pool, ranges.stopped_by_failure():
         for worker in [pool.submit(work) for _ in range(_WORKERS)]:
             worker.result()
 
@@ -94,10 +93,16 @@ class _Ranges:
                 self._waiting.extend(_halves(rest) if idle else [rest])
             self._changed.notify_all()
 
-    def stop(self) -> None:
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+    @contextmanager
+    def stopped_by_failure(self) -> Iterator[None]:
+        """What goes wrong in here stops every worker after its page."""
+        try:
+            yield
+        except BaseException:
+            with self._changed:
+                self._stopped = True
+                self._changed.notify_all()
+            raise
 
 
 def _halves(each: _Range) -> list[_Range]:

@@ -1,0 +1,2 @@
+select key, verdict, reason, unit, times, plain(stripe), plain(ours), company_id, at_s
+from named_differences order by key, verdict, reason, unit
