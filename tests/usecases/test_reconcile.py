@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,11 @@ def record(sql: Connection, number: int, amount: int = 10_000, refunded: int = 0
 
 
 def classes(document: dict[str, Any]) -> dict[tuple[str, str], int]:
-    return {(total["class"], total["reason"]): total["items"] for total in document["totals"]}
+    """Items of each class and reason, over all currencies."""
+    found = Counter[tuple[str, str]]()
+    for total in document["totals"]:
+        found[total["class"], total["reason"]] += total["items"]
+    return dict(found)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from billing_cli.sandbox.simulator.balance_transactions import balances
 from billing_cli.sandbox.simulator.listing import listed, page_of
 from billing_cli.sandbox.simulator.replies import Call, Reply, missing, ok
 from billing_cli.sandbox.simulator.state import HOUR_S, State
@@ -29,8 +30,11 @@ def get_account(state: State, call: Call) -> Reply:
 
 
 def get_balance(state: State, call: Call) -> Reply:
-    nothing = [{"amount": 0, "currency": "usd", "source_types": {"card": 0}}]
-    return ok({"object": "balance", "available": nothing, "livemode": call.livemode, "pending": nothing})
+    found = {
+        name: [{"amount": amount, "currency": code, "source_types": {"card": amount}} for code, amount in sums.items()]
+        for name, sums in balances(state, call.now_s).items()
+    }
+    return ok({"object": "balance", "livemode": call.livemode, **found})
 
 
 def list_events(state: State, call: Call) -> Reply:

@@ -152,9 +152,9 @@ def _clock(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
 def _settings(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
     if unknown := set(wish) - set(vars(state.settings)):
         raise Refusal(400, f"Unknown setting: {', '.join(sorted(unknown))}.")
-    state.settings.rate = float(wish.get("rate", state.settings.rate))
-    state.settings.lag_s = float(wish.get("lag_s", state.settings.lag_s))
-    state.settings.serial = bool(wish.get("serial", state.settings.serial))
+    for name, value in wish.items():
+        kind = type(getattr(state.settings, name))
+        setattr(state.settings, name, kind(value))
     return _status(state, faults, wish)
 
 

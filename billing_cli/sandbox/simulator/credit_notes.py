@@ -11,7 +11,7 @@ from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
 from billing_cli.sandbox.simulator.invoice_documents import find_invoice
 from billing_cli.sandbox.simulator.invoice_payments import payment_intent_of
 from billing_cli.sandbox.simulator.invoice_states import settle
-from billing_cli.sandbox.simulator.listing import listed
+from billing_cli.sandbox.simulator.listing import recent
 from billing_cli.sandbox.simulator.refunds import make_refund
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, missing, ok, page, required
 from billing_cli.sandbox.simulator.state import State
@@ -47,7 +47,7 @@ def get_credit_note(state: State, call: Call, note_id: str) -> Reply:
 
 
 def list_credit_notes(state: State, call: Call) -> Reply:
-    return page(call, listed(call, state.objects(NOUN).values(), equal=("invoice", "customer")))
+    return page(call, recent(state, call, NOUN, equal=("invoice", "customer")))
 
 
 def list_lines(state: State, call: Call, note_id: str) -> Reply:

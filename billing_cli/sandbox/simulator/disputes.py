@@ -4,7 +4,7 @@ from typing import Any
 
 from billing_cli.sandbox.simulator.balance_transactions import add_transaction
 from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
-from billing_cli.sandbox.simulator.listing import listed
+from billing_cli.sandbox.simulator.listing import recent
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, missing, ok, page
 from billing_cli.sandbox.simulator.state import State
 
@@ -51,7 +51,7 @@ def holds_money(state: State, charge_id: str) -> bool:
 
 
 def list_disputes(state: State, call: Call) -> Reply:
-    return page(call, listed(call, state.objects(NOUN).values(), equal=("charge", "payment_intent")))
+    return page(call, recent(state, call, NOUN, equal=("charge", "payment_intent")))
 
 
 def get_dispute(state: State, call: Call, dispute_id: str) -> Reply:

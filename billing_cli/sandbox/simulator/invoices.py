@@ -14,7 +14,7 @@ from billing_cli.sandbox.simulator import (
 from billing_cli.sandbox.simulator.customer_balance import live_customer
 from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler, TwoIdsHandler
 from billing_cli.sandbox.simulator.invoice_documents import find_invoice, new_invoice, shown
-from billing_cli.sandbox.simulator.listing import listed, page_of
+from billing_cli.sandbox.simulator.listing import page_of, recent
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, integer, mapping, ok, page, required
 from billing_cli.sandbox.simulator.state import State
 
@@ -51,7 +51,7 @@ def update_invoice(state: State, call: Call, invoice_id: str) -> Reply:
 def list_invoices(state: State, call: Call) -> Reply:
     if (status := call.params.get("status")) not in (None, *STATUSES):
         raise Refusal(400, f"Invalid status: must be one of {', '.join(STATUSES)}, not {status}.", param="status")
-    found = listed(call, state.objects("invoice").values(), equal=("customer", "status", "collection_method"))
+    found = recent(state, call, "invoice", equal=("customer", "status", "collection_method"))
     return page_of(call, found, lambda invoice: shown(state, call, invoice))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from billing_cli.sandbox.simulator import balance_transactions, disputes, refunds
 from billing_cli.sandbox.simulator.balance_transactions import add_transaction
 from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
-from billing_cli.sandbox.simulator.listing import listed
+from billing_cli.sandbox.simulator.listing import recent
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, integer, mapping, missing, ok, page, required
 from billing_cli.sandbox.simulator.state import State
 
@@ -60,7 +60,7 @@ def get_payment_intent(state: State, call: Call, intent_id: str) -> Reply:
 
 
 def list_payment_intents(state: State, call: Call) -> Reply:
-    return page(call, listed(call, state.objects("payment_intent").values(), equal=("customer",)))
+    return page(call, recent(state, call, "payment_intent", equal=("customer",)))
 
 
 def get_charge(state: State, call: Call, charge_id: str) -> Reply:
@@ -68,7 +68,7 @@ def get_charge(state: State, call: Call, charge_id: str) -> Reply:
 
 
 def list_charges(state: State, call: Call) -> Reply:
-    return page(call, listed(call, state.objects("charge").values(), equal=("customer", "payment_intent")))
+    return page(call, recent(state, call, "charge", equal=("customer", "payment_intent")))
 
 
 def find_payment_intent(state: State, intent_id: str, param: str = "intent") -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from billing_cli.sandbox.simulator import balance_transactions
 from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
-from billing_cli.sandbox.simulator.listing import listed
-from billing_cli.sandbox.simulator.replies import Call, Reply, missing, ok, page
+from billing_cli.sandbox.simulator.listing import recent
+from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, integer, missing, ok, page, required
 from billing_cli.sandbox.simulator.state import State
 
 NOUN = "payout"
@@ -28,24 +28,9 @@ def pay_out(state: State, created_s: float, status: str = "paid") -> list[dict[s
 
 
 def _pay_out(state: State, ones: list[dict[str, Any]], amount: int, created_s: float, status: str) -> dict[str, Any]:
-    payout = {
-        "id": f"po_{secrets.token_hex(12)}",
-        "object": NOUN,
-        "amount": amount,
-        "arrival_date": int(created_s) + ARRIVES_AFTER_S,
-        "automatic": True,
-        "balance_transaction": None,
-        "created": int(created_s),
-        "currency": ones[0]["currency"],
-        "description": "STRIPE PAYOUT",
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "livemode": False,
-        "metadata": {},
-        "method": "standard",
+    payout = _new_payout(amount, ones[0]["currency"], created_s) | {
         "reconciliation_status": "in_progress" if status == "pending" else "completed",
         "status": status,
-        "type": "bank_account",
     }
     own = balance_transactions.add_transaction(state, "payout", -amount, payout, created_s)
     for transaction in [*ones, state.objects(balance_transactions.NOUN)[own]]:
@@ -53,6 +38,46 @@ def _pay_out(state: State, ones: list[dict[str, Any]], amount: int, created_s: f
     payout["balance_transaction"] = own
     state.put(NOUN, payout, created_s, "payout.created")
     return payout
+
+
+def _new_payout(amount: int, currency: str, created_s: float) -> dict[str, Any]:
+    return {
+        "id": f"po_{secrets.token_hex(12)}",
+        "object": NOUN,
+        "amount": amount,
+        "arrival_date": int(created_s) + ARRIVES_AFTER_S,
+        "automatic": True,
+        "balance_transaction": None,
+        "created": int(created_s),
+        "currency": currency,
+        "description": "STRIPE PAYOUT",
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "livemode": False,
+        "metadata": {},
+        "method": "standard",
+        "type": "bank_account",
+    }
+
+
+def create_payout(state: State, call: Call) -> Reply:
+    """A manual payout: any amount that is available. Stripe does not say what is in it."""
+    amount, currency = integer(call, "amount"), required(call, "currency").lower()
+    if amount > balance_transactions.balances(state, call.now_s)["available"].get(currency, 0):
+        raise Refusal(
+            400, "You have insufficient funds in your Stripe account for this payout.", code="balance_insufficient"
+        )
+    payout = _new_payout(amount, currency, call.now_s) | {
+        "automatic": False,
+        "reconciliation_status": "not_applicable",
+        "status": "pending",
+    }
+    own = balance_transactions.add_transaction(state, "payout", -amount, payout, call.now_s)
+    # What it took away is in no automatic payout.
+    taken = {**state.objects(balance_transactions.NOUN)[own], "payout": payout["id"]}
+    state.put(balance_transactions.NOUN, taken, call.now_s)
+    state.put(NOUN, {**payout, "balance_transaction": own}, call.now_s, "payout.created")
+    return ok(state.objects(NOUN)[payout["id"]])
 
 
 def fail(state: State, payout_id: str, now_s: float) -> dict[str, Any]:
@@ -65,7 +90,7 @@ def fail(state: State, payout_id: str, now_s: float) -> dict[str, Any]:
 
 
 def list_payouts(state: State, call: Call) -> Reply:
-    return page(call, listed(call, state.objects(NOUN).values(), equal=("status",)))
+    return page(call, recent(state, call, NOUN, equal=("status",)))
 
 
 def get_payout(state: State, call: Call, payout_id: str) -> Reply:
@@ -79,5 +104,8 @@ def find_payout(state: State, payout_id: str) -> dict[str, Any]:
     return found
 
 
-PLAIN: dict[tuple[str, str], PlainHandler] = {("GET", "/v1/payouts"): list_payouts}
+PLAIN: dict[tuple[str, str], PlainHandler] = {
+    ("GET", "/v1/payouts"): list_payouts,
+    ("POST", "/v1/payouts"): create_payout,
+}
 WITH_ID: dict[tuple[str, str, str], IdHandler] = {("GET", "/v1/payouts/", ""): get_payout}

@@ -6,7 +6,7 @@ from typing import Any
 from billing_cli.sandbox.simulator.balance_transactions import add_transaction
 from billing_cli.sandbox.simulator.disputes import holds_money
 from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
-from billing_cli.sandbox.simulator.listing import listed
+from billing_cli.sandbox.simulator.listing import recent
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, integer, mapping, missing, ok, page
 from billing_cli.sandbox.simulator.state import State
 
@@ -120,7 +120,7 @@ def cancel_refund(state: State, call: Call, refund_id: str) -> Reply:
 
 
 def list_refunds(state: State, call: Call) -> Reply:
-    return page(call, listed(call, state.objects(NOUN).values(), equal=("payment_intent", "charge")))
+    return page(call, recent(state, call, NOUN, equal=("payment_intent", "charge")))
 
 
 def find_refund(state: State, refund_id: str) -> dict[str, Any]:

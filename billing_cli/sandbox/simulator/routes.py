@@ -8,6 +8,7 @@ from billing_cli.sandbox.simulator import (
     meters,
     payments,
     payouts,
+    reports,
     summaries,
     webhooks,
 )
@@ -28,6 +29,7 @@ PLAIN: dict[tuple[str, str], PlainHandler] = {
     ("GET", "/v2/core/events"): account.list_thin_events,
     **payments.PLAIN,
     **payouts.PLAIN,
+    **reports.PLAIN,
     **invoices.PLAIN,
     **webhooks.PLAIN,
 }
@@ -45,6 +47,7 @@ WITH_ID: dict[tuple[str, str, str], IdHandler] = {
     ("GET", "/v2/core/events/", ""): account.get_thin_event,
     **payments.WITH_ID,
     **payouts.WITH_ID,
+    **reports.WITH_ID,
     **invoices.WITH_ID,
     **webhooks.WITH_ID,
 }

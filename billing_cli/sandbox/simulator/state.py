@@ -2,12 +2,13 @@
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from billing_cli.sandbox.simulator.journal import Journal
+from billing_cli.sandbox.simulator.timeline import Timeline
 
 # Sums never round: fifteen significant digits at any magnitude fit many times over.
 EXACT = Context(prec=400)
@@ -65,6 +66,9 @@ class Settings:
     rate: float = 0.0
     lag_s: float = 0.0
     serial: bool = True
+    # How often a report run is asked for before it is over, and how it then failed, if it did.
+    report_polls: int = 1
+    report_error: str = ""
 
 
 @dataclass
@@ -88,11 +92,13 @@ class Contents:
     clock_offset_s: float = 0.0
     # Everything else Stripe has, by noun ("refund", "invoice", …) and id, oldest first.
     objects: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    timelines: dict[str, Timeline] = field(default_factory=dict)
 
 
 class State:
     def __init__(self, directory: Path, settings: Settings) -> None:
         self.settings = settings
+        self._initial = replace(settings)
         self.contents = Contents()
         self.log: deque[LogLine] = deque(maxlen=LOG_SIZE)
         self.request_count = 0
@@ -110,6 +116,9 @@ class State:
     def objects(self, noun: str) -> dict[str, dict[str, Any]]:
         return self.contents.objects.get(noun, {})
 
+    def timeline(self, noun: str) -> Timeline:
+        return self.contents.timelines.setdefault(noun, Timeline())
+
     def put(self, noun: str, document: dict[str, Any], at_s: float, event: str | None = None) -> None:
         """Create or replace an object; `event` is the type of the Stripe event that tells of it."""
         self.commit({"op": "object", "noun": noun, "object": document, "at": at_s, "event": event})
@@ -120,6 +129,7 @@ class State:
     def reset(self) -> None:
         self.journal.clear()
         self.contents = Contents()
+        self.settings = replace(self._initial)
         self.log.clear()
         self.request_count = 0
 
@@ -204,6 +214,8 @@ class State:
     def _apply_object(self, record: dict[str, Any]) -> None:
         document = record["object"]
         self.contents.objects.setdefault(record["noun"], {})[document["id"]] = document
+        if "created" in document:
+            self.timeline(record["noun"]).put(document["id"], document["created"])
         if record["event"]:
             self._tell(record["event"], document, record["at"])
 
