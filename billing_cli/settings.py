@@ -6,15 +6,17 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing_cli.domain.account import is_live_key
 from billing_cli.domain.errors import BadInput, Misconfigured
+from billing_cli.domain.meter import Backend
 from billing_cli.domain.money import currency_code, parse_major
 from billing_cli.domain.skip import SKIP_REASONS
 
@@ -23,10 +25,23 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class MeterConfig(BaseModel):
-    """[meters.NAME] in billing.toml: the Stripe meter that this usage meter goes to."""
+    """[meters.NAME] in billing.toml: the Stripe meter that this usage meter goes to, and how.
+
+    `price` and `unit` are for `backend = "usage-records"`; `unit` is text or a whole number.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     event_name: str | None = None
+    backend: Backend | None = None
+    price: str | None = None
+    unit: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+
+    @model_validator(mode="after")
+    def _fits_its_backend(self) -> Self:
+        records = self.backend is Backend.USAGE_RECORDS
+        if records != (self.price is not None) or (records and self.event_name) or (not records and self.unit != 1):
+            raise ValueError('price and unit go with backend = "usage-records", which needs a price and no event_name')
+        return self
 
 
 class ExportConfig(BaseModel):

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from billing_cli.domain.account import StripeIdentity, is_live_key
-from billing_cli.domain.errors import Refused
+from billing_cli.domain.errors import Misconfigured, Refused
 from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.limits import CommandLimits
+from billing_cli.domain.meter import Backend, MeterRule
 from billing_cli.domain.ports import (
     BillingReader,
     Database,
@@ -16,11 +17,11 @@ from billing_cli.domain.ports import (
     EventReader,
     FileStore,
     LedgerReader,
-    MeterEventSender,
     Migrator,
     MoneyReader,
     Processes,
     Signatures,
+    UsageSender,
     Workbench,
 )
 from billing_cli.domain.reconciliation import Rules
@@ -64,7 +65,7 @@ def stripe_reader(settings: Settings) -> BillingReader:
 
 def export_planner(settings: Settings, database: Database) -> ExportPlanner:
     expected_skips = settings.config.export.expected_skips
-    return ExportPlanner(database, stripe_reader(settings), _event_names(settings), expected_skips)
+    return ExportPlanner(database, stripe_reader(settings), _meter_rules(settings), expected_skips)
 
 
 def run_environment(settings: Settings, database: Database, observer: Observer) -> RunEnvironment:
@@ -72,9 +73,11 @@ def run_environment(settings: Settings, database: Database, observer: Observer) 
 
     processes: Processes = HostProcesses()
 
-    def sender() -> MeterEventSender:
+    def sender(backend: Backend) -> UsageSender:
         from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
 
+        if backend is not Backend.EVENTS:
+            raise Misconfigured(f"This version cannot send by {backend.value}.", "Use a newer version.")
         return StripeMeterEventSender(_stripe_connection(settings))
 
     return RunEnvironment(database, sender, processes, settings.actor, processes.current(), observer)
@@ -202,9 +205,8 @@ def reconciler(settings: Settings, database: Database, place: Workbench, observe
     words = config.payments
     lag, wait = timedelta(hours=config.usage_lag_hours), timedelta(days=config.payout_wait_days)
     rules = Rules(minor_units(config.tolerance), words.settled, words.pending, words.void, lag)
-    names = _event_names(settings)
     reader, reports = ledger_reader(settings), StripeReportReader(_stripe_connection(settings))
-    sides = Sides(database, reader, reports, stripe_reader(settings), names, place, wait, observer)
+    sides = Sides(database, reader, reports, stripe_reader(settings), _meter_rules(settings), place, wait, observer)
     return Reconciler(sides, place, rules)
 
 
@@ -230,8 +232,8 @@ def migrate_database(db_url: str) -> None:
     apply_pending(migrator(db_url), "sandbox")
 
 
-def _event_names(settings: Settings) -> dict[str, str]:
-    return {name: meter.event_name for name, meter in settings.config.meters.items() if meter.event_name}
+def _meter_rules(settings: Settings) -> dict[str, MeterRule]:
+    return {name: MeterRule(**dict(meter)) for name, meter in settings.config.meters.items()}
 
 
 def _limits(config: CommandLimitsConfig) -> CommandLimits:

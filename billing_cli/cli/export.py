@@ -13,6 +13,7 @@ from billing_cli.cli.write import carry_out
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.export import ExportPlan, ExportRequest
 from billing_cli.domain.gate import ApprovedPlan, Gates
+from billing_cli.domain.meter import Backend
 from billing_cli.domain.period import PERIODS, Window, window_from_bounds, window_from_period
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def export(
         bool, typer.Option("--allow-corrections", help="Also send negative events where a total shrank.")
     ] = False,
     all_lines: Annotated[bool, typer.Option("--all", help="Show every line, not only the largest.")] = False,
+    resend_rolled_back: Annotated[
+        bool, typer.Option("--resend-rolled-back", help="Also send what was rolled back.")
+    ] = False,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
@@ -45,7 +49,7 @@ def export(
 
     LIVE=true billing export --start 2026-10-01 --end 2026-10-31 --confirm
     """
-    request = ExportRequest(_window(start, end, period), company, meter, allow_corrections)
+    request = ExportRequest(_window(start, end, period), company, meter, allow_corrections, resend_rolled_back)
     with open_session(ctx) as session:
         command = ExportCommand(session, request, _words(request, period), all_lines)
         return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
@@ -93,8 +97,9 @@ class ExportCommand:
 def export_from(session: Session, request: Mapping[str, Any], words: list[str]) -> ExportCommand:
     """The command of a plan file."""
     window = Window(datetime.fromisoformat(request["start"]), datetime.fromisoformat(request["end"]))
-    narrowed = (request["company"], request["meter"], request["allow_corrections"])
-    return ExportCommand(session, ExportRequest(window, *narrowed), words)
+    backend = Backend(request["backend"]) if request["backend"] else None
+    narrowed = (request["company"], request["meter"], request["allow_corrections"], request["resend_rolled_back"])
+    return ExportCommand(session, ExportRequest(window, *narrowed, backend), words)
 
 
 def _window(start: str | None, end: str | None, period: str | None) -> Window:
@@ -122,4 +127,5 @@ def _words(request: ExportRequest, period: str | None) -> list[str]:
         ]
     for option, value in (("--company", request.company), ("--meter", request.meter)):
         words += [option, value] if value else []
-    return words + (["--allow-corrections"] if request.allow_corrections else [])
+    words += ["--allow-corrections"] if request.allow_corrections else []
+    return words + (["--resend-rolled-back"] if request.resend_rolled_back else [])

@@ -10,13 +10,16 @@ from billing_cli.domain.limits import NO_DEMANDS, Demands
 
 
 class ItemState(StrEnum):
-    """Where an item stands; sql/migrations/0002 explains each value."""
+    """Where an item stands; sql/migrations/0007 explains each value."""
 
     PENDING = "pending"
     SENDING = "sending"
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     AMBIGUOUS = "ambiguous"
+    MISSING = "missing"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
 
 
 class Outcome(StrEnum):
@@ -26,6 +29,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     AMBIGUOUS = "ambiguous"
     UNSENT = "unsent"
+    UNCOUNTED = "uncounted"
     UNKNOWN = "unknown"
 
 
@@ -33,7 +37,7 @@ class Outcome(StrEnum):
 class MeterEvent:
     """A claimed item: one event, under the one identifier it will ever have.
 
-    `timestamp` is in Unix seconds, `quantity` plain digits. `maybe_sent`: an earlier run may have sent it.
+    `timestamp` is in Unix seconds, `value` plain digits. `maybe_sent`: an earlier run may have sent it.
     """
 
     item_id: int
@@ -42,10 +46,11 @@ class MeterEvent:
     customer_key: str
     stripe_customer_id: str
     value_key: str
-    quantity: str
+    value: str
     timestamp: int
     attempts: int
     maybe_sent: bool
+    subscription_item: str | None = None
 
     @property
     def lane(self) -> tuple[str, str]:
@@ -78,14 +83,20 @@ class BatchSummary:
     digest: str
     opened_at: str
     finished_at: str | None
+    verified_at: str | None
+    runners: int
     runner: str | None
     runner_silent_s: int | None
     runner_left_s: int | None
+    backends: list[str]
     pending: int
     sending: int
     accepted: int
     rejected: int
     ambiguous: int
+    missing: int
+    cancelling: int
+    cancelled: int
     dedup_left_s: int | None
     cancel_left_s: int | None
 
@@ -100,7 +111,8 @@ class BatchSummary:
 
     @property
     def items(self) -> int:
-        return self.left + self.accepted + self.rejected + self.ambiguous
+        unsure = self.ambiguous + self.missing
+        return self.left + self.accepted + self.rejected + unsure + self.cancelling + self.cancelled
 
     @property
     def next_command(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput, Fault
 from billing_cli.domain.limits import NO_DEMANDS, Demands
-from billing_cli.domain.meter import MeterRoute
+from billing_cli.domain.meter import Backend, MeterRoute
 from billing_cli.domain.period import Window
 from billing_cli.domain.plan import digest_of
 from billing_cli.domain.quantity import exact_sum, plain
@@ -18,12 +18,14 @@ _UNUSUAL_FACTOR = 10
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What the operator asked for; `company` and `meter` narrow it down."""
+    """What the operator asked for; `company` and `meter` narrow it down. `backend` is for meter events only."""
 
     window: Window
     company: str | None = None
     meter: str | None = None
     allow_corrections: bool = False
+    resend_rolled_back: bool = False
+    backend: Backend | None = None
 
     def document(self) -> dict[str, object]:
         return {
@@ -32,6 +34,8 @@ class ExportRequest:
             "company": self.company,
             "meter": self.meter,
             "allow_corrections": self.allow_corrections,
+            "resend_rolled_back": self.resend_rolled_back,
+            "backend": self.backend.value if self.backend else None,
         }
 
 
@@ -152,8 +156,8 @@ def _warnings(routes: list[MeterRoute], usage: UsageFacts) -> list[str]:
             warnings.append(f"{where}: {plain(line.quantity)} is ten times the usual {plain(line.usual)} or more.")
     for route in routes:
         skipped = any(s.reason == route.problem for s in usage.skipped) if route.problem else False
-        if route.problem in ("meter_formula", "meter_windowed") and (skipped or route.meter in metered):
-            warnings.append(f"Meter {route.meter}: its formula is {route.formula!r}; only plain sum meters are sent.")
+        if route.problem == "meter_formula" and (skipped or route.meter in metered):
+            warnings.append(f"Meter {route.meter}: its formula is {route.formula!r}; sum and last meters are sent.")
     return warnings
 
 

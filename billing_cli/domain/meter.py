@@ -1,12 +1,25 @@
-"""Which Stripe meter a usage meter goes to, and whether it can be sent there."""
+"""Where the usage of a meter goes, how it is added up for it, and whether it can be sent there."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Backend(StrEnum):
+    """The ways to tell Stripe of usage; the values are those of billing.toml and the database."""
+
+    EVENTS = "events"
+    STREAM = "stream"
+    USAGE_RECORDS = "usage-records"
 
 
 @dataclass(frozen=True)
 class StripeMeter:
-    """A billing meter as Stripe has it; the payload keys are the meter's own, never assumed."""
+    """A billing meter as Stripe has it; the payload keys are the meter's own, never assumed.
+
+    `event_time_window` (`hour` or `day`) marks a pre-aggregated meter: the last event of a window stands for it all.
+    """
 
     event_name: str
     active: bool
@@ -14,11 +27,30 @@ class StripeMeter:
     customer_key: str
     value_key: str
     event_time_window: str | None = None
+    meter_id: str = ""
+
+
+@dataclass(frozen=True)
+class MeterRule:
+    """What billing.toml says of a usage meter. `price` and `unit` are for usage records only.
+
+    One unit is `unit` of the usage: with 1000, a usage of 5000 is sent as 5.
+    """
+
+    event_name: str | None = None
+    backend: Backend | None = None
+    price: str | None = None
+    unit: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True)
 class MeterRoute:
-    """Where the usage of `meter` goes. `problem` is a skip reason, or None when it can be sent."""
+    """Where the usage of `meter` goes. `problem` is a skip reason, or None when it can be sent.
+
+    `event_name` is the Stripe meter's, or the id of the price that usage records are for. Usage is taken
+    together by `bucket` (`hour` or `day`): its `sum`, or its `last` value. With `replaces`, an event states
+    the bucket's whole value in place of the one before.
+    """
 
     meter: str
     event_name: str
@@ -26,33 +58,65 @@ class MeterRoute:
     value_key: str
     formula: str
     problem: str | None
+    bucket: str = "hour"
+    aggregation: str = "sum"
+    replaces: bool = False
+    backend: Backend = Backend.EVENTS
+    unit: Decimal = Decimal(1)
+    meter_id: str = ""
+
+    def document(self) -> dict[str, object]:
+        """As the database's functions read it."""
+        return {**vars(self), "backend": self.backend.value, "unit": str(self.unit)}
 
 
-def route_meters(stripe_meters: Iterable[StripeMeter], event_names: Mapping[str, str]) -> list[MeterRoute]:
-    """Routes by configured event name, and for every other meter the one whose event name equals it.
+def route_meters(
+    stripe_meters: Iterable[StripeMeter],
+    configured: Mapping[str, MeterRule],
+    backend: Backend | None = None,
+) -> list[MeterRoute]:
+    """Routes as configured, and for every other meter the one whose event name equals it.
 
-    `event_names` maps a usage meter to its Stripe event name (from billing.toml).
+    `configured` is by usage meter (from billing.toml); `backend` is for all meter events of one run.
     """
     by_event_name: dict[str, StripeMeter] = {}
     for meter in stripe_meters:
         # Stripe allows one active meter per event name; an archived namesake must not hide it.
         if meter.active or meter.event_name not in by_event_name:
             by_event_name[meter.event_name] = meter
-    wanted = {name: name for name in by_event_name} | dict(event_names)
-    return [_route(meter, wanted[meter], by_event_name.get(wanted[meter])) for meter in sorted(wanted)]
+    wanted = {name: MeterRule() for name in by_event_name} | dict(configured)
+    return [_route(meter, wanted[meter], by_event_name, backend) for meter in sorted(wanted)]
 
 
-def _route(meter: str, event_name: str, target: StripeMeter | None) -> MeterRoute:
+def _route(
+    meter: str, config: MeterRule, stripe_meters: Mapping[str, StripeMeter], backend: Backend | None
+) -> MeterRoute:
+    if config.backend is Backend.USAGE_RECORDS:
+        # `set` overwrites the record of an item and a timestamp, so a record states its hour's total.
+        return MeterRoute(
+            meter, config.price or "", "", "", "sum", None,
+            replaces=True, backend=Backend.USAGE_RECORDS, unit=config.unit,
+        )  # fmt: skip
+    event_name = config.event_name or meter
+    target = stripe_meters.get(event_name)
     if target is None:
         return MeterRoute(meter, event_name, "", "", "", "no_meter")
-    return MeterRoute(meter, event_name, target.customer_key, target.value_key, target.formula, _problem(target))
+    route = MeterRoute(
+        meter, event_name, target.customer_key, target.value_key, target.formula, _problem(target),
+        backend=backend or config.backend or Backend.EVENTS, meter_id=target.meter_id,
+    )  # fmt: skip
+    return replace(
+        route,
+        bucket=target.event_time_window or "hour",
+        aggregation="last" if target.formula == "last" else "sum",
+        replaces=target.event_time_window is not None or target.formula == "last",
+    )
 
 
 def _problem(meter: StripeMeter) -> str | None:
     if not meter.active:
         return "meter_inactive"
-    if meter.formula != "sum":
+    # It would count the events of an hour, of which there is one, and not the usage.
+    if meter.formula not in ("sum", "last"):
         return "meter_formula"
-    if meter.event_time_window is not None:
-        return "meter_windowed"
     return None

@@ -57,11 +57,30 @@ class BillingReader(Protocol):
     def meters(self) -> list[StripeMeter]: ...
 
 
-class MeterEventSender(Protocol):
-    """Sends meter events, many at a time."""
+class UsageSender(Protocol):
+    """Tells Stripe of usage by one backend, several parcels at a time. Made and closed inside one event loop."""
 
-    async def send(self, event: MeterEvent) -> SendResult:
-        """Try one event until its outcome is known or trying is no use.
+    @property
+    def parcel_events(self) -> int:
+        """How many events go in one request."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests may be under way at once."""
+        ...
+
+    @property
+    def ordered(self) -> bool:
+        """Whether events of one customer and meter must go one after the other."""
+        ...
+
+    def limit(self, events_per_s: float | None, shared_by: int) -> None:
+        """No more than that from now on, over `shared_by` senders together; None: as many as Stripe takes."""
+        ...
+
+    async def send(self, parcel: Sequence[MeterEvent]) -> list[SendResult]:
+        """Try a parcel until the outcome of each event is known or trying is no use.
 
         Raises Misconfigured when Stripe refuses the key: then nothing can be sent at all.
         """

@@ -24,13 +24,27 @@ SKIP_REASONS: dict[str, SkipReason] = {
         "create the meter, or map it under [meters] in billing.toml",
     ),
     "meter_inactive": SkipReason("Stripe meter is archived", True, "reactivate the meter in Stripe"),
-    "meter_formula": SkipReason("Stripe meter's formula is not sum", True, "use a meter that sums"),
-    "meter_windowed": SkipReason("Stripe meter keeps only the last event of a window", True, "use a plain sum meter"),
+    "meter_formula": SkipReason("Stripe meter counts events, not amounts", True, "use a meter that sums"),
+    "partial_window": SkipReason("meter counts whole days, and the window has a part of one", False),
+    "no_subscription": SkipReason(
+        "customer has no subscription item of the price", True, "subscribe the customer in Stripe, then export again"
+    ),
+    "conflicting_subscription": SkipReason(
+        "customer has more than one subscription item of the price", True, "leave one of them, then export again"
+    ),
+    "late": SkipReason(
+        "its period's invoice is final", True, "choose late_usage under [export] in billing.toml, or bill it by hand"
+    ),
+    "rolled_back": SkipReason("its batch was rolled back", True, "send it again with --resend-rolled-back"),
     "bad_quantity": SkipReason("quantity is NULL, NaN or infinite", True, "correct the rows, then export again"),
     "too_old": SkipReason("older than the 35 days Stripe accepts", True, "bill it by hand with an invoice item"),
     "too_precise": SkipReason(
         "hour's total has more than the 15 digits Stripe accepts", True, "round the rows, then export again"
     ),
+    "not_whole": SkipReason(
+        "hour's total is no whole number of units", True, "set the meter's unit in billing.toml, or round the rows"
+    ),
+    "value_gone": SkipReason("rows behind a sent last value are gone", True, "add the right value as a new row"),
     "correction": SkipReason(
         "hour's amount is negative: its total shrank, or is below zero", True, "check it, then use --allow-corrections"
     ),

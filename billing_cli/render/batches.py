@@ -16,6 +16,9 @@ _STATE_STYLES = {
     "ambiguous": "bold red",
     "sending": "yellow",
     "pending": "",
+    "missing": "bold red",
+    "cancelling": "yellow",
+    "cancelled": "dim",
 }
 
 

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from billing_cli.domain.batch import BatchRun, BatchSummary, ResumePlan, StopReason
 from billing_cli.domain.errors import BadInput, BillingError, LockHeld
 from billing_cli.domain.gate import ApprovedPlan
+from billing_cli.domain.meter import Backend
 from billing_cli.domain.plan import digest_of
-from billing_cli.domain.ports import BillingReader, Database, MeterEventSender, Processes
+from billing_cli.domain.ports import BillingReader, Database, Processes, UsageSender
 from billing_cli.usecases.sending import Progress, SendingRun
 
 _POLL_S = 1.0
@@ -28,14 +29,19 @@ class Observer(Progress, Protocol):
 
 @dataclass(frozen=True)
 class RunEnvironment:
-    """What a run needs besides its plan. `sender` makes one HTTP session per run."""
+    """What a run needs besides its plan. `sender` makes one HTTP session per run.
+
+    With `shares`, others may send the same batch at the same time; `most_per_s` is for all of them together.
+    """
 
     database: Database
-    sender: Callable[[], MeterEventSender]
+    sender: Callable[[Backend], UsageSender]
     processes: Processes
     actor: str
     runner: str
     observer: Observer
+    shares: bool = False
+    most_per_s: float | None = None
 
 
 def list_batches(database: Database, limit: int) -> list[BatchSummary]:
@@ -92,7 +98,7 @@ def run_batch(batch_id: str, run: RunEnvironment) -> BatchRun:
         return BatchRun(batch, None)
     run.observer.started(batch)
     try:
-        stopped = asyncio.run(_send(batch_id, run))
+        stopped = _send_all(batch, run)
     except BillingError:
         # The next run need not wait for a lease that nobody holds any more.
         with suppress(BillingError):
@@ -107,27 +113,37 @@ def _finish(batch_id: str, run: RunEnvironment) -> BatchSummary:
     )
 
 
-async def _send(batch_id: str, run: RunEnvironment) -> StopReason | None:
-    sender = run.sender()
+def _send_all(batch: BatchSummary, run: RunEnvironment) -> StopReason | None:
+    """Backend after backend; a reason to stop is one for them all."""
+    for backend in map(Backend, batch.backends):
+        stopped = asyncio.run(_send(batch.batch_id, backend, run))
+        if stopped:
+            return stopped
+    return None
+
+
+async def _send(batch_id: str, backend: Backend, run: RunEnvironment) -> StopReason | None:
+    sender = run.sender(backend)
     try:
-        return await SendingRun(run.database, sender, batch_id, run.runner, run.actor, run.observer).run()
+        return await SendingRun(run.database, sender, backend, batch_id, run.runner, run.actor, run.observer).run()
     finally:
         await sender.close()
 
 
 def _acquire(batch_id: str, run: RunEnvironment) -> BatchSummary:
-    """Takes the batch over, waiting for the lease of a runner that shows no sign of life.
+    """Becomes a runner of the batch, waiting for the lease of a runner that shows no sign of life.
 
     A runner on this machine is known to live or not; one elsewhere shows by its heartbeat.
     """
-    answer = _try_acquire(batch_id, run, dead_runner=None)
-    if not answer["acquired"] and answer["runner"] and run.processes.is_alive(answer["runner"]) is False:
-        answer = _try_acquire(batch_id, run, dead_runner=answer["runner"])
+    answer = _try_acquire(batch_id, run, dead=[])
+    dead = [runner for runner in answer["living"] if run.processes.is_alive(runner) is False]
+    if not answer["acquired"] and dead:
+        answer = _try_acquire(batch_id, run, dead)
     last_silent_s = -1
-    while not answer["acquired"] and answer["state"] == "open":
+    while not answer["acquired"] and answer["state"] != "done":
         batch = BatchSummary.from_document(answer)
         silent_s = batch.runner_silent_s or 0
-        if run.processes.is_alive(batch.runner or "") or silent_s < last_silent_s:
+        if any(map(run.processes.is_alive, answer["living"])) or silent_s < last_silent_s:
             raise LockHeld(
                 f"Another run ({batch.runner}) is sending batch {batch_id}.",
                 f"Wait for it, then run this again. To watch it: billing batches show {batch_id}",
@@ -136,16 +152,18 @@ def _acquire(batch_id: str, run: RunEnvironment) -> BatchSummary:
             run.observer.waiting(batch)
         last_silent_s = silent_s
         time.sleep(_POLL_S)
-        answer = _try_acquire(batch_id, run, dead_runner=None)
+        answer = _try_acquire(batch_id, run, dead=[])
     return BatchSummary.from_document(answer)
 
 
-def _try_acquire(batch_id: str, run: RunEnvironment, dead_runner: str | None) -> dict[str, Any]:
+def _try_acquire(batch_id: str, run: RunEnvironment, dead: list[str]) -> dict[str, Any]:
     answer: dict[str, Any] = run.database.call(
-        "billing_batch_acquire_v1",
+        "billing_batch_acquire_v2",
         p_batch_id=batch_id,
         p_runner=run.runner,
         p_actor=run.actor,
-        p_dead_runner=dead_runner,
+        p_shares=run.shares,
+        p_most_per_s=run.most_per_s,
+        p_dead=dead,
     )
     return answer

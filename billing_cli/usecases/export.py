@@ -1,13 +1,15 @@
 """Export: load the facts, plan; and, with an approved plan, settle what is open and send what is new."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.gate import ApprovedPlan
-from billing_cli.domain.meter import route_meters
+from billing_cli.domain.meter import MeterRoute, MeterRule, route_meters
 from billing_cli.domain.ports import BillingReader, Database
 from billing_cli.domain.usage import usage_facts
 from billing_cli.usecases.batches import RunEnvironment, run_batch
@@ -19,14 +21,14 @@ class ExportPlanner:
 
     database: Database
     stripe: BillingReader
-    event_names: dict[str, str]
+    meter_rules: dict[str, MeterRule]
     expected_skips: frozenset[str]
 
     def plan(self, request: ExportRequest) -> ExportPlan:
         identity = self.stripe.identity()
-        routes = route_meters(self.stripe.meters(), self.event_names)
-        plan_arguments = _arguments(request, identity.account_id, identity.livemode, [vars(r) for r in routes])
-        usage = usage_facts(self.database.call("billing_export_preview_v1", **plan_arguments))
+        routes = route_meters(self.stripe.meters(), self.meter_rules, request.backend)
+        arguments = _arguments(request, identity, routes)
+        usage = usage_facts(self.database.call("billing_export_preview_v2", **arguments))
         return plan_export(request, identity, routes, usage, self.expected_skips)
 
 
@@ -47,30 +49,29 @@ def run_export(approved: ApprovedPlan[ExportPlan], run: RunEnvironment) -> list[
 
 
 def _open_batch(plan: ExportPlan, run: RunEnvironment) -> str:
-    identity = plan.identity
     batch_id = f"exp_{datetime.now(UTC):%Y%m%d_%H%M%S}_{secrets.token_hex(4)}"
     run.database.call(
-        "billing_export_open_v1",
-        **_arguments(plan.wanted, identity.account_id, identity.livemode, [vars(r) for r in plan.routes]),
+        "billing_export_open_v2",
+        **_arguments(plan.wanted, plan.identity, plan.routes),
+        p_late="hold",
+        p_subscriptions=None,
         p_batch_id=batch_id,
         p_lines_hash=plan.usage.lines_hash,
         p_digest=plan.digest,
         p_actor=run.actor,
-        p_runner=run.runner,
     )
     return batch_id
 
 
-def _arguments(
-    request: ExportRequest, account_id: str, livemode: bool, meters: list[dict[str, object]]
-) -> dict[str, object]:
+def _arguments(request: ExportRequest, identity: StripeIdentity, routes: Sequence[MeterRoute]) -> dict[str, object]:
     return {
-        "p_account": account_id,
-        "p_livemode": livemode,
+        "p_account": identity.account_id,
+        "p_livemode": identity.livemode,
         "p_start": request.window.start.isoformat(),
         "p_end": request.window.end.isoformat(),
-        "p_meters": meters,
+        "p_meters": [route.document() for route in routes],
         "p_company": request.company,
         "p_meter": request.meter,
         "p_allow_corrections": request.allow_corrections,
+        "p_resend": request.resend_rolled_back,
     }

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.meter import route_meters
+from billing_cli.domain.meter import Backend, MeterRule, route_meters
 from billing_cli.domain.ports import BillingReader, Database, LedgerReader, ReportReader, RowSink, Workbench
 from billing_cli.domain.reconciliation import Coverage, Source, Subject, SummariesWanted, Window
 from billing_cli.domain.stripe_export import ExportKind
@@ -41,7 +41,7 @@ class Sides:
     stripe: LedgerReader
     reports: ReportReader
     meters: BillingReader
-    event_names: Mapping[str, str]
+    meter_rules: Mapping[str, MeterRule]
     workbench: Workbench
     payout_wait: timedelta
     observer: ReadObserver
@@ -121,7 +121,7 @@ class Sides:
 
     def _read_usage(self, window: Window, identity: StripeIdentity) -> None:
         """Ours first: the customers and meters to ask Stripe about are known here."""
-        routes = route_meters(self.meters.meters(), self.event_names)
+        routes = route_meters(self.meters.meters(), self.meter_rules)
         with self.workbench.rows_for("usage") as rows:
             for start in _days(window):
                 page = self.database.call(
@@ -130,11 +130,12 @@ class Sides:
                     p_livemode=identity.livemode,
                     p_start=start.isoformat(),
                     p_end=min(start + timedelta(days=1), window.end).isoformat(),
-                    p_meters=[vars(route) for route in routes],
+                    p_meters=[route.document() for route in routes],
                 )
                 rows.add_lines(page["rows"])
                 self.observer.advance(page["count"])
-        names = sorted({route.event_name for route in routes if route.problem is None})
+        metered = [route for route in routes if route.backend is not Backend.USAGE_RECORDS]
+        names = sorted({route.event_name for route in metered if route.problem is None})
         grouping = "day" if window.whole_days else "hour"
         with self.workbench.rows_for("summaries") as rows:
             for customers in self._customers():

@@ -3,25 +3,25 @@
 import asyncio
 import signal
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, Protocol
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult, StopReason
 from billing_cli.domain.errors import BillingError, LeaseLost, Unavailable
-from billing_cli.domain.ports import Database, MeterEventSender
+from billing_cli.domain.meter import Backend
+from billing_cli.domain.ports import Database, UsageSender
+from billing_cli.usecases.claiming import Claims
 
-IN_FLIGHT = 100
-CLAIM_ITEMS = 500
 _SETTLE_EVERY_S = 0.25
 _HEARTBEAT_S = 5.0
 # The lease lasts 60 s on the database's clock; nothing is sent on one that was not renewed for 45 s.
 _STALE_LEASE_S = 45.0
 _DATABASE_PATIENCE_S = 30.0
-# So many sends in a row without a known outcome mean that Stripe is away, not that an item is bad.
+# So many events in a row without a known outcome mean that Stripe is away, not that an item is bad.
 _GIVE_UP_AFTER = 20
 
 
@@ -30,12 +30,13 @@ class Progress(Protocol):
 
 
 class SendingRun:
-    """One run over one batch. Every item it claims ends settled, or stays an open claim in Postgres."""
+    """One run over one backend's part of a batch. Every item it claims ends settled, or stays an open claim."""
 
     def __init__(
         self,
         database: Database,
-        sender: MeterEventSender,
+        sender: UsageSender,
+        backend: Backend,
         batch_id: str,
         runner: str,
         actor: str,
@@ -43,17 +44,16 @@ class SendingRun:
     ) -> None:
         self._database = database
         self._sender = sender
+        self._backend = backend
         self._keys = {"p_batch_id": batch_id, "p_runner": runner}
         self._actor = actor
         self._progress = progress
-        self._claimed: deque[MeterEvent] = deque()
-        self._claim_lock = asyncio.Lock()
+        self._claims = Claims(self._claim, sender.parcel_events)
         self._lanes: dict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._results: list[SendResult] = []
         self._stop: StopReason | None = None
         self._unresolved_in_a_row = 0
         self._any_unresolved = False
-        self._exhausted = False
         self._ended = asyncio.Event()
         self._renewed_at = time.monotonic()
 
@@ -65,15 +65,18 @@ class SendingRun:
         with suppress(NotImplementedError):  # no signal handlers on Windows' event loop
             for signal_number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(signal_number, self._interrupt, signal_number)
-        senders = [asyncio.create_task(self._send_claimed()) for _ in range(IN_FLIGHT)]
+        await self._heartbeat()
+        fetching = asyncio.create_task(self._claims.fetch())
+        senders = [asyncio.create_task(self._send_claimed()) for _ in range(self._sender.in_flight)]
         background = [
             asyncio.create_task(self._regularly(_SETTLE_EVERY_S, self._settle)),
             asyncio.create_task(self._regularly(_HEARTBEAT_S, self._heartbeat)),
         ]
         try:
             await self._first_failure(senders, background)
+            await fetching
         finally:
-            await self._end(senders, background)
+            await self._end([fetching, *senders], background)
         return self._stop or (StopReason.SOME_UNSETTLED if self._any_unresolved else None)
 
     def _interrupt(self, signal_number: int) -> None:
@@ -89,39 +92,38 @@ class SendingRun:
         for task in done:
             task.result()
 
-    async def _end(self, senders: list[asyncio.Task[None]], background: list[asyncio.Task[None]]) -> None:
+    async def _end(self, foreground: list[asyncio.Task[None]], background: list[asyncio.Task[None]]) -> None:
         """Waits for what is in flight, gives back what was claimed and not sent, settles it all."""
         self._ended.set()
-        await asyncio.gather(*senders, *background, return_exceptions=True)
-        for event in self._claimed:
+        await self._claims.close()
+        await asyncio.gather(*foreground, *background, return_exceptions=True)
+        for event in self._claims.leftovers():
             outcome = Outcome.UNKNOWN if event.maybe_sent else Outcome.UNSENT
             self._results.append(SendResult(event.item_id, outcome, tries=0))
-        self._claimed.clear()
         await self._settle()
 
     async def _send_claimed(self) -> None:
-        while (event := await self._next()) is not None:
-            async with self._lanes[event.lane]:
+        while not self._stop and (parcel := await self._claims.next_parcel()):
+            async with self._lanes[parcel[0].lane] if self._sender.ordered else nullcontext():
                 if self._stop or self._ended.is_set():
-                    self._claimed.append(event)
+                    self._claims.give_back(parcel)
                     return
                 self._check_lease()
                 try:
-                    result = await self._sender.send(event)
+                    results = await self._sender.send(parcel)
                 except BillingError:
-                    self._claimed.append(event)
+                    self._claims.give_back(parcel)
                     raise
-            self._note(result)
+            for result in results:
+                self._note(result)
 
-    async def _next(self) -> MeterEvent | None:
-        async with self._claim_lock:
-            if not self._claimed and not self._exhausted and not self._stop and not self._ended.is_set():
-                answer = await self._call("billing_batch_claim_v1", p_actor=self._actor, p_limit=CLAIM_ITEMS)
-                self._claimed.extend(MeterEvent(**item) for item in answer["items"])
-                self._exhausted = not answer["items"]
-            if self._stop or self._ended.is_set() or not self._claimed:
-                return None
-            return self._claimed.popleft()
+    async def _claim(self, limit: int) -> list[MeterEvent]:
+        if self._stop or self._ended.is_set():
+            return []
+        answer = await self._call(
+            "billing_batch_claim_v2", p_actor=self._actor, p_backend=self._backend.value, p_limit=limit
+        )
+        return [MeterEvent(**item) for item in answer["items"]]
 
     def _note(self, result: SendResult) -> None:
         self._results.append(result)
@@ -169,6 +171,7 @@ class SendingRun:
                 started_at = time.monotonic()
                 answer: dict[str, Any] = await asyncio.to_thread(self._database.call, function, **self._keys, **args)
                 self._renewed_at = started_at
+                self._sender.limit(answer["most_per_s"], answer["runners"])
         return answer
 
 

@@ -9,24 +9,35 @@ language sql stable set search_path = '' as $$
   select jsonb_build_object(
     'batch_id', b.batch_id, 'state', b.state, 'stripe_account_id', b.stripe_account_id, 'livemode', b.livemode,
     'window_start', b.window_start, 'window_end', b.window_end, 'actor', b.actor, 'digest', b.plan_digest,
-    'opened_at', b.opened_at, 'finished_at', b.finished_at, 'runner', b.runner,
-    'runner_silent_s', extract(epoch from now() - b.runner_seen_at)::int,
-    'runner_left_s', ceil(extract(epoch from b.runner_expires_at - now()))::int,
-    'pending', c.pending, 'sending', c.sending, 'accepted', c.accepted, 'rejected', c.rejected,
-    'ambiguous', c.ambiguous,
+    'opened_at', b.opened_at, 'finished_at', b.finished_at, 'verified_at', b.verified_at,
+    'runners', r.runners, 'runner', r.runner,
+    'runner_silent_s', extract(epoch from now() - r.seen_at)::int,
+    'runner_left_s', ceil(extract(epoch from r.expires_at - now()))::int,
+    'backends', c.backends, 'pending', c.pending, 'sending', c.sending, 'accepted', c.accepted,
+    'rejected', c.rejected, 'ambiguous', c.ambiguous, 'missing', c.missing,
+    'cancelling', c.cancelling, 'cancelled', c.cancelled,
     -- Stripe deduplicates and cancels for 24 h, counted from the oldest; null where nothing was sent.
     'dedup_left_s', extract(epoch from c.oldest_open + interval '24 hours' - now())::int,
     'cancel_left_s', extract(epoch from c.oldest_accepted + interval '24 hours' - now())::int)
   from public.billing_export_batches b
   cross join lateral (
-    select count(*) filter (where i.state = 'pending') as pending,
+    select coalesce(jsonb_agg(distinct i.backend) filter (where i.backend is not null), '[]') as backends,
+           count(*) filter (where i.state = 'pending') as pending,
            count(*) filter (where i.state = 'sending') as sending,
            count(*) filter (where i.state = 'accepted') as accepted,
            count(*) filter (where i.state = 'rejected') as rejected,
            count(*) filter (where i.state = 'ambiguous') as ambiguous,
+           count(*) filter (where i.state = 'missing') as missing,
+           count(*) filter (where i.state = 'cancelling') as cancelling,
+           count(*) filter (where i.state = 'cancelled') as cancelled,
            min(i.first_sent_at) filter (where i.state = 'sending') as oldest_open,
            min(i.first_sent_at) filter (where i.state = 'accepted') as oldest_accepted
     from public.billing_export_items i where i.batch_id = b.batch_id) c
+  -- Of several runners the one heard of last.
+  cross join lateral (
+    select count(*) as runners, (array_agg(n.runner order by n.seen_at desc))[1] as runner,
+           max(n.seen_at) as seen_at, max(n.expires_at) as expires_at
+    from public.billing_export_runners n where n.batch_id = b.batch_id) r
   where b.batch_id = p_batch_id
 $$;
 
@@ -49,7 +60,9 @@ begin
   return jsonb_build_object('batch', v_batch, 'items', (
     select coalesce(jsonb_agg(jsonb_build_object(
       'item_id', i.item_id, 'company_id', i.company_id, 'meter', i.meter, 'bucket_start', i.bucket_start,
-      'quantity', trim_scale(i.quantity)::text, 'identifier', i.identifier, 'state', i.state,
+      'quantity', trim_scale(i.quantity)::text, 'backend', i.backend, 'replaces', i.replaces,
+      'sent_value', trim_scale(i.sent_value)::text, 'event_at', i.event_at, 'verified_at', i.verified_at,
+      'identifier', i.identifier, 'state', i.state,
       'attempts', i.attempts, 'first_sent_at', i.first_sent_at, 'settled_at', i.settled_at,
       'request_id', i.request_id, 'error', i.error) order by i.item_id), '[]')
     from (select * from public.billing_export_items
@@ -58,73 +71,108 @@ begin
 end
 $$;
 
--- Becomes the batch's runner if it has none, if its lease ran out, or if its runner is known to be dead.
-create or replace function public.billing_batch_acquire_v1(
-  p_batch_id text, p_runner text, p_actor text, p_dead_runner text default null)
+-- Takes runners away, so that their claims become orphans. Callers hold the batch's row or are one of its runners.
+create or replace function public.billing_batch_release_v1(p_batch_id text, p_runners text[]) returns bigint
+language plpgsql set search_path = '' as $$
+declare
+  v_orphans bigint;
+begin
+  delete from public.billing_export_runners where batch_id = p_batch_id and runner = any (p_runners);
+  update public.billing_export_items set claimed_by = null
+    where batch_id = p_batch_id and state in ('pending', 'sending', 'cancelling') and claimed_by = any (p_runners);
+  get diagnostics v_orphans = row_count;
+  return v_orphans;
+end
+$$;
+
+-- Becomes a runner of the batch if it has none that lives, or if all that live share it and so does this one.
+-- Those of p_dead are known to be dead. Answers the summary, `acquired`, and the `living` that are in the way.
+create or replace function public.billing_batch_acquire_v2(
+  p_batch_id text, p_runner text, p_actor text, p_shares boolean default false, p_most_per_s real default null,
+  p_dead jsonb default '[]')
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_batch public.billing_export_batches;
+  v_gone text[];
+  v_living jsonb;
   v_orphans bigint;
 begin
   select * into v_batch from public.billing_export_batches where batch_id = p_batch_id for update;
   if not found then
     raise exception 'There is no batch %.', p_batch_id using errcode = 'BL004', hint = 'See: billing batches list';
   end if;
-  if v_batch.state = 'open' and (v_batch.runner is null or v_batch.runner in (p_runner, p_dead_runner)
-                                 or v_batch.runner_expires_at <= now()) then
-    update public.billing_export_batches
-      set runner = p_runner, runner_seen_at = now(), runner_expires_at = now() + public.billing_export_lease_v1()
-      where batch_id = p_batch_id;
-    update public.billing_export_items set claimed_by = null
-      where batch_id = p_batch_id and state = 'sending' and claimed_by is distinct from p_runner;
-    get diagnostics v_orphans = row_count;
-    perform public.billing_audit_append_v1(p_actor, 'export.acquired', p_batch_id,
-      jsonb_build_object('runner', p_runner, 'before', v_batch.runner, 'open_claims', v_orphans));
-    return public.billing_export_batch_summary_v1(p_batch_id) || jsonb_build_object('acquired', true);
+  select coalesce(array_agg(r.runner), '{}') into v_gone from public.billing_export_runners r
+    where r.batch_id = p_batch_id and (r.expires_at <= now() or p_dead ? r.runner);
+  -- Claims can outlive the row of their runner: a batch that was left without a word.
+  v_orphans := public.billing_batch_release_v1(p_batch_id, v_gone);
+  update public.billing_export_items i set claimed_by = null
+    where i.batch_id = p_batch_id and i.state in ('sending', 'cancelling') and i.claimed_by is not null
+      and not exists (select from public.billing_export_runners r
+                      where r.batch_id = p_batch_id and r.runner = i.claimed_by);
+  select coalesce(jsonb_agg(r.runner), '[]') into v_living from public.billing_export_runners r
+    where r.batch_id = p_batch_id and r.runner <> p_runner and not (r.shares and p_shares);
+  if v_batch.state = 'done' or v_living <> '[]' then
+    return public.billing_export_batch_summary_v1(p_batch_id)
+      || jsonb_build_object('acquired', false, 'living', v_living);
   end if;
-  return public.billing_export_batch_summary_v1(p_batch_id) || jsonb_build_object('acquired', false);
+  insert into public.billing_export_runners (batch_id, runner, shares, most_per_s, expires_at)
+    values (p_batch_id, p_runner, p_shares, p_most_per_s, now() + public.billing_export_lease_v1())
+    on conflict (batch_id, runner) do update set seen_at = now(), expires_at = excluded.expires_at;
+  perform public.billing_audit_append_v1(p_actor, 'export.acquired', p_batch_id,
+    jsonb_build_object('runner', p_runner, 'gone', v_gone, 'open_claims', v_orphans));
+  return public.billing_export_batch_summary_v1(p_batch_id)
+    || jsonb_build_object('acquired', true, 'living', v_living);
 end
 $$;
 
--- Proves that the caller still runs the batch, and renews its lease.
+-- Proves that the caller still runs the batch, and renews its lease. Answers what all runners share:
+-- how many they are, and how many events a second they may send together (null: as many as Stripe takes).
 create or replace function public.billing_batch_heartbeat_v1(p_batch_id text, p_runner text) returns jsonb
 language plpgsql set search_path = '' as $$
 begin
-  update public.billing_export_batches
-    set runner_seen_at = now(), runner_expires_at = now() + public.billing_export_lease_v1()
-    where batch_id = p_batch_id and runner = p_runner and state = 'open';
+  update public.billing_export_runners
+    set seen_at = now(), expires_at = now() + public.billing_export_lease_v1()
+    where batch_id = p_batch_id and runner = p_runner;
   if not found then
     raise exception 'Another run took over batch % because this one was silent for too long.', p_batch_id
       using errcode = 'BL003', hint = 'See: billing batches show ' || p_batch_id;
   end if;
-  return jsonb_build_object('batch_id', p_batch_id);
+  return (select jsonb_build_object('runners', count(*), 'most_per_s', min(r.most_per_s))
+          from public.billing_export_runners r where r.batch_id = p_batch_id and r.expires_at > now());
 end
 $$;
 
--- Takes up to p_limit items for sending: first the orphaned claims of earlier runs, then pending ones.
--- An orphan too old for Stripe to deduplicate becomes ambiguous instead; an hour of margin is kept.
-create or replace function public.billing_batch_claim_v1(
-  p_batch_id text, p_runner text, p_actor text, p_limit int default 500)
+-- Takes up to p_limit items of one backend for sending: first the orphaned claims of earlier runs, then pending
+-- ones. An orphan too old for Stripe to deduplicate becomes ambiguous instead (an hour of margin is kept), unless
+-- its event replaces what it may have sent before.
+create or replace function public.billing_batch_claim_v2(
+  p_batch_id text, p_runner text, p_actor text, p_backend text, p_limit int default 500)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
+  v_shared jsonb := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
+  v_gone text[];
   v_ambiguous bigint;
   v_items jsonb;
 begin
-  perform public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
+  select array_agg(r.runner) into v_gone from public.billing_export_runners r
+    where r.batch_id = p_batch_id and r.expires_at <= now();
+  if v_gone is not null then
+    perform public.billing_batch_release_v1(p_batch_id, v_gone);
+  end if;
   update public.billing_export_items
     set state = 'ambiguous', settled_at = now(),
         error = 'It may have reached Stripe more than 23 h ago; sending it again could count it twice.'
-    where batch_id = p_batch_id and state = 'sending' and claimed_by is null
+    where batch_id = p_batch_id and state = 'sending' and claimed_by is null and not replaces
       and first_sent_at < now() - interval '23 hours';
   get diagnostics v_ambiguous = row_count;
   with orphans as (
     select item_id from public.billing_export_items
-    where batch_id = p_batch_id and state = 'sending' and claimed_by is null
+    where batch_id = p_batch_id and state = 'sending' and claimed_by is null and backend = p_backend
     order by item_id limit p_limit for update skip locked
   ),
   fresh as (
     select item_id from public.billing_export_items
-    where batch_id = p_batch_id and state = 'pending' and claimed_by is distinct from p_runner
+    where batch_id = p_batch_id and state = 'pending' and claimed_by is distinct from p_runner and backend = p_backend
     order by item_id limit greatest(p_limit - (select count(*) from orphans), 0) for update skip locked
   ),
   chosen as (
@@ -141,34 +189,36 @@ begin
   select coalesce(jsonb_agg(jsonb_build_object(
       'item_id', c.item_id, 'identifier', c.identifier, 'event_name', c.event_name,
       'customer_key', c.customer_key, 'stripe_customer_id', c.stripe_customer_id, 'value_key', c.value_key,
-      'quantity', trim_scale(c.quantity)::text, 'timestamp', extract(epoch from c.bucket_start)::bigint,
+      'value', trim_scale(c.sent_value)::text, 'timestamp', extract(epoch from c.event_at)::bigint,
+      'subscription_item', c.subscription_item,
       'attempts', c.attempts, 'maybe_sent', c.maybe_sent) order by c.item_id), '[]')
     into v_items from claimed c;
   if jsonb_array_length(v_items) > 0 or v_ambiguous > 0 then
     perform public.billing_audit_append_v1(p_actor, 'export.claimed', p_batch_id, jsonb_build_object(
       'items', jsonb_array_length(v_items), 'ambiguous', v_ambiguous, 'runner', p_runner));
   end if;
-  return jsonb_build_object('items', v_items, 'ambiguous', v_ambiguous);
+  return v_shared || jsonb_build_object('items', v_items);
 end
 $$;
 
 -- Records Stripe's answers: [{item_id, outcome, tries, request_id, error}], outcome one of
 --   accepted, rejected, ambiguous   final
 --   unsent                          it certainly did not reach Stripe: pending again
+--   uncounted                       Stripe's totals prove that it is not counted: pending again, for this run too
 --   unknown                         it may have: an open claim, to be sent again under its identifier
 create or replace function public.billing_batch_settle_v1(
   p_batch_id text, p_runner text, p_actor text, p_results jsonb)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
+  v_shared jsonb := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
   v_settled bigint;
 begin
-  perform public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
   update public.billing_export_items i
-    set state = case r.outcome when 'unsent' then 'pending' when 'unknown' then 'sending'
-                               else r.outcome end::public.billing_export_item_state,
+    set state = case when r.outcome in ('unsent', 'uncounted') then 'pending' when r.outcome = 'unknown' then 'sending'
+                     else r.outcome end::public.billing_export_item_state,
         -- What this run could not settle it does not take up again: the next run does.
         claimed_by = case when r.outcome in ('unsent', 'unknown') then p_runner end,
-        first_sent_at = case r.outcome when 'unsent' then null else i.first_sent_at end,
+        first_sent_at = case when r.outcome in ('unsent', 'uncounted') then null else i.first_sent_at end,
         settled_at = case when r.outcome in ('accepted', 'rejected', 'ambiguous') then now() end,
         attempts = i.attempts + greatest(coalesce(r.tries, 1) - 1, 0),
         request_id = coalesce(r.request_id, i.request_id),
@@ -184,27 +234,27 @@ begin
       select jsonb_object_agg(o.outcome, o.items) from (
         select r.outcome, count(*) as items from jsonb_to_recordset(p_results) as r(outcome text) group by 1) o));
   end if;
-  return jsonb_build_object('settled', v_settled);
+  return v_shared || jsonb_build_object('settled', v_settled);
 end
 $$;
 
--- Ends a run: the batch is done when nothing is left to send, else it waits for the next run.
+-- Ends a run: the batch is done when nothing is left to send, else it waits for its other runners or the next run.
 create or replace function public.billing_batch_finish_v1(p_batch_id text, p_runner text, p_actor text)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_left bigint;
 begin
+  perform 1 from public.billing_export_batches where batch_id = p_batch_id for update;
   perform public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
-  update public.billing_export_items set claimed_by = null
-    where batch_id = p_batch_id and state in ('pending', 'sending') and claimed_by = p_runner;
+  perform public.billing_batch_release_v1(p_batch_id, array[p_runner]);
   select count(*) into v_left from public.billing_export_items
     where batch_id = p_batch_id and state in ('pending', 'sending');
   update public.billing_export_batches
-    set runner = null, runner_seen_at = null, runner_expires_at = null,
-        state = case when v_left = 0 then 'done' else 'open' end::public.billing_export_batch_state,
+    set state = case when v_left = 0 then 'done' else 'open' end::public.billing_export_batch_state,
         finished_at = case when v_left = 0 then now() end
     where batch_id = p_batch_id;
-  perform public.billing_audit_append_v1(p_actor, 'export.finished', p_batch_id, jsonb_build_object('left', v_left));
+  perform public.billing_audit_append_v1(p_actor, 'export.finished', p_batch_id,
+    jsonb_build_object('left', v_left, 'runner', p_runner));
   return public.billing_export_batch_summary_v1(p_batch_id);
 end
 $$;
@@ -214,9 +264,10 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_export_batch_summary_v1(text)',
   'public.billing_batches_list_v1(int)',
   'public.billing_batch_show_v1(text, text, bigint, int)',
-  'public.billing_batch_acquire_v1(text, text, text, text)',
+  'public.billing_batch_release_v1(text, text[])',
+  'public.billing_batch_acquire_v2(text, text, text, boolean, real, jsonb)',
   'public.billing_batch_heartbeat_v1(text, text)',
-  'public.billing_batch_claim_v1(text, text, text, int)',
+  'public.billing_batch_claim_v2(text, text, text, text, int)',
   'public.billing_batch_settle_v1(text, text, text, jsonb)',
   'public.billing_batch_finish_v1(text, text, text)'
 ]) as f;

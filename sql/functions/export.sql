@@ -1,20 +1,29 @@
 -- What an export would send: usage minus what was sent, per company, meter and hour.
 
--- One row per company, meter and hour (and one more for its unusable rows), with what becomes of it.
+-- One row per company, meter and bucket (and one more for its unusable rows), with what becomes of it.
 --   send, sent          to be sent; nothing more to send
 --   any other           the reason for which its new rows are skipped
+-- A bucket is an hour, or a day where the meter counts whole days. p_meters are the routes; p_subscriptions
+-- names what Stripe still bills: {stripe_customer_id, meter, subscription_item, open_from}, or null where nobody asked.
+-- p_late says what becomes of buckets before open_from: send, carry or hold.
 -- Inlined into its callers on purpose: no SET clause, every name qualified.
-create or replace function public.billing_export_lines_v1(
+create or replace function public.billing_export_lines_v2(
   p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
-  p_company text, p_meter text, p_allow_corrections boolean)
+  p_company text, p_meter text, p_allow_corrections boolean, p_resend boolean, p_late text, p_subscriptions jsonb)
 returns table (
   disposition text, company_id text, meter text, bucket_start timestamptz,
   usage_rows bigint,      -- good rows of the bucket
   row_delta bigint,       -- good rows beyond those behind what was sent; negative when rows went away
   quantity numeric, accepted numeric, reserved numeric, delta numeric,
-  stripe_customer_id text, event_name text, customer_key text, value_key text)
+  stripe_customer_id text, event_name text, customer_key text, value_key text,
+  backend text, replaces boolean, sent_value numeric, event_at timestamptz, subscription_item text)
 language sql stable as $$
-  with usage as (
+  with meters as (
+    select * from jsonb_to_recordset(p_meters)
+      as m(meter text, event_name text, customer_key text, value_key text, problem text,
+           bucket text, aggregation text, replaces boolean, backend text, unit numeric)
+  ),
+  hours as (
     select u.company_id, u.meter, date_bin('1 hour', u.occurred_at, '2000-01-01 00:00:00+00') as bucket_start,
            -- false for NaN and the infinities, null for null
            count(*) filter (where u.quantity > '-Infinity' and u.quantity < 'Infinity') as good_rows,
@@ -26,24 +35,43 @@ language sql stable as $$
       and (p_meter is null or u.meter = p_meter)
     group by 1, 2, 3
   ),
+  usage as (
+    select * from hours h
+    where h.meter is null or h.meter <> all (array(select m.meter from meters m where m.bucket = 'day'))
+    union all
+    select h.company_id, h.meter, date_bin('1 day', h.bucket_start, '2000-01-01 00:00:00+00'),
+           sum(h.good_rows)::bigint, sum(h.quantity), sum(h.all_rows)::bigint
+    from hours h
+    where h.meter = any (array(select m.meter from meters m where m.bucket = 'day'))
+    group by 1, 2, 3
+  ),
+  lasts as (
+    select distinct on (u.company_id, u.meter, b.bucket_start) u.company_id, u.meter, b.bucket_start, u.quantity
+    from public.billing_usage_events u
+    join meters m on m.meter = u.meter and m.aggregation = 'last'
+    cross join lateral (
+      select date_bin(('1 ' || m.bucket)::interval, u.occurred_at, '2000-01-01 00:00:00+00') as bucket_start) b
+    where exists (select from meters where aggregation = 'last')
+      and u.occurred_at >= p_start and u.occurred_at < p_end
+      and (p_company is null or u.company_id = p_company)
+      and (p_meter is null or u.meter = p_meter)
+      and u.quantity > '-Infinity' and u.quantity < 'Infinity'
+    order by u.company_id, u.meter, b.bucket_start, u.occurred_at desc, u.usage_event_id desc
+  ),
   sent as (
-    select i.company_id, i.meter, i.bucket_start, sum(i.usage_rows) as sent_rows,
+    select i.company_id, i.meter, i.bucket_start,
+           coalesce(sum(i.usage_rows) filter (where i.state <> 'cancelled'), 0) as sent_rows,
            coalesce(sum(i.quantity) filter (where i.state = 'accepted'), 0) as accepted,
-           coalesce(sum(i.quantity) filter (where i.state <> 'accepted'), 0) as reserved
+           coalesce(sum(i.quantity) filter (where i.state not in ('accepted', 'cancelled')), 0) as reserved,
+           count(*) as items,
+           coalesce(max(i.item_id) filter (where i.state = 'cancelled')
+             > coalesce(max(i.item_id) filter (where i.state <> 'cancelled'), 0), false) as rolled_back
     from public.billing_export_items i
     where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state <> 'rejected'
       and i.bucket_start >= p_start and i.bucket_start < p_end
       and (p_company is null or i.company_id = p_company)
       and (p_meter is null or i.meter = p_meter)
     group by 1, 2, 3
-  ),
-  buckets as (
-    select company_id, meter, bucket_start,
-           coalesce(u.good_rows, 0) as good_rows, coalesce(u.all_rows - u.good_rows, 0) as bad_rows,
-           coalesce(u.quantity, 0) as quantity, coalesce(s.accepted, 0) as accepted,
-           coalesce(s.reserved, 0) as reserved, coalesce(s.sent_rows, 0) as sent_rows,
-           coalesce(u.quantity, 0) - coalesce(s.accepted, 0) - coalesce(s.reserved, 0) as delta
-    from usage u full join sent s using (company_id, meter, bucket_start)
   ),
   companies as (
     select c.company_id, min(nullif(trim(c.stripe_customer_id), '')) as stripe_customer_id,
@@ -52,54 +80,99 @@ language sql stable as $$
     where c.company_id is not null
     group by 1
   ),
-  meters as (
-    select * from jsonb_to_recordset(p_meters)
-      as m(meter text, event_name text, customer_key text, value_key text, problem text)
+  subscriptions as (
+    select s.stripe_customer_id, s.meter, min(s.open_from) as open_from,
+           min(s.subscription_item) as subscription_item, count(distinct s.subscription_item) > 1 as conflicting
+    from jsonb_to_recordset(p_subscriptions)
+      as s(stripe_customer_id text, meter text, subscription_item text, open_from timestamptz)
+    group by 1, 2
+  ),
+  buckets as (
+    select company_id, meter, bucket_start,
+           coalesce(u.good_rows, 0) as good_rows, coalesce(u.all_rows - u.good_rows, 0) as bad_rows,
+           coalesce(l.quantity, u.quantity, 0) as quantity, coalesce(s.accepted, 0) as accepted,
+           coalesce(s.reserved, 0) as reserved, coalesce(s.sent_rows, 0) as sent_rows,
+           coalesce(s.items, 0) as items, coalesce(s.rolled_back, false) as rolled_back,
+           coalesce(l.quantity, u.quantity, 0) - coalesce(s.accepted, 0) - coalesce(s.reserved, 0) as delta
+    from usage u
+    full join sent s using (company_id, meter, bucket_start)
+    left join lasts l using (company_id, meter, bucket_start)
+  ),
+  -- Totals replace totals: each has a later time than the one before, for whatever Stripe takes as the last.
+  timed as (
+    select b.*, c.company_id as known_company, c.conflicting as conflicting_customer, c.stripe_customer_id,
+           m.meter as known_meter, m.event_name, m.customer_key, m.value_key, m.problem,
+           m.bucket, m.aggregation, m.backend, m.replaces,
+           case when m.unit <> 1 then b.quantity / m.unit when m.replaces then b.quantity else b.delta end as sent_value,
+           s.subscription_item, s.meter is not null as subscribed, s.conflicting as conflicting_subscription,
+           coalesce(b.bucket_start < s.open_from, false) as late,
+           case
+             when p_late = 'carry' and not m.replaces and b.bucket_start < s.open_from then s.open_from
+             when m.replaces and m.backend <> 'usage-records'
+               then b.bucket_start + least(b.items, 3599) * interval '1 second'
+             else b.bucket_start
+           end as event_at
+    from buckets b
+    left join companies c on c.company_id = b.company_id
+    left join meters m on m.meter = b.meter
+    left join subscriptions s on s.stripe_customer_id = c.stripe_customer_id and s.meter = b.meter
   )
   select case
-           when b.delta = 0 and (b.accepted <> 0 or b.reserved <> 0 or b.sent_rows > 0) then 'sent'
-           when c.company_id is null then 'unknown_company'
-           when c.conflicting then 'conflicting_company'
-           when c.stripe_customer_id is null then 'no_customer'
-           when m.meter is null then 'no_meter'
-           when m.problem is not null then m.problem
-           when b.delta = 0 then 'zero_total'
+           when t.bucket = 'day' and (t.bucket_start < p_start or t.bucket_start + interval '1 day' > p_end)
+             then 'partial_window'
+           when t.delta = 0 and (t.accepted <> 0 or t.reserved <> 0 or t.sent_rows > 0) then 'sent'
+           when t.known_company is null then 'unknown_company'
+           when t.conflicting_customer then 'conflicting_company'
+           when t.stripe_customer_id is null then 'no_customer'
+           when t.known_meter is null then 'no_meter'
+           when t.problem is not null then t.problem
+           when t.rolled_back and not p_resend then 'rolled_back'
+           when t.backend = 'usage-records' and p_subscriptions is not null and not t.subscribed then 'no_subscription'
+           when t.backend = 'usage-records' and t.conflicting_subscription then 'conflicting_subscription'
+           when t.delta = 0 and t.aggregation <> 'last' then 'zero_total'
+           when t.late and (p_late = 'hold' or (p_late = 'carry' and t.replaces)) then 'late'
            -- An hour inside Stripe's 35 days, so that it is still good when its turn comes.
-           when b.bucket_start < now() - interval '35 days' + interval '1 hour' then 'too_old'
-           when length(ltrim(replace(trim_scale(abs(b.delta))::text, '.', ''), '0')) > 15 then 'too_precise'
-           when b.delta < 0 and not p_allow_corrections then 'correction'
+           when t.event_at < now() - interval '35 days' + interval '1 hour' then 'too_old'
+           when t.backend = 'usage-records' and (t.sent_value < 0 or t.sent_value <> trunc(t.sent_value)) then 'not_whole'
+           when length(ltrim(replace(trim_scale(abs(t.sent_value))::text, '.', ''), '0')) > 15 then 'too_precise'
+           when t.aggregation = 'last' and t.good_rows = 0 then 'value_gone'
+           when t.delta < 0 and t.aggregation <> 'last' and not p_allow_corrections then 'correction'
            else 'send'
          end,
-         b.company_id, b.meter, b.bucket_start, b.good_rows, b.good_rows - b.sent_rows,
-         b.quantity, b.accepted, b.reserved, b.delta,
-         c.stripe_customer_id, m.event_name, m.customer_key, m.value_key
-  from buckets b
-  left join companies c on c.company_id = b.company_id
-  left join meters m on m.meter = b.meter
-  where b.good_rows > 0 or b.delta <> 0 or b.bad_rows = 0
+         t.company_id, t.meter, t.bucket_start, t.good_rows, t.good_rows - t.sent_rows,
+         t.quantity, t.accepted, t.reserved, t.delta,
+         t.stripe_customer_id, t.event_name, t.customer_key, t.value_key,
+         t.backend, t.replaces, t.sent_value, t.event_at, t.subscription_item
+  from timed t
+  where t.good_rows > 0 or t.delta <> 0 or t.bad_rows = 0
   union all
   select 'bad_quantity', b.company_id, b.meter, b.bucket_start, b.bad_rows, b.bad_rows, 0, 0, 0, 0,
-         null, null, null, null
+         null, null, null, null, null, null, null, null, null
   from buckets b where b.bad_rows > 0
 $$;
 
 -- The text of one line to send; the digest of a plan is made of these.
-create or replace function public.billing_export_line_text_v1(
+create or replace function public.billing_export_line_text_v2(
   p_company text, p_meter text, p_bucket timestamptz, p_quantity numeric,
-  p_customer text, p_event_name text, p_customer_key text, p_value_key text)
+  p_customer text, p_event_name text, p_customer_key text, p_value_key text,
+  p_backend text, p_sent_value numeric, p_event_at timestamptz, p_subscription_item text)
 returns text language sql immutable as $$
   select jsonb_build_array(p_company, p_meter, extract(epoch from p_bucket)::bigint, trim_scale(p_quantity)::text,
-                           p_customer, p_event_name, p_customer_key, p_value_key)::text
+                           p_customer, p_event_name, p_customer_key, p_value_key, p_backend,
+                           trim_scale(p_sent_value)::text, extract(epoch from p_event_at)::bigint,
+                           p_subscription_item)::text
 $$;
 
-create or replace function public.billing_export_preview_v1(
+create or replace function public.billing_export_preview_v2(
   p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
-  p_company text default null, p_meter text default null, p_allow_corrections boolean default false)
+  p_company text default null, p_meter text default null, p_allow_corrections boolean default false,
+  p_resend boolean default false, p_late text default 'hold', p_subscriptions jsonb default null)
 returns jsonb language sql stable
 set search_path = '' set statement_timeout = '10min' set jit = off as $$
   with lines as materialized (
-    select * from public.billing_export_lines_v1(
-      p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter, p_allow_corrections)
+    select * from public.billing_export_lines_v2(
+      p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter, p_allow_corrections,
+      p_resend, p_late, p_subscriptions)
   ),
   groups as (
     select l.company_id, l.meter, min(l.stripe_customer_id) as stripe_customer_id, min(l.event_name) as event_name,
@@ -112,9 +185,10 @@ set search_path = '' set statement_timeout = '10min' set jit = off as $$
            coalesce(sum(l.delta) filter (where l.disposition in ('send', 'correction') and l.delta < 0), 0) as corrections,
            count(*) filter (where l.disposition = 'send') as buckets,
            count(*) filter (where l.disposition in ('send', 'correction') and l.delta < 0) as correction_buckets,
-           encode(sha256(convert_to(coalesce(string_agg(public.billing_export_line_text_v1(
+           encode(sha256(convert_to(coalesce(string_agg(public.billing_export_line_text_v2(
              l.company_id, l.meter, l.bucket_start, l.delta, l.stripe_customer_id, l.event_name,
-             l.customer_key, l.value_key), ',' order by l.bucket_start) filter (where l.disposition = 'send'), ''),
+             l.customer_key, l.value_key, l.backend, l.sent_value, l.event_at, l.subscription_item),
+             ',' order by l.bucket_start) filter (where l.disposition = 'send'), ''),
              'UTF8')), 'hex') as lines_hash
     from lines l where l.disposition in ('send', 'sent', 'correction')
     group by 1, 2
@@ -176,10 +250,10 @@ set search_path = '' set statement_timeout = '10min' set jit = off as $$
 $$;
 
 -- Where a plan becomes a batch. The lines are computed again and must be those that were shown.
-create or replace function public.billing_export_open_v1(
+create or replace function public.billing_export_open_v2(
   p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
-  p_company text, p_meter text, p_allow_corrections boolean,
-  p_batch_id text, p_lines_hash text, p_digest text, p_actor text, p_runner text)
+  p_company text, p_meter text, p_allow_corrections boolean, p_resend boolean, p_late text, p_subscriptions jsonb,
+  p_batch_id text, p_lines_hash text, p_digest text, p_actor text)
 returns jsonb language plpgsql
 set search_path = '' set statement_timeout = '10min' set jit = off as $$
 declare
@@ -193,17 +267,19 @@ begin
       hint = 'Run the export without --confirm to see the new plan.';
   end if;
   insert into public.billing_export_batches (batch_id, stripe_account_id, livemode, window_start, window_end,
-    plan_digest, lines_hash, actor, runner, runner_seen_at, runner_expires_at)
-  values (p_batch_id, p_account, p_livemode, p_start, p_end, p_digest, p_lines_hash, p_actor,
-    p_runner, now(), now() + public.billing_export_lease_v1());
+    plan_digest, lines_hash, actor)
+  values (p_batch_id, p_account, p_livemode, p_start, p_end, p_digest, p_lines_hash, p_actor);
   -- Hour by hour, so that neighbours belong to different customers and can be sent side by side.
   insert into public.billing_export_items (batch_id, stripe_account_id, livemode, company_id, meter, bucket_start,
-    quantity, usage_rows, stripe_customer_id, event_name, customer_key, value_key, identifier)
+    quantity, usage_rows, stripe_customer_id, event_name, customer_key, value_key,
+    backend, replaces, sent_value, event_at, subscription_item, identifier)
   select p_batch_id, p_account, p_livemode, l.company_id, l.meter, l.bucket_start, l.delta, l.row_delta,
          l.stripe_customer_id, l.event_name, l.customer_key, l.value_key,
+         l.backend, l.replaces, l.sent_value, l.event_at, l.subscription_item,
          p_batch_id || '-' || row_number() over (order by l.bucket_start, l.meter, l.company_id)
-  from public.billing_export_lines_v1(
-    p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter, p_allow_corrections) l
+  from public.billing_export_lines_v2(
+    p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter, p_allow_corrections,
+    p_resend, p_late, p_subscriptions) l
   where l.disposition = 'send'
   order by l.bucket_start, l.meter, l.company_id;
   get diagnostics v_items = row_count;
@@ -211,9 +287,10 @@ begin
       string_agg(g.lines_hash, ',' order by g.company_id collate "C", g.meter collate "C"), ''), 'UTF8')), 'hex')
     into v_hash
     from (
-      select i.company_id, i.meter, encode(sha256(convert_to(string_agg(public.billing_export_line_text_v1(
+      select i.company_id, i.meter, encode(sha256(convert_to(string_agg(public.billing_export_line_text_v2(
                i.company_id, i.meter, i.bucket_start, i.quantity, i.stripe_customer_id, i.event_name,
-               i.customer_key, i.value_key), ',' order by i.bucket_start), 'UTF8')), 'hex') as lines_hash
+               i.customer_key, i.value_key, i.backend, i.sent_value, i.event_at, i.subscription_item),
+               ',' order by i.bucket_start), 'UTF8')), 'hex') as lines_hash
       from public.billing_export_items i where i.batch_id = p_batch_id group by 1, 2) g;
   if v_hash <> p_lines_hash then
     raise exception 'Plan changed: usage, customers or meters are not what the plan showed.' using errcode = 'BL001',
@@ -227,8 +304,8 @@ end
 $$;
 
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
-  'public.billing_export_lines_v1(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean)',
-  'public.billing_export_line_text_v1(text, text, timestamptz, numeric, text, text, text, text)',
-  'public.billing_export_preview_v1(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean)',
-  'public.billing_export_open_v1(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, text, text, text, text, text)'
+  'public.billing_export_lines_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb)',
+  'public.billing_export_line_text_v2(text, text, timestamptz, numeric, text, text, text, text, text, numeric, timestamptz, text)',
+  'public.billing_export_preview_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb)',
+  'public.billing_export_open_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb, text, text, text, text)'
 ]) as f;

@@ -64,7 +64,7 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
   with sent as (
     select i.company_id, i.meter, i.bucket_start, max(i.settled_at) as sent_at
     from public.billing_export_items i
-    where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state <> 'rejected'
+    where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state not in ('rejected', 'cancelled')
       and i.bucket_start >= p_start and i.bucket_start < p_end
     group by 1, 2, 3
   )
@@ -74,7 +74,8 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
       'quantity', round(l.quantity, 15)::text, 'accepted', round(l.accepted, 15)::text,
       'reserved', round(l.reserved, 15)::text, 'sent_s', extract(epoch from s.sent_at))::text, e'\n'), ''),
     'count', count(*))
-  from public.billing_export_lines_v1(p_account, p_livemode, p_start, p_end, p_meters, null, null, true) l
+  from public.billing_export_lines_v2(
+    p_account, p_livemode, p_start, p_end, p_meters, null, null, true, true, 'send', null) l
   left join sent s on s.company_id = l.company_id and s.meter = l.meter and s.bucket_start = l.bucket_start
 $$;
 

@@ -19,7 +19,7 @@ METERS = [{"meter": "api_calls", "event_name": "api_calls", "customer_key": "c",
 
 def preview(database: Database) -> dict[str, object]:
     answer: dict[str, object] = database.call(
-        "billing_export_preview_v1",
+        "billing_export_preview_v2",
         p_account="acct_1",
         p_livemode=False,
         p_start=START.isoformat(),
@@ -55,7 +55,7 @@ def test_more_than_a_thousand_groups_are_not_cut(database: Database, sql: Connec
     )
     now = datetime.now(UTC)
     answer = database.call(
-        "billing_export_preview_v1",
+        "billing_export_preview_v2",
         p_account="a",
         p_livemode=False,
         p_start=(now - timedelta(days=3)).isoformat(),

@@ -24,7 +24,7 @@ EVENT = MeterEvent(
     customer_key="cust",
     stripe_customer_id="cus_1",
     value_key="gb",
-    quantity="0.1",
+    value="0.1",
     timestamp=1_790_000_000,
     attempts=2,
     maybe_sent=False,
@@ -56,7 +56,7 @@ class Exchange:
         async with TestServer(app) as server:
             sender = StripeMeterEventSender(StripeConnection(KEY, api_base=str(server.make_url("")).rstrip("/")))
             try:
-                return await sender.send(event)
+                return (await sender.send([event]))[0]
             finally:
                 await sender.close()
 
@@ -167,7 +167,7 @@ def test_each_try_has_a_new_key_and_the_same_event() -> None:
 
 @pytest.mark.parametrize("quantity", ["0.1", "-3", "1234567890.12345", "0.000000000000001", "999999999999999"])
 def test_the_meters_own_keys_and_every_digit_go_out(quantity: str) -> None:
-    (form,) = Exchange(replace(EVENT, quantity=quantity), 200).forms
+    (form,) = Exchange(replace(EVENT, value=quantity), 200).forms
     assert form == {
         "event_name": "storage_gb",
         "identifier": "exp_1.7",

@@ -59,9 +59,9 @@ def test_every_page_of_meters_is_read() -> None:
             json={"object": "list", "url": "/v1/billing/meters", "data": data, "has_more": has_more},
         )
     assert StripeReader(CONNECTION).meters() == [
-        StripeMeter("meter_1", True, "sum", "cust", "gb"),
-        StripeMeter("meter_2", True, "sum", "cust", "gb"),
-        StripeMeter("meter_3", False, "sum", "cust", "gb", "day"),
+        StripeMeter("meter_1", True, "sum", "cust", "gb", None, "mtr_1"),
+        StripeMeter("meter_2", True, "sum", "cust", "gb", None, "mtr_2"),
+        StripeMeter("meter_3", False, "sum", "cust", "gb", "day", "mtr_3"),
     ]
     assert "starting_after=mtr_2" in str(responses.calls[1].request.url)
 

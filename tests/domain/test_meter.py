@@ -1,14 +1,17 @@
 """Which meter usage goes to."""
 
 from dataclasses import replace
+from decimal import Decimal
 
-from billing_cli.domain.meter import StripeMeter, route_meters
+import pytest
+
+from billing_cli.domain.meter import Backend, MeterRule, StripeMeter, route_meters
 
 METER = StripeMeter("api_calls", True, "sum", "customer", "value")
 
 
-def problems(meters: list[StripeMeter], event_names: dict[str, str] | None = None) -> dict[str, str | None]:
-    return {route.meter: route.problem for route in route_meters(meters, event_names or {})}
+def problems(meters: list[StripeMeter], rules: dict[str, MeterRule] | None = None) -> dict[str, str | None]:
+    return {route.meter: route.problem for route in route_meters(meters, rules or {})}
 
 
 def test_a_meter_without_an_entry_goes_to_its_namesake_with_that_meters_own_keys() -> None:
@@ -23,12 +26,12 @@ def test_a_meter_without_an_entry_goes_to_its_namesake_with_that_meters_own_keys
 
 
 def test_configuration_maps_a_meter_to_another_event_name() -> None:
-    routes = {route.meter: route.event_name for route in route_meters([METER], {"calls": "api_calls"})}
+    routes = {route.meter: route.event_name for route in route_meters([METER], {"calls": MeterRule("api_calls")})}
     assert routes == {"calls": "api_calls", "api_calls": "api_calls"}
 
 
 def test_a_mapping_to_nowhere_is_a_problem() -> None:
-    assert problems([METER], {"calls": "gone"})["calls"] == "no_meter"
+    assert problems([METER], {"calls": MeterRule("gone")})["calls"] == "no_meter"
 
 
 def test_an_archived_namesake_does_not_hide_the_active_meter() -> None:
@@ -37,6 +40,31 @@ def test_an_archived_namesake_does_not_hide_the_active_meter() -> None:
     assert problems([archived]) == {"api_calls": "meter_inactive"}
 
 
-def test_only_plain_sum_meters_are_sent() -> None:
-    assert problems([replace(METER, formula="last")]) == {"api_calls": "meter_formula"}
-    assert problems([replace(METER, event_time_window="day")]) == {"api_calls": "meter_windowed"}
+def test_a_meter_that_counts_events_is_a_problem() -> None:
+    assert problems([replace(METER, formula="count")]) == {"api_calls": "meter_formula"}
+
+
+@pytest.mark.parametrize(
+    ("meter", "bucket", "aggregation", "replaces"),
+    [
+        (METER, "hour", "sum", False),
+        (replace(METER, event_time_window="hour"), "hour", "sum", True),
+        (replace(METER, event_time_window="day"), "day", "sum", True),
+        (replace(METER, formula="last"), "hour", "last", True),
+        (replace(METER, formula="last", event_time_window="day"), "day", "last", True),
+    ],
+)
+def test_what_an_event_states_follows_from_the_meter(
+    meter: StripeMeter, bucket: str, aggregation: str, replaces: bool
+) -> None:
+    (route,) = route_meters([meter], {})
+    assert (route.problem, route.bucket, route.aggregation, route.replaces) == (None, bucket, aggregation, replaces)
+
+
+def test_a_run_chooses_the_backend_of_meter_events_before_the_configuration() -> None:
+    records = MeterRule(backend=Backend.USAGE_RECORDS, price="price_1", unit=Decimal(1000))
+    rules = {"api_calls": MeterRule(backend=Backend.STREAM), "seats": records}
+    assert [r.backend for r in route_meters([METER], rules)] == [Backend.STREAM, Backend.USAGE_RECORDS]
+    assert [r.backend for r in route_meters([METER], rules, Backend.EVENTS)] == [Backend.EVENTS, Backend.USAGE_RECORDS]
+    seats = route_meters([METER], rules)[1]
+    assert (seats.event_name, seats.replaces, seats.document()["unit"]) == ("price_1", True, "1000")

@@ -16,7 +16,7 @@ from pg_proc p join pg_type t on t.oid = p.prorettype where p.pronamespace = 'pu
 """
 RELATIONS = """
 select c.oid::regclass::text, c.relkind::text,
-  (select min(attname::text) from pg_attribute where attrelid = c.oid and attnum > 0 and attgenerated = '')
+  (select min(attname::text) from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped and attgenerated = '')
 from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') order by 1
 """
 

@@ -100,12 +100,12 @@ def _arm(step: Step) -> None:
 
         return dying_call
 
-    async def dying_send(self: StripeMeterEventSender, event: Any) -> Any:
+    async def dying_send(self: StripeMeterEventSender, parcel: Any) -> Any:
         calls["send"] += 1
         number = calls["send"]
         if (step.name, step.when, step.nth) == ("send", "before", number):
             os.kill(os.getpid(), signal.SIGKILL)
-        result = await send(self, event)
+        result = await send(self, parcel)
         if (step.name, step.when, step.nth) == ("send", "after", number):
             os.kill(os.getpid(), signal.SIGKILL)
         return result

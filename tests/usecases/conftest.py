@@ -39,7 +39,7 @@ def billing(
     meters: list[dict[str, Any]] = [
         {"event_name": "api_calls"},
         {"event_name": "storage_gb", "customer_key": "cust", "value_key": "gb"},
-        {"event_name": "last_seats", "formula": "last"},
+        {"event_name": "clicks", "formula": "count"},
     ]
     stripe.bulk(add_companies(sql, 3), meters)
     for name, value in wire_environment(db_url, stripe.url).items():

@@ -87,7 +87,7 @@ def test_every_row_that_is_not_sent_has_a_reason(sql: Connection, stripe: Stripe
     add_usage(sql, "co_unknown", "api_calls", 1)
     add_usage(sql, None, "api_calls", 1)  # type: ignore[arg-type]
     add_usage(sql, "co_1", "unmapped", 1)
-    add_usage(sql, "co_1", "last_seats", 1)
+    add_usage(sql, "co_1", "clicks", 1)
     add_usage(sql, "co_1", "storage_gb", "1234567890.1234567")
     add_usage(sql, "co_3", "api_calls", 2, hour=2)
     add_usage(sql, "co_3", "api_calls", -2, hour=2)
@@ -104,7 +104,7 @@ def test_every_row_that_is_not_sent_has_a_reason(sql: Connection, stripe: Stripe
         "zero_total": 2,
     }
     assert document["rows"] == {"window": 12, "to_send": 1, "sent": 0, "skipped": 11}
-    assert any("last_seats" in warning for warning in document["warnings"])
+    assert any("clicks" in warning for warning in document["warnings"])
 
 
 def test_rows_older_than_35_days_are_skipped(sql: Connection, stripe: StripeDouble, billing: Billing) -> None:

@@ -77,8 +77,8 @@ def test_a_silent_run_elsewhere_is_waited_for_and_then_taken_over(
     slow_run.wait(10)
     stripe.heal()
     sql.execute(
-        "update billing_export_batches set runner = 'other-machine/host/1/1.00', "
-        "runner_expires_at = now() + interval '2 seconds'"
+        "update billing_export_runners set runner = 'other-machine/host/1/1.00', "
+        "expires_at = now() + interval '2 seconds'"
     )
     taken_over = export()
     assert taken_over.code == 0
@@ -93,12 +93,13 @@ def test_a_run_elsewhere_that_shows_life_is_left_alone(
     stripe.fault(kind="status", status=401, endpoint="/v1/billing/meter_events", probability=1)
     export()
     sql.execute(
-        "update billing_export_batches set runner = 'other-machine/host/1/1.00', "
-        "runner_seen_at = now() - interval '3 seconds', runner_expires_at = now() + interval '57 seconds'"
+        "insert into billing_export_runners (batch_id, runner, shares, seen_at, expires_at) "
+        "select batch_id, 'other-machine/host/1/1.00', false, now() - interval '3 seconds', "
+        "now() + interval '57 seconds' from billing_export_batches"
     )
 
     def heartbeat(_: float) -> None:
-        sql.execute("update billing_export_batches set runner_seen_at = now()")
+        sql.execute("update billing_export_runners set seen_at = now()")
 
     monkeypatch.setattr("billing_cli.usecases.batches.time.sleep", heartbeat)
     assert export().code == 75

@@ -1,6 +1,7 @@
 """Sends meter events (v1) and says what each answer proves."""
 
 import asyncio
+from collections.abc import Sequence
 
 import stripe
 from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception, wait_random_exponential
@@ -21,6 +22,10 @@ _MAX_ERROR_CHARS = 300
 class StripeMeterEventSender:
     """Many events at a time over one aiohttp session; made and closed inside one event loop."""
 
+    parcel_events = 1
+    in_flight = 100
+    ordered = True
+
     def __init__(self, connection: StripeConnection) -> None:
         import aiohttp
 
@@ -29,7 +34,15 @@ class StripeMeterEventSender:
         self._pace = Pace()
         self._stripe = connection.client(http)
 
-    async def send(self, event: MeterEvent) -> SendResult:
+    def limit(self, events_per_s: float | None, shared_by: int) -> None:
+        """See `billing_cli.domain.ports.UsageSender.limit`: an event is a call."""
+        self._pace.limit(None if events_per_s is None else events_per_s / shared_by)
+
+    async def send(self, parcel: Sequence[MeterEvent]) -> list[SendResult]:
+        """See `billing_cli.domain.ports.UsageSender.send`: a parcel is one event."""
+        return [await self._send(event) for event in parcel]
+
+    async def _send(self, event: MeterEvent) -> SendResult:
         """Sends one event under its identifier, again while the answer is 429, 409, 5xx or none at all.
 
         The outcome is rejected only if no try, here or in an earlier run, may have been counted before;
@@ -98,7 +111,7 @@ class _Exchange:
             "event_name": event.event_name,
             "identifier": event.identifier,
             "timestamp": event.timestamp,
-            "payload": {event.customer_key: event.stripe_customer_id, event.value_key: event.quantity},
+            "payload": {event.customer_key: event.stripe_customer_id, event.value_key: event.value},
         }
 
     @property

@@ -26,6 +26,13 @@ class Pace:
         self._accepted_at: deque[float] = deque()
         self._lock = threading.Lock()
 
+    def limit(self, most_per_s: float | None) -> None:
+        """Never faster than that from now on."""
+        with self._lock:
+            if most_per_s != self._most_per_s:
+                self._most_per_s = most_per_s
+                self._per_s = most_per_s if self._per_s is None or most_per_s is None else min(self._per_s, most_per_s)
+
     def turn_s(self) -> float:
         """Takes the next turn; the seconds to wait for it."""
         with self._lock:

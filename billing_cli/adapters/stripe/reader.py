@@ -40,4 +40,5 @@ def _meter(meter: stripe.billing.Meter) -> StripeMeter:
         customer_key=meter.customer_mapping.event_payload_key,
         value_key=meter.value_settings.event_payload_key,
         event_time_window=meter.event_time_window,
+        meter_id=meter.id,
     )
