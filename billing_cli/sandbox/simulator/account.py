@@ -5,7 +5,8 @@ from typing import Any
 from billing_cli.sandbox.simulator.balance_transactions import balances
 from billing_cli.sandbox.simulator.listing import listed, page_of
 from billing_cli.sandbox.simulator.replies import Call, Reply, missing, ok
-from billing_cli.sandbox.simulator.state import HOUR_S, State
+from billing_cli.sandbox.simulator.state import State
+from billing_cli.sandbox.simulator.usage import HOUR_S
 from billing_cli.sandbox.simulator.webhooks import shown_event
 
 ACCOUNT_ID = "acct_sandbox0000001"

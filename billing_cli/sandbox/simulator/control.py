@@ -12,7 +12,8 @@ from billing_cli.sandbox.simulator.customers import new_customer
 from billing_cli.sandbox.simulator.faults import Faults
 from billing_cli.sandbox.simulator.meters import new_meter
 from billing_cli.sandbox.simulator.replies import Refusal, encode
-from billing_cli.sandbox.simulator.state import EXACT, State
+from billing_cli.sandbox.simulator.state import State
+from billing_cli.sandbox.simulator.usage import EXACT
 
 GROUPINGS = {"meter": (0,), "customer": (0, 1), "hour": (0, 1, 2)}
 TOTAL_FIELDS = ("event_name", "customer", "hour")
@@ -44,11 +45,13 @@ def _status(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
     c = state.contents
     return {
         "simulator": "billing-sandbox",
-        "accepted": c.accepted_count,
-        "rejected": c.rejected_count,
+        "accepted": c.usage.accepted,
+        "rejected": c.usage.rejected,
+        "duplicates": c.usage.duplicates,
         "customers": len(c.customers),
         "meters": len(c.meters),
         "requests": state.request_count,
+        "rate_limited": state.rate_limited,
         "faults": len(faults.active),
         "clock_offset_s": c.clock_offset_s,
         **vars(state.settings),
@@ -61,7 +64,7 @@ def _totals(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
         raise Refusal(400, "Totals are by meter, customer or hour.")
     parts = GROUPINGS[wish.get("by", "hour")]
     sums: dict[tuple[str | int, ...], Decimal] = {}
-    for key, value in state.contents.totals.items():
+    for key, value in state.contents.usage.totals.items():
         group = tuple(key[part] for part in parts)
         sums[group] = EXACT.add(sums.get(group, Decimal(0)), value)
     return {
@@ -83,6 +86,7 @@ def _log(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
         "log": [
             {"method": line.method, "path": line.path, "status": line.status, "at": line.at_s}
             | ({"identifier": line.identifier} if line.identifier else {})
+            | ({} if line.events is None else {"events": line.events})
             for line in state.log
         ]
     }
@@ -98,8 +102,7 @@ def _events(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
                 "value": exact_text(event.value),
                 "timestamp": event.timestamp,
             }
-            for events in state.contents.accepted.values()
-            for event in events
+            for event in state.contents.usage.events()
         ]
     }
 

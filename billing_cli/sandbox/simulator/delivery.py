@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 
 from billing_cli.sandbox.simulator import webhooks
-from billing_cli.sandbox.simulator.state import HOUR_S, Delivery, State
+from billing_cli.sandbox.simulator.state import Delivery, State
+from billing_cli.sandbox.simulator.usage import HOUR_S
 
 POLL_S = 0.05
 TIMEOUT_S = 10

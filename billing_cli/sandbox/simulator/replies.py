@@ -12,7 +12,10 @@ MAX_PAGE_SIZE = 100
 
 @dataclass(slots=True)
 class Call:
-    """One request: `params` is the flat form (`payload[value]` is one key), query and body together."""
+    """One request: `params` is the flat form (`payload[value]` is one key), query and body together.
+
+    `document` is the JSON body of a request to version 2, None where it is none.
+    """
 
     method: str
     path: str
@@ -20,6 +23,7 @@ class Call:
     livemode: bool
     now_s: float
     host: str = "127.0.0.1"
+    document: Any = None
 
 
 @dataclass(slots=True)
@@ -72,6 +76,14 @@ def encode(document: Any) -> bytes:
 
 def read_form(text: str) -> dict[str, str]:
     return dict(parse_qsl(text, keep_blank_values=True))
+
+
+def read_json(body: bytes) -> Any:
+    """What `body` says, or None where it is no JSON."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
 
 
 def required(call: Call, name: str) -> str:

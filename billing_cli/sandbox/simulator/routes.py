@@ -4,6 +4,7 @@ from billing_cli.sandbox.simulator import (
     account,
     customers,
     invoices,
+    meter_event_stream,
     meter_events,
     meters,
     payments,
@@ -19,6 +20,8 @@ from billing_cli.sandbox.simulator.state import State
 PLAIN: dict[tuple[str, str], PlainHandler] = {
     ("POST", "/v1/billing/meter_events"): meter_events.create_meter_event,
     ("POST", "/v1/billing/meter_event_adjustments"): meter_events.cancel_meter_event,
+    ("POST", meter_event_stream.SESSIONS): meter_event_stream.create_session,
+    ("POST", meter_event_stream.STREAM): meter_event_stream.create_events,
     ("GET", "/v1/account"): account.get_account,
     ("GET", "/v1/balance"): account.get_balance,
     ("GET", "/v1/customers"): customers.list_customers,

@@ -11,8 +11,9 @@ from aiohttp import web
 from billing_cli.sandbox.simulator import control, idempotency, invoice_pdf
 from billing_cli.sandbox.simulator.faults import Fault, Faults
 from billing_cli.sandbox.simulator.limits import METER_EVENTS, OneAtATime, RateLimit
+from billing_cli.sandbox.simulator.meter_event_stream import STREAM, session_of
 from billing_cli.sandbox.simulator.meter_events import customer_of
-from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, encode, read_form
+from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, encode, read_form, read_json
 from billing_cli.sandbox.simulator.routes import answer
 from billing_cli.sandbox.simulator.state import LogLine, State
 
@@ -35,9 +36,7 @@ class Simulator:
             return control.respond(self.state, self.faults, request, body)
         if request.path.startswith(invoice_pdf.PATH):
             return await self._serve_pdf(request)
-        form = read_form(request.query_string)
-        form.update(read_form(body.decode("utf-8", "replace")))
-        call = Call(request.method, request.path, form, False, self.state.now_s(), request.host)
+        call = self._read(request, body)
         try:
             reply, dropped = await self._answer(request, call, body)
         except Refusal as refusal:
@@ -53,11 +52,19 @@ class Simulator:
         }
         return web.Response(body=reply.body, status=reply.status, headers=headers)
 
+    def _read(self, request: web.BaseRequest, body: bytes) -> Call:
+        form = read_form(request.query_string)
+        call = Call(request.method, request.path, form, False, self.state.now_s(), request.host)
+        if call.path.startswith("/v2/"):
+            call.document = read_json(body)
+        else:
+            form.update(read_form(body.decode("utf-8", "replace")))
+        return call
+
     async def _answer(self, request: web.BaseRequest, call: Call, body: bytes) -> tuple[Reply, str | None]:
         """The reply, and whether the caller gets to see it: None, `lost_reply` or `reset`."""
-        key = _check_key(request)
-        call.livemode = key[3:8] == "live_"
-        self._rates.check(key, call.path, self.state.settings.rate)
+        call.livemode = self._is_live(request)
+        self._rates.check(self.state, call)
         faults = self.faults.strike(call.method, call.path)
         kinds = {fault.kind: fault for fault in faults}
         with ExitStack() as held:
@@ -77,6 +84,14 @@ class Simulator:
             reply = self._once(call, idempotency_key, body, kinds.get("status"))
         return reply, "lost_reply" if "lost_reply" in kinds else None
 
+    def _is_live(self, request: web.BaseRequest) -> bool:
+        """What the key, or on the stream the session, is good for. Raises Refusal where it is good for nothing."""
+        key = _key(request)
+        if request.path == STREAM:
+            return session_of(self.state, key).livemode
+        _check_key(key)
+        return key[3:8] == "live_"
+
     async def _serve_pdf(self, request: web.BaseRequest) -> web.StreamResponse:
         """No part of the API: no key and no idempotency, but delays, statuses and broken connections all the same."""
         faults = self.faults.strike(request.method, request.path)
@@ -90,14 +105,14 @@ class Simulator:
         return await invoice_pdf.serve(self.state, request)
 
     def _once(self, call: Call, key: str, body: bytes, fault: Fault | None) -> Reply:
-        """Carry the call out, or give the stored answer again."""
+        """Carry the call out, or give the stored answer again; version 2 carries a failed call out anew."""
         if not key:
             return self._execute(call, fault)
         fingerprint = idempotency.fingerprint_of(call, body)
         if stored := idempotency.stored_reply(self.state, call, key, fingerprint):
             return stored
         reply = self._execute(call, fault)
-        if reply.stored:
+        if reply.stored and (reply.status < 300 or not call.path.startswith("/v2/")):
             idempotency.store_reply(self.state, call, key, fingerprint, reply)
         return reply
 
@@ -110,10 +125,13 @@ class Simulator:
 
     def _log(self, call: Call, status: int) -> None:
         self.state.request_count += 1
-        self.state.log.append(LogLine(call.method, call.path, status, call.now_s, call.params.get("identifier")))
+        events = len(call.document["events"]) if call.path == STREAM and status == 200 else None
+        self.state.log.append(
+            LogLine(call.method, call.path, status, call.now_s, call.params.get("identifier"), events)
+        )
 
 
-def _check_key(request: web.BaseRequest) -> str:
+def _key(request: web.BaseRequest) -> str:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme == "Basic":
         import base64
@@ -121,11 +139,14 @@ def _check_key(request: web.BaseRequest) -> str:
         key = base64.b64decode(key).decode("utf-8", "replace").rstrip(":")
     if not key:
         raise Refusal(401, "You did not provide an API key.")
+    return key
+
+
+def _check_key(key: str) -> None:
     if not key.startswith(KEY_STARTS) or "invalid" in key:
         raise Refusal(401, f"Invalid API Key provided: {key[:8]}****{key[-4:]}")
     if "noperm" in key:
         raise Refusal(403, "The provided key does not have the required permissions for this endpoint.")
-    return key
 
 
 def _delay_s(faults: list[Fault]) -> float:

@@ -3,29 +3,15 @@
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from billing_cli.sandbox.simulator.error_reports import add_to_report
 from billing_cli.sandbox.simulator.journal import Journal
 from billing_cli.sandbox.simulator.timeline import Timeline
+from billing_cli.sandbox.simulator.usage import Usage
 
-# Sums never round: fifteen significant digits at any magnitude fit many times over.
-EXACT = Context(prec=400)
-HOUR_S = 3600
-DEDUP_WINDOW_S = 24 * HOUR_S
-REPORT_WINDOW_S = 10
-SAMPLE_SIZE = 5
 LOG_SIZE = 200_000
-
-
-class MeterEvent(NamedTuple):
-    identifier: str
-    event_name: str
-    customer: str
-    value: Decimal
-    timestamp: int
-    received_s: float
 
 
 class LogLine(NamedTuple):
@@ -34,6 +20,13 @@ class LogLine(NamedTuple):
     status: int
     at_s: float
     identifier: str | None
+    # How many meter events a request to the stream carried.
+    events: int | None = None
+
+
+class StreamSession(NamedTuple):
+    expires_s: float
+    livemode: bool
 
 
 class StoredAnswer(NamedTuple):
@@ -66,6 +59,12 @@ class Settings:
     rate: float = 0.0
     lag_s: float = 0.0
     serial: bool = True
+    # Meter events a second over the stream, whatever the number of requests; 0 is no limit.
+    stream_rate: float = 0.0
+    # Stripe has the stream in live mode only.
+    stream_in_test_mode: bool = True
+    # How many identifiers an error report names for each reason.
+    error_sample: int = 5
     # How often a report run is asked for before it is over, and how it then failed, if it did.
     report_polls: int = 1
     report_error: str = ""
@@ -76,11 +75,8 @@ class Contents:
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
     meters: dict[str, dict[str, Any]] = field(default_factory=dict)
     active_meters: dict[str, dict[str, Any]] = field(default_factory=dict)
-    identifiers: dict[str, float] = field(default_factory=dict)
-    accepted: dict[tuple[str, str], list[MeterEvent]] = field(default_factory=dict)
-    totals: dict[tuple[str, str, int], Decimal] = field(default_factory=dict)
-    accepted_count: int = 0
-    rejected_count: int = 0
+    usage: Usage = field(default_factory=Usage)
+    sessions: dict[str, StreamSession] = field(default_factory=dict)
     answers: dict[str, StoredAnswer] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     thin_events: list[dict[str, Any]] = field(default_factory=list)
@@ -102,6 +98,8 @@ class State:
         self.contents = Contents()
         self.log: deque[LogLine] = deque(maxlen=LOG_SIZE)
         self.request_count = 0
+        # Calls that the rate limit itself refused; faults are not among them.
+        self.rate_limited = 0
         self.journal = Journal(directory / "stripe.jsonl")
         for record in self.journal.replay():
             self.apply(record)
@@ -123,6 +121,23 @@ class State:
         """Create or replace an object; `event` is the type of the Stripe event that tells of it."""
         self.commit({"op": "object", "noun": noun, "object": document, "at": at_s, "event": event})
 
+    def reject(self, identifier: str, event_name: str, fault: tuple[str, str], at_s: float, livemode: bool) -> None:
+        """Keep a meter event out, for the reason that is only reported."""
+        meter = self.contents.active_meters.get(event_name)
+        self.commit(
+            {
+                "op": "rejected",
+                "id": identifier,
+                "scope": event_name,
+                "meter": meter["id"] if meter else None,
+                "code": fault[0],
+                "why": fault[1],
+                "sample": self.settings.error_sample,
+                "live": livemode,
+                "at": at_s,
+            }
+        )
+
     def put_delivery(self, delivery: Delivery) -> None:
         self.commit({"op": "delivery", "delivery": delivery._asdict()})
 
@@ -131,85 +146,30 @@ class State:
         self.contents = Contents()
         self.settings = replace(self._initial)
         self.log.clear()
-        self.request_count = 0
+        self.request_count = self.rate_limited = 0
 
     def apply(self, record: dict[str, Any]) -> None:
         getattr(self, f"_apply_{record['op']}")(record)
 
-    def _apply_meter_event(self, record: dict[str, Any]) -> None:
-        c = self.contents
-        event = MeterEvent(
-            record["id"], record["name"], record["cus"], Decimal(record["value"]), record["ts"], record["at"]
-        )
-        c.identifiers[event.identifier] = event.received_s
-        c.accepted.setdefault((event.event_name, event.customer), []).append(event)
-        c.accepted_count += 1
-        self._count(event, event.value)
-
-    def _count(self, event: MeterEvent, value: Decimal) -> None:
-        key = (event.event_name, event.customer, event.timestamp // HOUR_S * HOUR_S)
-        totals = self.contents.totals
-        totals[key] = EXACT.add(totals.get(key, Decimal(0)), value)
+    def _apply_meter_events(self, record: dict[str, Any]) -> None:
+        self.contents.usage.add(record["rows"], record["at"])
 
     def _apply_cancel(self, record: dict[str, Any]) -> None:
-        for event in self.find_events(record["name"], record["id"]):
-            self.contents.accepted[(event.event_name, event.customer)].remove(event)
-            self.contents.accepted_count -= 1
-            self._count(event, -event.value)
+        self.contents.usage.cancel(record["id"], record["at"])
 
-    def find_events(self, event_name: str, identifier: str) -> list[MeterEvent]:
-        return [
-            event
-            for (name, _), events in self.contents.accepted.items()
-            if name == event_name
-            for event in events
-            if event.identifier == identifier
-        ]
+    def _apply_duplicates(self, record: dict[str, Any]) -> None:
+        self.contents.usage.duplicates += record["count"]
 
     def _apply_rejected(self, record: dict[str, Any]) -> None:
-        """Stripe reports asynchronous failures as thin events that count all and sample a few."""
         c = self.contents
-        c.identifiers[record["id"]] = record["at"]
-        c.rejected_count += 1
-        report = c.reports.get(record["scope"])
-        if report is None or record["at"] - report["opened_s"] > REPORT_WINDOW_S:
-            report = self._open_report(record)
-        reason = report["event"]["data"]["reason"]
-        reason["error_count"] += 1
-        kind = next((k for k in reason["error_types"] if k["code"] == record["code"]), None)
-        if kind is None:
-            kind = {"code": record["code"], "error_count": 0, "sample_errors": []}
-            reason["error_types"].append(kind)
-        kind["error_count"] += 1
-        if len(kind["sample_errors"]) < SAMPLE_SIZE:
-            kind["sample_errors"].append({"error_message": record["why"], "request": {"identifier": record["id"]}})
+        c.usage.identifiers[record["id"]] = record["at"]
+        c.usage.rejected += 1
+        if event := add_to_report(c.reports, record, len(c.thin_events) + 1):
+            c.thin_events.append(event)
+            self._send(event, record["at"])
 
-    def _open_report(self, record: dict[str, Any]) -> dict[str, Any]:
-        c = self.contents
-        found = record["meter"] is not None
-        event: dict[str, Any] = {
-            "id": f"evt_test_{len(c.thin_events) + 1:08d}",
-            "object": "v2.core.event",
-            "type": "v1.billing.meter." + ("error_report_triggered" if found else "no_meter_found"),
-            "created": iso(record["at"]),
-            "livemode": record["live"],
-            "data": {
-                "developer_message_summary": "There were invalid meter events.",
-                "reason": {"error_count": 0, "error_types": []},
-                "validation_start": iso(record["at"]),
-                "validation_end": iso(record["at"] + REPORT_WINDOW_S),
-            },
-        }
-        if found:
-            event["related_object"] = {
-                "id": record["meter"],
-                "type": "billing.meter",
-                "url": f"/v1/billing/meters/{record['meter']}",
-            }
-        c.thin_events.append(event)
-        self._send(event, record["at"])
-        c.reports[record["scope"]] = {"opened_s": record["at"], "event": event}
-        return c.reports[record["scope"]]
+    def _apply_session(self, record: dict[str, Any]) -> None:
+        self.contents.sessions[record["token"]] = StreamSession(record["expires_s"], record["live"])
 
     def _apply_object(self, record: dict[str, Any]) -> None:
         document = record["object"]
@@ -282,7 +242,3 @@ class State:
 
     def _apply_clock(self, record: dict[str, Any]) -> None:
         self.contents.clock_offset_s = record["offset_s"]
-
-
-def iso(at_s: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_s)) + f".{int(at_s % 1 * 1000):03d}Z"

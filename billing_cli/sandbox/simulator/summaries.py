@@ -6,7 +6,8 @@ from typing import Any
 
 from billing_cli.sandbox.simulator.meters import find_meter
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, integer, missing, page, required
-from billing_cli.sandbox.simulator.state import EXACT, MeterEvent, State
+from billing_cli.sandbox.simulator.state import State
+from billing_cli.sandbox.simulator.usage import EXACT, MeterEvent
 
 WINDOW_S = {"minute": 60, "hour": 3600, "day": 86400}
 
@@ -18,7 +19,7 @@ def list_summaries(state: State, call: Call, meter_id: str) -> Reply:
     if customer not in state.contents.customers:
         raise missing("customer", customer, "customer", 400)
     start, end = _range(call)
-    events = _visible(state, meter, customer, (start, end), call.now_s)
+    events = state.contents.usage.seen(meter["event_name"], customer, start, end, call.now_s - state.settings.lag_s)
     grouping = call.params.get("value_grouping_window")
     width_s = WINDOW_S[grouping] if grouping else end - start
     groups: dict[int, list[MeterEvent]] = {} if grouping else {start: []}
@@ -44,17 +45,6 @@ def _range(call: Call) -> tuple[int, int]:
     if end <= start:
         raise Refusal(400, "end_time must be after start_time.", param="end_time")
     return start, end
-
-
-def _visible(
-    state: State, meter: dict[str, Any], customer: str, window: tuple[int, int], now_s: float
-) -> list[MeterEvent]:
-    until_s = now_s - state.settings.lag_s
-    return [
-        event
-        for event in state.contents.accepted.get((meter["event_name"], customer), [])
-        if window[0] <= event.timestamp < window[1] and event.received_s <= until_s
-    ]
 
 
 def _aggregate(meter: dict[str, Any], events: list[MeterEvent]) -> Decimal:
