@@ -8,6 +8,8 @@ from billing_cli.sandbox.simulator.replies import Refusal
 
 Kind = Literal["status", "delay", "lost_reply", "reset"]
 KINDS = ("status", "delay", "lost_reply", "reset")
+# What Stripe-Rate-Limited-Reason may say.
+REASONS = ("global-rate", "global-concurrency", "endpoint-rate", "endpoint-concurrency", "resource-specific")
 
 
 @dataclass
@@ -15,7 +17,8 @@ class Fault:
     """What goes wrong for which paths, how often.
 
     `commit` lets a `status` fault take effect before it answers; `stored` keeps its answer under the
-    idempotency key, as Stripe does with a 500 that happened while the call was being carried out.
+    idempotency key, as Stripe does with a 500 that happened while the call was being carried out. A 429 with a
+    `reason` is a limit; without one it is a lock timeout, as in Stripe.
     """
 
     kind: Kind
@@ -28,6 +31,7 @@ class Fault:
     delay_s: float = 0.0
     commit: bool = False
     stored: bool = False
+    reason: str = ""
     hits: int = 0
     _dice: random.Random = field(default_factory=random.Random, repr=False)
 
@@ -66,7 +70,7 @@ class Faults:
 
 def read_fault(wish: dict[str, Any]) -> Fault:
     known = {"kind", "endpoint", "method", "probability", "count", "seed", "status", "delay_s", "commit",
-             "stored"}  # fmt: skip
+             "stored", "reason"}  # fmt: skip
     if unknown := set(wish) - known:
         raise Refusal(400, f"Unknown fault setting: {', '.join(sorted(unknown))}.")
     if wish.get("kind") not in KINDS:
@@ -85,10 +89,13 @@ def read_fault(wish: dict[str, Any]) -> Fault:
             delay_s=float(wish.get("delay_s") or 0),
             commit=bool(wish.get("commit", False)),
             stored=bool(wish.get("stored", status == 500)),
+            reason=str(wish.get("reason") or ""),
         )
     except (TypeError, ValueError) as error:
         raise Refusal(400, f"Unreadable fault: {error}.") from None
     if not 0 <= fault.probability <= 1 or not 400 <= fault.status <= 599 or fault.delay_s < 0:
         raise Refusal(400, "A probability is 0 to 1, a status 400 to 599, and a delay not negative.")
+    if fault.reason and (fault.status != 429 or fault.reason not in REASONS):
+        raise Refusal(400, f"A status of 429 may have a reason: {', '.join(REASONS)}.")
     fault._dice.seed(fault.seed)
     return fault

@@ -38,7 +38,7 @@ class RateLimit:
         self._buckets[budget, call.livemode] = (left if refused else left - cost, now_s)
         if refused:
             state.rate_limited += 1
-            raise _too_many(call, "endpoint-rate" if budget else "global-rate")
+            raise too_many(call, "endpoint-rate" if budget else "global-rate")
 
 
 def _budget(state: State, call: Call) -> tuple[str, float, int]:
@@ -51,7 +51,8 @@ def _budget(state: State, call: Call) -> tuple[str, float, int]:
     return "", min(state.settings.rate, OTHER_RATE), 1
 
 
-def _too_many(call: Call, reason: str) -> Refusal:
+def too_many(call: Call, reason: str) -> Refusal:
+    """The 429 of a limit; `reason` says which one."""
     kind = "rate_limit" if call.path.startswith("/v2/") else "invalid_request_error"
     headers = {"Stripe-Rate-Limited-Reason": reason}
     return Refusal(429, "Request rate limit exceeded.", kind=kind, code="rate_limit", headers=headers)

@@ -5,12 +5,13 @@ import itertools
 import socket
 import struct
 from contextlib import ExitStack
+from dataclasses import replace
 
 from aiohttp import web
 
 from billing_cli.sandbox.simulator import control, idempotency, invoice_pdf
 from billing_cli.sandbox.simulator.faults import Fault, Faults
-from billing_cli.sandbox.simulator.limits import METER_EVENTS, OneAtATime, RateLimit
+from billing_cli.sandbox.simulator.limits import METER_EVENTS, OneAtATime, RateLimit, too_many
 from billing_cli.sandbox.simulator.meter_event_stream import STREAM, session_of
 from billing_cli.sandbox.simulator.meter_events import customer_of
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, encode, read_form, read_json
@@ -121,7 +122,7 @@ class Simulator:
             return answer(self.state, call)
         if fault.commit:
             answer(self.state, call)
-        return _failure(fault)
+        return _failure(call, fault)
 
     def _log(self, call: Call, status: int) -> None:
         self.state.request_count += 1
@@ -153,14 +154,22 @@ def _delay_s(faults: list[Fault]) -> float:
     return sum(fault.delay_s for fault in faults if fault.kind == "delay")
 
 
-def _failure(fault: Fault) -> Reply:
+def _failure(call: Call, fault: Fault) -> Reply:
+    if fault.status == 429:
+        refusal = too_many(call, fault.reason) if fault.reason else _locked()
+        return replace(refusal.reply(), stored=fault.stored)
     kind = "api_error" if fault.status >= 500 else "invalid_request_error"
     error = {"message": "An error occurred (sandbox fault).", "type": kind}
-    headers = {}
-    if fault.status == 429:
-        error["code"] = "rate_limit"
-        headers = {"Stripe-Rate-Limited-Reason": "global-rate"}
-    return Reply(fault.status, encode({"error": error}), headers, stored=fault.stored)
+    return Reply(fault.status, encode({"error": error}), stored=fault.stored)
+
+
+def _locked() -> Refusal:
+    """The 429 that is no limit: another request holds the object. It says so by the absence of a reason."""
+    return Refusal(
+        429,
+        "This object cannot be accessed right now because another API request is accessing it.",
+        code="lock_timeout",
+    )
 
 
 def _drop(request: web.BaseRequest, reset: bool) -> None:
