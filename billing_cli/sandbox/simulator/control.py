@@ -13,6 +13,7 @@ from billing_cli.sandbox.simulator.faults import Faults
 from billing_cli.sandbox.simulator.meters import new_meter
 from billing_cli.sandbox.simulator.replies import Refusal, encode
 from billing_cli.sandbox.simulator.state import State
+from billing_cli.sandbox.simulator.summaries import ORDERS
 from billing_cli.sandbox.simulator.usage import EXACT
 
 GROUPINGS = {"meter": (0,), "customer": (0, 1), "hour": (0, 1, 2)}
@@ -155,6 +156,8 @@ def _clock(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
 def _settings(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
     if unknown := set(wish) - set(vars(state.settings)):
         raise Refusal(400, f"Unknown setting: {', '.join(sorted(unknown))}.")
+    if wish.get("last_by", "received") not in ORDERS:
+        raise Refusal(400, f"last_by is one of {', '.join(ORDERS)}.")
     for name, value in wish.items():
         kind = type(getattr(state.settings, name))
         setattr(state.settings, name, kind(value))

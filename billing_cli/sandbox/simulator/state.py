@@ -4,7 +4,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from billing_cli.sandbox.simulator.error_reports import add_to_report
 from billing_cli.sandbox.simulator.journal import Journal
@@ -65,6 +65,8 @@ class Settings:
     stream_in_test_mode: bool = True
     # How many identifiers an error report names for each reason.
     error_sample: int = 5
+    # Which event is the last one of a window: by "timestamp" and then by arrival, or as "received".
+    last_by: Literal["timestamp", "received"] = "timestamp"
     # How often a report run is asked for before it is over, and how it then failed, if it did.
     report_polls: int = 1
     report_error: str = ""

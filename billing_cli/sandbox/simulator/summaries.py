@@ -1,6 +1,7 @@
 """Event summaries: what Stripe says was used, which may lag behind what it accepted."""
 
 import hashlib
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,12 @@ from billing_cli.sandbox.simulator.state import State
 from billing_cli.sandbox.simulator.usage import EXACT, MeterEvent
 
 WINDOW_S = {"minute": 60, "hour": 3600, "day": 86400}
+Order = Callable[[MeterEvent], tuple[int, int]]
+# What makes an event the last one, which Stripe's documentation leaves open: "the most recent event".
+ORDERS: dict[str, Order] = {
+    "timestamp": lambda event: (event.timestamp, event.number),
+    "received": lambda event: (event.number, 0),
+}
 
 
 def list_summaries(state: State, call: Call, meter_id: str) -> Reply:
@@ -20,6 +27,7 @@ def list_summaries(state: State, call: Call, meter_id: str) -> Reply:
         raise missing("customer", customer, "customer", 400)
     start, end = _range(call)
     events = state.contents.usage.seen(meter["event_name"], customer, start, end, call.now_s - state.settings.lag_s)
+    order = ORDERS[state.settings.last_by]
     grouping = call.params.get("value_grouping_window")
     width_s = WINDOW_S[grouping] if grouping else end - start
     groups: dict[int, list[MeterEvent]] = {} if grouping else {start: []}
@@ -28,7 +36,7 @@ def list_summaries(state: State, call: Call, meter_id: str) -> Reply:
     return page(
         call,
         [
-            _summary(meter, customer, begin, begin + width_s, _aggregate(meter, groups[begin]))
+            _summary(meter, customer, begin, begin + width_s, _aggregate(meter, groups[begin], order))
             for begin in sorted(groups, reverse=True)
         ],
     )
@@ -47,16 +55,16 @@ def _range(call: Call) -> tuple[int, int]:
     return start, end
 
 
-def _aggregate(meter: dict[str, Any], events: list[MeterEvent]) -> Decimal:
+def _aggregate(meter: dict[str, Any], events: list[MeterEvent], order: Order) -> Decimal:
     formula, window = meter["default_aggregation"]["formula"], meter["event_time_window"]
-    if formula == "count":
-        return Decimal(len(events))
-    ordered = sorted(events, key=lambda event: event.timestamp)
-    if formula == "last":
-        return ordered[-1].value if ordered else Decimal(0)
+    ordered = sorted(events, key=order)
     if window:
         # A pre-aggregated meter: the last event of each window stands for the whole window.
         ordered = list({event.timestamp // WINDOW_S[window]: event for event in ordered}.values())
+    if formula == "count":
+        return Decimal(len(ordered))
+    if formula == "last":
+        return max(ordered, key=order).value if ordered else Decimal(0)
     total = Decimal(0)
     for event in ordered:
         total = EXACT.add(total, event.value)
