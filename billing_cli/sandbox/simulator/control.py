@@ -7,7 +7,13 @@ from typing import Any
 
 from aiohttp import web
 
-from billing_cli.sandbox.simulator import control_invoices, control_payments, control_payouts, control_webhooks
+from billing_cli.sandbox.simulator import (
+    control_invoices,
+    control_payments,
+    control_payouts,
+    control_subscriptions,
+    control_webhooks,
+)
 from billing_cli.sandbox.simulator.customers import new_customer
 from billing_cli.sandbox.simulator.faults import Faults
 from billing_cli.sandbox.simulator.meters import new_meter
@@ -200,5 +206,6 @@ ACTIONS: dict[tuple[str, str], Action] = {
     **control_invoices.ACTIONS,
     **control_payments.ACTIONS,
     **control_payouts.ACTIONS,
+    **control_subscriptions.ACTIONS,
     **control_webhooks.ACTIONS,
 }

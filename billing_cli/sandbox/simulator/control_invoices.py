@@ -10,7 +10,6 @@ from billing_cli.sandbox.simulator.invoice_payments import link_payment
 from billing_cli.sandbox.simulator.invoice_pdf import set_fault
 from billing_cli.sandbox.simulator.replies import Refusal
 from billing_cli.sandbox.simulator.state import State
-from billing_cli.sandbox.simulator.subscriptions import new_subscription
 
 STATUSES = ("draft", "open", "paid", "uncollectible", "void")
 MOMENTS = {"paid": "paid_at", "void": "voided_at", "uncollectible": "marked_uncollectible_at"}
@@ -32,12 +31,6 @@ def put_balance(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
     customer = {**known, "balance": int(wish["balance"]), "currency": wish["currency"]}
     state.commit({"op": "customer", "object": customer, "at": now_s, "quiet": True})
     return customer
-
-
-def put_subscriptions(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
-    for row in wish["subscriptions"]:
-        state.put("subscription", new_subscription(row, state.now_s()), state.now_s())
-    return {"subscriptions": len(wish["subscriptions"])}
 
 
 def put_pdf_fault(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
@@ -96,6 +89,5 @@ def _name_currency(state: State, invoice: dict[str, Any]) -> None:
 ACTIONS = {
     ("POST", "/_sandbox/invoices"): put_invoices,
     ("POST", "/_sandbox/customers_balance"): put_balance,
-    ("POST", "/_sandbox/subscriptions"): put_subscriptions,
     ("POST", "/_sandbox/pdf"): put_pdf_fault,
 }

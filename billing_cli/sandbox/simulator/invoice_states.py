@@ -11,14 +11,18 @@ from billing_cli.sandbox.simulator.invoice_payments import link_payment
 from billing_cli.sandbox.simulator.payments import new_payment_intent, succeed
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, ok
 from billing_cli.sandbox.simulator.state import State
+from billing_cli.sandbox.simulator.subscription_cycles import note_billed, with_usage
 
 
 def finalize_invoice(state: State, call: Call, invoice_id: str) -> Reply:
-    """Number and links appear, and the customer's balance is applied; with nothing left to pay it is paid."""
+    """Number and links appear, usage is counted for the last time, and the customer's balance is applied.
+
+    With nothing left to pay it is paid.
+    """
     invoice = find_invoice(state, invoice_id)
     if invoice["status"] != "draft":
         raise Refusal(400, "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
-    invoice = _with_balance(state, call, invoice)
+    invoice = _with_balance(state, call, with_usage(state, invoice, call.now_s))
     opened = {
         "status": "open",
         "number": next_invoice_number(state, invoice["customer"]),
@@ -26,6 +30,7 @@ def finalize_invoice(state: State, call: Call, invoice_id: str) -> Reply:
     }
     invoice = _moment({**invoice, **opened, "amount_remaining": invoice["amount_due"]}, "finalized_at", call)
     state.put("invoice", invoice, call.now_s, "invoice.finalized")
+    note_billed(state, invoice, call.now_s)
     return ok(shown(state, call, invoice if invoice["amount_due"] else settle(state, call, invoice)))
 
 

@@ -51,12 +51,24 @@ def update_invoice(state: State, call: Call, invoice_id: str) -> Reply:
 def list_invoices(state: State, call: Call) -> Reply:
     if (status := call.params.get("status")) not in (None, *STATUSES):
         raise Refusal(400, f"Invalid status: must be one of {', '.join(STATUSES)}, not {status}.", param="status")
-    found = recent(state, call, "invoice", equal=("customer", "status", "collection_method"))
+    subscription = call.params.get("subscription")
+    found = recent(
+        state,
+        call,
+        "invoice",
+        equal=("customer", "status", "collection_method"),
+        where=lambda invoice: subscription is None or _subscription_of(invoice) == subscription,
+    )
     return page_of(call, found, lambda invoice: shown(state, call, invoice))
 
 
 def list_lines(state: State, call: Call, invoice_id: str) -> Reply:
     return page(call, find_invoice(state, invoice_id)["lines"]["data"])
+
+
+def _subscription_of(invoice: dict[str, Any]) -> str | None:
+    details = (invoice["parent"] or {}).get("subscription_details")
+    return str(details["subscription"]) if details else None
 
 
 def _collection(call: Call) -> dict[str, Any]:

@@ -35,11 +35,21 @@ def listed(
     return sorted(found, key=lambda one: int(one[time]))[::-1]
 
 
-def recent(state: State, call: Call, noun: str, *, equal: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """As much of the list of a noun as one page needs, by its timeline: all that `page` asks of it is there."""
+def recent(
+    state: State,
+    call: Call,
+    noun: str,
+    *,
+    equal: Sequence[str] = (),
+    where: Callable[[dict[str, Any]], bool] = lambda one: True,
+) -> list[dict[str, Any]]:
+    """As much of the list of a noun as one page needs, by its timeline: all that `page` asks of it is there.
+
+    `where` sifts what is not deleted.
+    """
     objects, after = state.objects(noun), call.params.get("starting_after")
     if "ending_before" in call.params or (after is not None and after not in objects):
-        return listed(call, objects.values(), equal=equal)
+        return [one for one in listed(call, objects.values(), equal=equal) if where(one)]
     since = max(_bound(call, "gte", 0, 0), _bound(call, "gt", 1, 0))
     until = min(_bound(call, "lt", 0, _NEVER_S), _bound(call, "lte", 1, _NEVER_S))
     wanted = {name: call.params[name] for name in equal if name in call.params}
@@ -48,7 +58,7 @@ def recent(state: State, call: Call, noun: str, *, equal: Sequence[str] = ()) ->
         one
         for one in found
         if one["id"] == after
-        or (not one.get("deleted") and all(one.get(name) == value for name, value in wanted.items()))
+        or (not one.get("deleted") and all(one.get(name) == value for name, value in wanted.items()) and where(one))
     )
     # The cursor, a page, and one more to know that there is more.
     return list(islice(fitting, MAX_PAGE_SIZE + 2))

@@ -14,7 +14,8 @@ MAX_PAGE_SIZE = 100
 class Call:
     """One request: `params` is the flat form (`payload[value]` is one key), query and body together.
 
-    `document` is the JSON body of a request to version 2, None where it is none.
+    `document` is the JSON body of a request to version 2, None where it is none. `version` is the
+    API version that it names, if it does.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Call:
     now_s: float
     host: str = "127.0.0.1"
     document: Any = None
+    version: str = ""
 
 
 @dataclass(slots=True)
@@ -64,6 +66,10 @@ class Refusal(Exception):
 
 def missing(noun: str, identity: str, param: str = "id", status: int = 404) -> Refusal:
     return Refusal(status, f"No such {noun}: '{identity}'", code="resource_missing", param=param)
+
+
+def unrecognized(call: Call) -> Refusal:
+    return Refusal(404, f"Unrecognized request URL ({call.method}: {call.path}).")
 
 
 def ok(document: Mapping[str, Any]) -> Reply:

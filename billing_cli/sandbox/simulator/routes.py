@@ -11,10 +11,11 @@ from billing_cli.sandbox.simulator import (
     payouts,
     reports,
     summaries,
+    usage_records,
     webhooks,
 )
 from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler, TwoIdsHandler
-from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply
+from billing_cli.sandbox.simulator.replies import Call, Reply, unrecognized
 from billing_cli.sandbox.simulator.state import State
 
 PLAIN: dict[tuple[str, str], PlainHandler] = {
@@ -52,6 +53,7 @@ WITH_ID: dict[tuple[str, str, str], IdHandler] = {
     **payouts.WITH_ID,
     **reports.WITH_ID,
     **invoices.WITH_ID,
+    **usage_records.WITH_ID,
     **webhooks.WITH_ID,
 }
 # (method, what stands before the first id, what stands between it and the second)
@@ -72,4 +74,4 @@ def answer(state: State, call: Call) -> Reply:
             first, found, second = call.path[len(before) :].partition(between)
             if found and first and second and "/" not in first + second:
                 return nested(state, call, first, second)
-    raise Refusal(404, f"Unrecognized request URL ({call.method}: {call.path}).")
+    raise unrecognized(call)

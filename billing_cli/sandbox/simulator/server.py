@@ -56,6 +56,7 @@ class Simulator:
     def _read(self, request: web.BaseRequest, body: bytes) -> Call:
         form = read_form(request.query_string)
         call = Call(request.method, request.path, form, False, self.state.now_s(), request.host)
+        call.version = request.headers.get("Stripe-Version", "")
         if call.path.startswith("/v2/"):
             call.document = read_json(body)
         else:

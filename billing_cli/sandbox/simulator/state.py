@@ -79,6 +79,8 @@ class Contents:
     active_meters: dict[str, dict[str, Any]] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     sessions: dict[str, StreamSession] = field(default_factory=dict)
+    # Legacy usage records: the quantity at each timestamp of a subscription item.
+    usage_records: dict[str, dict[int, int]] = field(default_factory=dict)
     answers: dict[str, StoredAnswer] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     thin_events: list[dict[str, Any]] = field(default_factory=list)
@@ -140,6 +142,11 @@ class State:
             }
         )
 
+    def recorded(self, item_id: str, start: int, end: int) -> int:
+        """The usage records of a subscription item with a timestamp in [start, end), added up."""
+        records = self.contents.usage_records.get(item_id, {})
+        return sum(quantity for timestamp, quantity in records.items() if start <= timestamp < end)
+
     def put_delivery(self, delivery: Delivery) -> None:
         self.commit({"op": "delivery", "delivery": delivery._asdict()})
 
@@ -169,6 +176,11 @@ class State:
         if event := add_to_report(c.reports, record, len(c.thin_events) + 1):
             c.thin_events.append(event)
             self._send(event, record["at"])
+
+    def _apply_usage_record(self, record: dict[str, Any]) -> None:
+        records = self.contents.usage_records.setdefault(record["item"], {})
+        before = records.get(record["timestamp"], 0) if record["action"] == "increment" else 0
+        records[record["timestamp"]] = before + record["quantity"]
 
     def _apply_session(self, record: dict[str, Any]) -> None:
         self.contents.sessions[record["token"]] = StreamSession(record["expires_s"], record["live"])

@@ -1,20 +1,42 @@
-"""Subscriptions, as far as anybody here asks: which ones a customer has."""
+"""Reading subscriptions and their items."""
 
 from typing import Any
 
 from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
-from billing_cli.sandbox.simulator.listing import listed
-from billing_cli.sandbox.simulator.replies import Call, Reply, missing, ok, page
+from billing_cli.sandbox.simulator.listing import page_of, recent
+from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, ok, page, required
 from billing_cli.sandbox.simulator.state import State
+from billing_cli.sandbox.simulator.subscription_documents import find_item, find_subscription
 
 ENDED = ("canceled", "incomplete_expired")
+STATUSES = ("active", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid", "canceled")
 
 
 def list_subscriptions(state: State, call: Call) -> Reply:
     """Without a status, those that have ended are left out, as in Stripe; `all` has them too."""
-    status = call.params.get("status")
-    found = [one for one in state.objects("subscription").values() if _has_status(one["status"], status)]
-    return page(call, listed(call, found, equal=("customer",)))
+    status, price = call.params.get("status"), call.params.get("price")
+    if status not in (None, "all", "ended", *STATUSES):
+        raise Refusal(400, f"Invalid status: must be one of all, ended, {', '.join(STATUSES)}.", param="status")
+    found = recent(
+        state,
+        call,
+        "subscription",
+        equal=("customer", "collection_method"),
+        where=lambda one: _has_status(one["status"], status) and _has_price(one, price),
+    )
+    return page_of(call, found, lambda one: one)
+
+
+def get_subscription(state: State, call: Call, subscription_id: str) -> Reply:
+    return ok(find_subscription(state, subscription_id))
+
+
+def list_items(state: State, call: Call) -> Reply:
+    return page(call, find_subscription(state, required(call, "subscription"))["items"]["data"])
+
+
+def get_item(state: State, call: Call, item_id: str) -> Reply:
+    return ok(find_item(state, item_id))
 
 
 def _has_status(status: str, wanted: str | None) -> bool:
@@ -23,17 +45,15 @@ def _has_status(status: str, wanted: str | None) -> bool:
     return wanted in ("all", status) or (wanted == "ended" and status in ENDED)
 
 
-def get_subscription(state: State, call: Call, subscription_id: str) -> Reply:
-    if (found := state.objects("subscription").get(subscription_id)) is None:
-        raise missing("subscription", subscription_id)
-    return ok(found)
+def _has_price(subscription: dict[str, Any], wanted: str | None) -> bool:
+    return wanted is None or any(item["price"]["id"] == wanted for item in subscription["items"]["data"])
 
 
-def new_subscription(row: dict[str, Any], now_s: float) -> dict[str, Any]:
-    items = {"object": "list", "data": [], "has_more": False, "url": f"/v1/subscription_items?subscription={row['id']}"}
-    defaults = {"status": "active", "currency": "usd", "created": int(now_s), "livemode": False, "metadata": {}}
-    return {"object": "subscription", **defaults, "items": items, **row}
-
-
-PLAIN: dict[tuple[str, str], PlainHandler] = {("GET", "/v1/subscriptions"): list_subscriptions}
-WITH_ID: dict[tuple[str, str, str], IdHandler] = {("GET", "/v1/subscriptions/", ""): get_subscription}
+PLAIN: dict[tuple[str, str], PlainHandler] = {
+    ("GET", "/v1/subscriptions"): list_subscriptions,
+    ("GET", "/v1/subscription_items"): list_items,
+}
+WITH_ID: dict[tuple[str, str, str], IdHandler] = {
+    ("GET", "/v1/subscriptions/", ""): get_subscription,
+    ("GET", "/v1/subscription_items/", ""): get_item,
+}

@@ -42,6 +42,12 @@ def list_summaries(state: State, call: Call, meter_id: str) -> Reply:
     )
 
 
+def usage_total(state: State, meter: dict[str, Any], customer: str, start: int, end: int, now_s: float) -> Decimal:
+    """What the meter says of [start, end), as summaries show it at `now_s`."""
+    events = state.contents.usage.seen(meter["event_name"], customer, start, end, now_s - state.settings.lag_s)
+    return _aggregate(meter, list(events), ORDERS[state.settings.last_by])
+
+
 def _range(call: Call) -> tuple[int, int]:
     start, end = integer(call, "start_time"), integer(call, "end_time")
     grouping = call.params.get("value_grouping_window")
