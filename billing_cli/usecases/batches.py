@@ -13,7 +13,7 @@ from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.plan import digest_of
 from billing_cli.domain.ports import BillingReader, Database, Processes, UsageSender
-from billing_cli.usecases.sending import Progress, SendingRun
+from billing_cli.usecases.sending import Progress, SendingRun, sending
 
 _POLL_S = 1.0
 _PAGE = 500
@@ -125,7 +125,9 @@ def _send_all(batch: BatchSummary, run: RunEnvironment) -> StopReason | None:
 async def _send(batch_id: str, backend: Backend, run: RunEnvironment) -> StopReason | None:
     sender = run.sender(backend)
     try:
-        return await SendingRun(run.database, sender, backend, batch_id, run.runner, run.actor, run.observer).run()
+        return await SendingRun(
+            run.database, sender, sending(backend), batch_id, run.runner, run.actor, run.observer
+        ).run()
     finally:
         await sender.close()
 

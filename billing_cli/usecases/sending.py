@@ -4,8 +4,9 @@ import asyncio
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
@@ -25,18 +26,32 @@ _DATABASE_PATIENCE_S = 30.0
 _GIVE_UP_AFTER = 20
 
 
+@dataclass(frozen=True)
+class Work:
+    """What a run does with a batch: the database's functions that hand out items and take what became of them."""
+
+    claim: str
+    claim_arguments: Mapping[str, object]
+    settle: str
+
+
+def sending(backend: Backend) -> Work:
+    """To send what goes by one backend."""
+    return Work("billing_batch_claim_v2", {"p_backend": backend.value}, "billing_batch_settle_v1")
+
+
 class Progress(Protocol):
     def settled(self, results: list[SendResult]) -> None: ...
 
 
 class SendingRun:
-    """One run over one backend's part of a batch. Every item it claims ends settled, or stays an open claim."""
+    """One run over a batch. Every item it claims ends settled, or stays an open claim."""
 
     def __init__(
         self,
         database: Database,
         sender: UsageSender,
-        backend: Backend,
+        work: Work,
         batch_id: str,
         runner: str,
         actor: str,
@@ -44,7 +59,7 @@ class SendingRun:
     ) -> None:
         self._database = database
         self._sender = sender
-        self._backend = backend
+        self._work = work
         self._keys = {"p_batch_id": batch_id, "p_runner": runner}
         self._actor = actor
         self._progress = progress
@@ -120,9 +135,8 @@ class SendingRun:
     async def _claim(self, limit: int) -> list[MeterEvent]:
         if self._stop or self._ended.is_set():
             return []
-        answer = await self._call(
-            "billing_batch_claim_v2", p_actor=self._actor, p_backend=self._backend.value, p_limit=limit
-        )
+        work = self._work
+        answer = await self._call(work.claim, p_actor=self._actor, p_limit=limit, **work.claim_arguments)
         return [MeterEvent(**item) for item in answer["items"]]
 
     def _note(self, result: SendResult) -> None:
@@ -153,7 +167,7 @@ class SendingRun:
         if not self._results:
             return
         results, self._results = self._results, []
-        await self._call("billing_batch_settle_v1", p_actor=self._actor, p_results=[_document(r) for r in results])
+        await self._call(self._work.settle, p_actor=self._actor, p_results=[_document(r) for r in results])
         self._progress.settled([r for r in results if r.tries])
 
     async def _call(self, function: str, **args: object) -> dict[str, Any]:

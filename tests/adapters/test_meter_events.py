@@ -15,7 +15,7 @@ from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
 from billing_cli.domain.errors import Misconfigured
 
-MODULE = "billing_cli.adapters.stripe.meter_events"
+MODULE = "billing_cli.adapters.stripe.exchange"
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
 EVENT = MeterEvent(
     item_id=7,

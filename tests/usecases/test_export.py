@@ -158,8 +158,8 @@ def test_one_refused_customer_stops_nobody_else_and_is_tried_again_next_time(
 def test_stripe_away_leaves_open_claims_that_the_next_run_settles(
     sql: Connection, stripe: StripeDouble, export: Billing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing_cli.adapters.stripe.meter_events._MAX_WAIT_S", 0.01)
-    monkeypatch.setattr("billing_cli.adapters.stripe.meter_events._FAILURES", 2)
+    monkeypatch.setattr("billing_cli.adapters.stripe.exchange._MAX_WAIT_S", 0.01)
+    monkeypatch.setattr("billing_cli.adapters.stripe.exchange._FAILURES", 2)
     for number in (1, 2, 3):
         add_usage(sql, f"co_{number}", "api_calls", number)
     stripe.fault(kind="reset", endpoint="/v1/billing/meter_events", probability=1)
@@ -188,7 +188,7 @@ def test_a_refused_key_stops_the_run_and_nothing_is_lost(
 def test_a_claim_past_stripes_window_is_ambiguous_and_never_sent_again(
     sql: Connection, stripe: StripeDouble, export: Billing, billing: Billing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing_cli.adapters.stripe.meter_events._FAILURES", 1)
+    monkeypatch.setattr("billing_cli.adapters.stripe.exchange._FAILURES", 1)
     add_usage(sql, "co_1", "api_calls", 1)
     stripe.fault(kind="lost_reply", endpoint="/v1/billing/meter_events", probability=1)
     batch_id = export().document["batches"][0]["batch_id"]

@@ -105,7 +105,7 @@ def test_a_value_whose_rows_are_gone_is_left_to_a_person(
 def test_a_total_that_may_have_been_sent_long_ago_is_simply_sent_again(
     sql: Connection, stripe: StripeDouble, export: Billing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing_cli.adapters.stripe.meter_events._FAILURES", 1)
+    monkeypatch.setattr("billing_cli.adapters.stripe.exchange._FAILURES", 1)
     add_usage(sql, "co_1", "by_hour", 7)
     stripe.fault(kind="lost_reply", endpoint="/v1/billing/meter_events", probability=1)
     assert export().code == 5
