@@ -61,16 +61,3 @@ def get_event(state: State, call: Call, event_id: str) -> Reply:
         if event["id"] == event_id:
             return ok(shown_event(state, event))
     raise missing("event", event_id)
-
-
-def list_thin_events(state: State, call: Call) -> Reply:
-    """Version 2 lists have no cursors here: the simulator never holds many reports."""
-    events = list(reversed(state.contents.thin_events))
-    return ok({"data": events, "next_page_url": None, "previous_page_url": None})
-
-
-def get_thin_event(state: State, call: Call, event_id: str) -> Reply:
-    for event in state.contents.thin_events:
-        if event["id"] == event_id:
-            return ok(event)
-    raise missing("event", event_id)

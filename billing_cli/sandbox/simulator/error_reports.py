@@ -1,7 +1,8 @@
 """How Stripe reports what it found wrong afterwards: thin events that count all and sample a few."""
 
-import time
 from typing import Any
+
+from billing_cli.sandbox.simulator.instants import iso
 
 # Reports stand for aligned windows of this length, as in the example in Stripe's documentation.
 REPORT_WINDOW_S = 10
@@ -53,7 +54,3 @@ def _new_report(record: dict[str, Any], number: int) -> dict[str, Any]:
 
 def _window_start(at_s: float) -> float:
     return at_s // REPORT_WINDOW_S * REPORT_WINDOW_S
-
-
-def iso(at_s: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_s)) + f".{int(at_s % 1 * 1000):03d}Z"

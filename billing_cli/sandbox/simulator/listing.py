@@ -10,7 +10,7 @@ from billing_cli.sandbox.simulator.state import State
 
 _NEVER_S = 2**40
 
-COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "gt": lambda value, bound: value > bound,
     "gte": lambda value, bound: value >= bound,
     "lt": lambda value, bound: value < bound,

@@ -1,11 +1,9 @@
 """The stream of version 2: a session for the key, then a hundred events a request, all of them checked afterwards."""
 
 import secrets
-from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from billing_cli.sandbox.simulator.error_reports import iso
+from billing_cli.sandbox.simulator.instants import epoch_s, iso
 from billing_cli.sandbox.simulator.meter_event_checks import (
     MAX_IDENTIFIER_LENGTH,
     Finding,
@@ -110,19 +108,11 @@ def _read_event(event: dict[str, Any], now: int) -> Event:
         raise ValueError
     if not _is_text(*payload.values()):
         raise ValueError
-    return event_name, identifier, payload, now if timestamp is None else _epoch_s(timestamp)
+    return event_name, identifier, payload, now if timestamp is None else int(epoch_s(timestamp))
 
 
 def _is_text(*values: Any) -> bool:
     return all(type(value) is str for value in values)
-
-
-@lru_cache(maxsize=100_000)
-def _epoch_s(text: str) -> int:
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError
-    return int(instant.timestamp())
 
 
 def _finding(state: State, meter: dict[str, Any] | None, event: Event, now_s: float) -> Finding | None:
