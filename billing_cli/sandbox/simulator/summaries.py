@@ -63,16 +63,16 @@ def _range(call: Call) -> tuple[int, int]:
 
 def _aggregate(meter: dict[str, Any], events: list[MeterEvent], order: Order) -> Decimal:
     formula, window = meter["default_aggregation"]["formula"], meter["event_time_window"]
-    ordered = sorted(events, key=order)
     if window:
         # A pre-aggregated meter: the last event of each window stands for the whole window.
-        ordered = list({event.timestamp // WINDOW_S[window]: event for event in ordered}.values())
+        ordered = sorted(events, key=order)
+        events = list({event.timestamp // WINDOW_S[window]: event for event in ordered}.values())
     if formula == "count":
-        return Decimal(len(ordered))
+        return Decimal(len(events))
     if formula == "last":
-        return max(ordered, key=order).value if ordered else Decimal(0)
+        return max(events, key=order).value if events else Decimal(0)
     total = Decimal(0)
-    for event in ordered:
+    for event in events:
         total = EXACT.add(total, event.value)
     return total
 
