@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from billing_cli.sandbox import postgres
 from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.usecases.migrations import apply_pending
 
+_ENOUGH_MEMORY_BYTES = 2 << 30
 # As Supabase sets a project up: its API roles may do anything in public unless told otherwise.
 SUPABASE_DEFAULTS = """
 grant usage on schema public to anon, authenticated, service_role;
@@ -31,6 +34,18 @@ ROLES = """
 create role anon; create role authenticated; create role service_role bypassrls;
 create role authenticator noinherit; grant anon, authenticated, service_role to authenticator;
 """
+
+
+def pytest_configure() -> None:
+    """Temporary files go to memory where there is enough of it, and programs may run from there.
+
+    A database is some four hundred files: on a disk, making one can take thirty times as long.
+    """
+    memory = Path("/dev/shm")
+    if "TMPDIR" in os.environ or not memory.is_dir() or os.statvfs(memory).f_flag & os.ST_NOEXEC:
+        return
+    if shutil.disk_usage(memory).free > _ENOUGH_MEMORY_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
 
 
 @pytest.fixture(scope="session")
@@ -165,7 +180,8 @@ def _make_template(url: str) -> None:
 def _database(server_url: str, origin: str) -> Iterator[str]:
     name = f"t_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"create database {name} {origin}")
+        # Copied as files: by way of the log, which is the default, takes twice as long.
+        connection.execute(f"create database {name} {origin} strategy file_copy")
         yield _named(server_url, name)
         connection.execute(f"drop database {name} with (force)")
 
