@@ -60,11 +60,20 @@ def _child(environment: dict[str, str], arguments: list[str], step: Step | None)
         os.dup2(nowhere.fileno(), 1)
         if environment.get("SHOW_STDERR") is None:
             os.dup2(nowhere.fileno(), 2)
+    _hurry()
     if step is not None:
         _arm(step)
     from billing_cli.cli.app import run
 
     sys.exit(run(arguments))
+
+
+def _hurry() -> None:
+    """Waits as often as ever, only shorter: death is the subject here, and the real pace has a test of its own."""
+    from billing_cli.adapters.stripe import money_mover, pace
+
+    pace._LEAST_PER_S = 200.0
+    money_mover._FIRST_WAIT_S = 0.02
 
 
 def _arm(step: Step) -> None:
