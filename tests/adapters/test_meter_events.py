@@ -30,6 +30,7 @@ EVENT = MeterEvent(
     maybe_sent=False,
 )
 RESET = "reset"
+CUT = "cut"
 DUPLICATE = "An event already exists with identifier exp_1.7."
 Answer = int | str | tuple[int, Any]
 
@@ -68,6 +69,13 @@ class Exchange:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
+        if answer == CUT:
+            response = web.StreamResponse(headers={"Content-Length": "100"})
+            await response.prepare(request)
+            await response.write(b"{")
+            assert request.transport is not None
+            request.transport.close()
+            return response
         status, body = answer if isinstance(answer, tuple) else (int(answer), None)
         if body is None:
             body = {"object": "billing.meter_event"} if status == 200 else error("No.")
@@ -95,6 +103,8 @@ def error(message: str, code: str | None = None) -> dict[str, Any]:
         ([500, 400], Outcome.AMBIGUOUS, 2),
         ([RESET, 400], Outcome.AMBIGUOUS, 2),
         ([RESET, 200], Outcome.ACCEPTED, 2),
+        ([CUT, 200], Outcome.ACCEPTED, 2),
+        ([CUT, 400], Outcome.AMBIGUOUS, 2),
         ([500], Outcome.UNKNOWN, 8),
         ([RESET], Outcome.UNKNOWN, 8),
         ([409], Outcome.UNSENT, 8),

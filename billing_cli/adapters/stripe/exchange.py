@@ -1,4 +1,4 @@
-"""What is asked of Stripe for one event, again and again until an answer proves something."""
+"""What is asked of Stripe for one event or several, again and again until an answer proves something."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -6,10 +6,12 @@ from typing import Any
 
 import stripe
 from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception, wait_random_exponential
+from tenacity.stop import StopBaseT
 
 from billing_cli.adapters.stripe.errors import billing_error
 from billing_cli.adapters.stripe.pace import Pace
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
+from billing_cli.domain.errors import BillingError, Unavailable
 
 _FAILURES = 8
 # A 429 is no failure, only a delay; it is waited out for so long.
@@ -18,45 +20,37 @@ _MAX_WAIT_S = 8
 _MAX_ERROR_CHARS = 300
 
 
-class Exchange(ABC):
-    """One event and what its tries have told so far. `done` is what a success proves."""
+class Tries(ABC):
+    """One request, and what its tries have told so far. `done` is what a success proves."""
 
     done: Outcome
 
-    def __init__(self, event: MeterEvent) -> None:
-        self.event = event
-        self.tries = 0
-        self.maybe_done = event.maybe_sent
+    def __init__(self, maybe_done: bool, tries: int = 0) -> None:
+        self.maybe_done = maybe_done
+        self.tries = tries
         self._failures = 0
         self._request_id: str | None = None
         self._error: str | None = None
 
     @abstractmethod
     async def ask(self) -> Any:
-        """One request. Raises StripeError."""
+        """One request. Raises StripeError, or a BillingError where nothing could be asked."""
 
     @abstractmethod
     def refused(self, error: stripe.StripeError) -> Outcome:
         """What a refusal proves, which the same request would get again."""
 
-    async def run(self, pace: Pace) -> SendResult:
+    async def outcome(self, pace: Pace) -> Outcome:
         """Asks again while the answer is 429, 409, 5xx or none at all.
 
         Raises Misconfigured when the key itself is refused, and no try may have been carried out.
         """
         try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception(_may_pass),
-                wait=wait_random_exponential(multiplier=0.1, max=_MAX_WAIT_S),
-                stop=self._is_hopeless,
-            ):
-                with attempt:
-                    return await self._try(pace)
+            return await retrying(self._is_hopeless)(self._try, pace)
         except RetryError:
-            pass
-        return self._result(Outcome.UNKNOWN if self.maybe_done else Outcome.UNSENT)
+            return self._not_done()
 
-    async def _try(self, pace: Pace) -> SendResult:
+    async def _try(self, pace: Pace) -> Outcome:
         if (wait_s := pace.turn_s()) > 0:
             await asyncio.sleep(wait_s)
         self.tries += 1
@@ -68,15 +62,16 @@ class Exchange(ABC):
                 pace.refused()
             if _may_pass(error):
                 raise
-            if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
-                if self.maybe_done:
-                    return self._result(Outcome.UNKNOWN)
-                raise billing_error(error) from error
-            return self._result(self.refused(error))
+            if not isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+                return self.refused(error)
+            return self._not_asked(billing_error(error))
+        except BillingError as error:
+            self._error = error.message
+            return self._not_asked(error)
         pace.accepted()
-        response = answer.last_response
+        response = answer.last_response if answer is not None else None
         self._request_id = response.request_id if response else None
-        return self._result(self.done)
+        return self.done
 
     def note(self, error: stripe.StripeError) -> None:
         """Remembers what a failed try tells."""
@@ -89,22 +84,66 @@ class Exchange(ABC):
         if _proves_nothing(error):
             self.maybe_done = True
 
+    def _not_asked(self, error: BillingError) -> Outcome:
+        if isinstance(error, Unavailable) or self.hides_something:
+            return self._not_done()
+        raise error
+
+    @property
+    def hides_something(self) -> bool:
+        """Whether an error in place of an outcome would hide what was, or may have been, carried out."""
+        return self.maybe_done
+
+    def _not_done(self) -> Outcome:
+        return Outcome.UNKNOWN if self.maybe_done else Outcome.UNSENT
+
     def _is_hopeless(self, state: RetryCallState) -> bool:
-        """Whether to leave this event to the next run."""
+        """Whether to leave this to the next run."""
         return self._failures >= _FAILURES or (state.seconds_since_start or 0) >= _PATIENCE_S
+
+
+class Exchange(Tries):
+    """Tries for one event, of which an earlier run may have made some."""
+
+    def __init__(self, event: MeterEvent) -> None:
+        super().__init__(event.maybe_sent)
+        self.event = event
+
+    async def run(self, pace: Pace) -> SendResult:
+        """See `Tries.outcome`."""
+        return self._result(await self.outcome(pace))
 
     def _result(self, outcome: Outcome) -> SendResult:
         error = None if outcome is self.done else self._error
         return SendResult(self.event.item_id, outcome, self.tries, self._request_id, error)
 
 
+def retrying(stop: StopBaseT) -> AsyncRetrying:
+    """Repeats a request to Stripe while a later one may succeed. Raises RetryError when `stop` says so."""
+    return AsyncRetrying(
+        retry=retry_if_exception(_may_pass),
+        wait=wait_random_exponential(multiplier=0.1, max=_MAX_WAIT_S),
+        stop=stop,
+    )
+
+
 def _may_pass(error: BaseException) -> bool:
-    """Whether the same request may succeed later: 429, 409, or an answer that proves nothing."""
+    """Whether the same request may succeed later: 429, 409, an expired session, or an answer that proves nothing."""
     if not isinstance(error, stripe.StripeError):
         return False
+    if isinstance(error, stripe.TemporarySessionExpiredError):
+        return True
     return error.http_status in (409, 429) or _proves_nothing(error)
 
 
 def _proves_nothing(error: stripe.StripeError) -> bool:
     """No answer, 5xx, or a success that cannot be read: it may have been carried out."""
     return error.http_status is None or not 400 <= error.http_status < 500
+
+
+def is_duplicate(error: stripe.StripeError) -> bool:
+    """Stripe already has this identifier. v2 has a code for it, v1 only a sentence that names it."""
+    code = error.error.code if error.error else None
+    if code == "duplicate_meter_event":
+        return True
+    return error.http_status == 400 and "already exists with identifier" in (error.user_message or "")

@@ -6,11 +6,9 @@ from typing import Any
 import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
-from billing_cli.adapters.stripe.exchange import Exchange
+from billing_cli.adapters.stripe.exchange import Exchange, is_duplicate
 from billing_cli.adapters.stripe.pace import Pace
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
-
-_TIMEOUT_S = 30
 
 
 class StripeMeterEventSender:
@@ -21,12 +19,11 @@ class StripeMeterEventSender:
     ordered = True
 
     def __init__(self, connection: StripeConnection) -> None:
-        import aiohttp
+        from billing_cli.adapters.stripe.aiohttp_client import AiohttpClient
 
-        http = stripe.AIOHTTPClient(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
-        self._http = http
+        self._http = AiohttpClient()
         self._pace = Pace()
-        self._stripe = connection.client(http)
+        self._stripe = connection.client(self._http)
 
     def limit(self, events_per_s: float | None, shared_by: int) -> None:
         """See `billing_cli.domain.ports.UsageSender.limit`: an event is a call."""
@@ -65,14 +62,6 @@ class _Sending(Exchange):
         return await self._stripe.v1.billing.meter_events.create_async(self._params, {"idempotency_key": key})
 
     def refused(self, error: stripe.StripeError) -> Outcome:
-        if _is_duplicate(error):
+        if is_duplicate(error):
             return Outcome.ACCEPTED
         return Outcome.AMBIGUOUS if self.maybe_done else Outcome.REJECTED
-
-
-def _is_duplicate(error: stripe.StripeError) -> bool:
-    """Stripe already has this identifier. v2 has a code for it, v1 only a sentence that names it."""
-    code = error.error.code if error.error else None
-    if code == "duplicate_meter_event":
-        return True
-    return error.http_status == 400 and "already exists with identifier" in (error.user_message or "")
