@@ -1,5 +1,6 @@
 """Settings to adapters to use cases: the only file that knows every name."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -64,8 +65,11 @@ def stripe_reader(settings: Settings) -> BillingReader:
 
 
 def export_planner(settings: Settings, database: Database) -> ExportPlanner:
+    api_base, _ = settings.stripe_addresses()
+    # Of addresses other than Stripe's own nobody knows; a sandbox has the stream.
+    has_stream = api_base is not None or is_live_key(settings.require_stripe_key())
     expected_skips = settings.config.export.expected_skips
-    return ExportPlanner(database, stripe_reader(settings), _meter_rules(settings), expected_skips)
+    return ExportPlanner(database, stripe_reader(settings), _meter_rules(settings), expected_skips, has_stream)
 
 
 def run_environment(settings: Settings, database: Database, observer: Observer) -> RunEnvironment:
@@ -75,10 +79,15 @@ def run_environment(settings: Settings, database: Database, observer: Observer) 
 
     def sender(backend: Backend) -> UsageSender:
         from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
+        from billing_cli.adapters.stripe.meter_stream import StripeMeterStreamSender
 
-        if backend is not Backend.EVENTS:
+        senders: dict[Backend, Callable[[StripeConnection], UsageSender]] = {
+            Backend.EVENTS: StripeMeterEventSender,
+            Backend.STREAM: StripeMeterStreamSender,
+        }
+        if backend not in senders:
             raise Misconfigured(f"This version cannot send by {backend.value}.", "Use a newer version.")
-        return StripeMeterEventSender(_stripe_connection(settings))
+        return senders[backend](_stripe_connection(settings))
 
     return RunEnvironment(database, sender, processes, settings.actor, processes.current(), observer)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -36,6 +36,10 @@ def export(
     resend_rolled_back: Annotated[
         bool, typer.Option("--resend-rolled-back", help="Also send what was rolled back.")
     ] = False,
+    backend: Annotated[
+        Literal["events", "stream"] | None,
+        typer.Option(help="How meter events go, whatever billing.toml says: one by one, or over the stream."),
+    ] = None,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
@@ -49,7 +53,8 @@ def export(
 
     LIVE=true billing export --start 2026-10-01 --end 2026-10-31 --confirm
     """
-    request = ExportRequest(_window(start, end, period), company, meter, allow_corrections, resend_rolled_back)
+    chosen = Backend(backend) if backend else None
+    request = ExportRequest(_window(start, end, period), company, meter, allow_corrections, resend_rolled_back, chosen)
     with open_session(ctx) as session:
         command = ExportCommand(session, request, _words(request, period), all_lines)
         return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
@@ -128,4 +133,5 @@ def _words(request: ExportRequest, period: str | None) -> list[str]:
     for option, value in (("--company", request.company), ("--meter", request.meter)):
         words += [option, value] if value else []
     words += ["--allow-corrections"] if request.allow_corrections else []
-    return words + (["--resend-rolled-back"] if request.resend_rolled_back else [])
+    words += ["--resend-rolled-back"] if request.resend_rolled_back else []
+    return words + (["--backend", request.backend.value] if request.backend else [])

@@ -68,6 +68,12 @@ class ExportPlan:
         return sum(line.buckets for line in self.usage.lines)
 
     @property
+    def backends(self) -> Mapping[str, Backend]:
+        """How each meter's events go, of those that have any."""
+        metered = {line.meter for line in self.usage.lines if line.buckets}
+        return {route.meter: route.backend for route in self.routes if route.meter in metered}
+
+    @property
     def sent_rows(self) -> int:
         return sum(line.sent_rows for line in self.usage.lines) + sum(s.sent_rows for s in self.usage.skipped)
 

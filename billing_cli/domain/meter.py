@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from billing_cli.domain.errors import Misconfigured
+
 
 class Backend(StrEnum):
     """The ways to tell Stripe of usage; the values are those of billing.toml and the database."""
@@ -86,6 +88,17 @@ def route_meters(
             by_event_name[meter.event_name] = meter
     wanted = {name: MeterRule() for name in by_event_name} | dict(configured)
     return [_route(meter, wanted[meter], by_event_name, backend) for meter in sorted(wanted)]
+
+
+def refuse_stream(routes: Iterable[MeterRoute], meter: str | None) -> None:
+    """Raises Misconfigured if usage of `meter` (None: of any) would go over the stream."""
+    streamed = [r.meter for r in routes if r.backend is Backend.STREAM and not r.problem and meter in (None, r.meter)]
+    if streamed:
+        raise Misconfigured(
+            f"Usage of {streamed[0]} would go over the meter event stream. Stripe has it in live mode only, and "
+            "STRIPE_SECRET_KEY is a test key.",
+            "Use a live key, or rehearse by single events: billing export --backend events",
+        )
 
 
 def _route(

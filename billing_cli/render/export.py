@@ -12,6 +12,7 @@ from rich.text import Text
 from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.export import ExportPlan
 from billing_cli.domain.gate import Gates
+from billing_cli.domain.meter import Backend
 from billing_cli.domain.quantity import exact_sum, plain
 from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.domain.usage import UsageLine
@@ -43,6 +44,7 @@ class ExportPlanView:
         yield render_identity(self.plan.identity)
         yield self._lines(narrow)
         yield from self._sparklines()
+        yield from self._backends()
         yield from self._skipped(narrow)
         for warning in self.plan.warnings[:_SHOWN_LINES]:
             yield Text(f"Warning: {warning}", "yellow")
@@ -68,6 +70,12 @@ class ExportPlanView:
             bars = sparkline([slots.get(slot, Decimal(0)) for slot in range(1, 25)])
             to_send = exact_sum(line.to_send for line in self.plan.usage.lines if line.meter == meter)
             yield Text.assemble((f"{meter}  ", "dim"), (bars, "cyan"), f"  {grouped(to_send)} to send")
+
+    def _backends(self) -> Iterator[RenderableType]:
+        for backend in Backend:
+            meters = [meter for meter, by in self.plan.backends.items() if by is backend]
+            if meters and backend is not Backend.EVENTS:
+                yield Text.assemble(("By ", "dim"), (backend.value, "bold"), f"  {', '.join(meters)}")
 
     def _skipped(self, narrow: bool) -> Iterator[RenderableType]:
         if not self.plan.usage.skipped:
@@ -152,6 +160,7 @@ def export_document(plan: ExportPlan, gates: Gates) -> dict[str, object]:
         },
         "rows": _rows(plan),
         "events": plan.events,
+        "backends": {meter: backend.value for meter, backend in plan.backends.items()},
         "lines": [_line_document(line) for line in plan.usage.lines],
         "skipped": [
             {

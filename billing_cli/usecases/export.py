@@ -9,7 +9,7 @@ from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.gate import ApprovedPlan
-from billing_cli.domain.meter import MeterRoute, MeterRule, route_meters
+from billing_cli.domain.meter import MeterRoute, MeterRule, refuse_stream, route_meters
 from billing_cli.domain.ports import BillingReader, Database
 from billing_cli.domain.usage import usage_facts
 from billing_cli.usecases.batches import RunEnvironment, run_batch
@@ -17,16 +17,19 @@ from billing_cli.usecases.batches import RunEnvironment, run_batch
 
 @dataclass(frozen=True)
 class ExportPlanner:
-    """Loads the facts of an export and plans it. Reads only."""
+    """Loads the facts of an export and plans it. Reads only. `has_stream`: whether the key may use Stripe's stream."""
 
     database: Database
     stripe: BillingReader
     meter_rules: dict[str, MeterRule]
     expected_skips: frozenset[str]
+    has_stream: bool
 
     def plan(self, request: ExportRequest) -> ExportPlan:
         identity = self.stripe.identity()
         routes = route_meters(self.stripe.meters(), self.meter_rules, request.backend)
+        if not self.has_stream:
+            refuse_stream(routes, request.meter)
         arguments = _arguments(request, identity, routes)
         usage = usage_facts(self.database.call("billing_export_preview_v2", **arguments))
         return plan_export(request, identity, routes, usage, self.expected_skips)

@@ -12,6 +12,7 @@ from support.usage import YESTERDAY, Connection, add_companies, add_much_usage, 
 
 DAY = f"{YESTERDAY:%Y-%m-%d}"
 EXPORT = ["--quiet", "export", "--start", DAY, "--end", DAY, "--confirm"]
+STREAM = [*EXPORT, "--backend", "stream"]
 COMPANIES, HOURS = 15, 6
 EVENTS = COMPANIES * 2 * HOURS
 
@@ -31,6 +32,16 @@ STEPS = [
     Step("billing_batch_settle_v1", "after"),
     Step("billing_batch_finish_v1", "before"),
     Step("billing_batch_finish_v1", "after"),
+]
+# Of two parcels.
+STREAM_STEPS = [
+    Step("billing_batch_claim_v2", "after"),
+    Step("send", "before", 1),
+    Step("send", "after", 1),
+    Step("send", "before", 2),
+    Step("send", "after", 2),
+    Step("billing_batch_settle_v1", "before"),
+    Step("billing_batch_settle_v1", "after"),
 ]
 FAULTS: dict[str, list[dict[str, object]]] = {
     "no fault": [],
@@ -58,6 +69,28 @@ def test_killed_at_a_step_and_run_again(step: Step, db_url: str, sql: Connection
     environment = wire_environment(db_url, stripe.url)
     assert run_billing(environment, EXPORT, step) == KILLED
     _run_until_done(environment)
+    _assert_billed_exactly(sql, stripe)
+
+
+@pytest.mark.usefixtures("usage")
+@pytest.mark.parametrize("step", STREAM_STEPS, ids=lambda step: f"{step.when} {step.name} {step.nth}")
+def test_killed_at_a_step_of_the_stream(step: Step, db_url: str, sql: Connection, stripe: StripeDouble) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    assert run_billing(environment, STREAM, step) == KILLED
+    _run_until_done(environment, STREAM)
+    _assert_billed_exactly(sql, stripe)
+
+
+@pytest.mark.usefixtures("usage")
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_stream_killed_at_random_under_a_fault(fault: str, db_url: str, sql: Connection, stripe: StripeDouble) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    for settings in FAULTS[fault]:
+        stripe.fault(endpoint="/v2/billing/meter_event", **settings)
+    moments = random.Random(f"stream {fault}")
+    for _ in range(3):
+        run_billing(environment, STREAM, Step("send", moments.choice(["before", "after"]), moments.randint(1, 2)))
+    _run_until_done(environment, STREAM)
     _assert_billed_exactly(sql, stripe)
 
 
@@ -95,11 +128,11 @@ def test_killed_at_random_under_a_fault(
     _assert_billed_exactly(sql, stripe)
 
 
-def _run_until_done(environment: dict[str, str]) -> None:
+def _run_until_done(environment: dict[str, str], export: list[str] = EXPORT) -> None:
     """Cron would do no more: the same command again, until it says that all is done."""
     codes = []
     for _ in range(6):
-        codes.append(run_billing(environment, EXPORT))
+        codes.append(run_billing(environment, export))
         if codes[-1] == 0:
             return
         assert codes[-1] == 5, codes

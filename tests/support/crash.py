@@ -16,6 +16,7 @@ _PRELOAD = [
     "billing_cli.wiring",
     "billing_cli.adapters.stripe.reader",
     "billing_cli.adapters.stripe.meter_events",
+    "billing_cli.adapters.stripe.meter_stream",
     "billing_cli.adapters.stripe.money_mover",
     "billing_cli.adapters.stripe.money_reader",
     "billing_cli.adapters.database.postgres",
@@ -80,10 +81,10 @@ def _arm(step: Step) -> None:
     from billing_cli.adapters.database.postgres import PostgresDatabase
     from billing_cli.adapters.database.supabase import SupabaseDatabase
     from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
+    from billing_cli.adapters.stripe.meter_stream import StripeMeterStreamSender
     from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
 
     calls: Counter[str] = Counter()
-    send = StripeMeterEventSender.send
 
     def die_if(name: str, when: str) -> None:
         if (name, when, calls[name]) == (step.name, step.when, step.nth):
@@ -109,17 +110,21 @@ def _arm(step: Step) -> None:
 
         return dying_call
 
-    async def dying_send(self: StripeMeterEventSender, parcel: Any) -> Any:
-        calls["send"] += 1
-        number = calls["send"]
-        if (step.name, step.when, step.nth) == ("send", "before", number):
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = await send(self, parcel)
-        if (step.name, step.when, step.nth) == ("send", "after", number):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+    def dying_sender(send: Any) -> Any:
+        async def dying_send(self: Any, parcel: Any) -> Any:
+            calls["send"] += 1
+            number = calls["send"]
+            if (step.name, step.when, step.nth) == ("send", "before", number):
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = await send(self, parcel)
+            if (step.name, step.when, step.nth) == ("send", "after", number):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return dying_send
 
     PostgresDatabase.call = dying(PostgresDatabase.call)  # type: ignore[method-assign]
     SupabaseDatabase.call = dying(SupabaseDatabase.call)  # type: ignore[method-assign]
-    StripeMeterEventSender.send = dying_send  # type: ignore[method-assign]
+    StripeMeterEventSender.send = dying_sender(StripeMeterEventSender.send)  # type: ignore[method-assign]
+    StripeMeterStreamSender.send = dying_sender(StripeMeterStreamSender.send)  # type: ignore[method-assign]
     StripeMoneyMover._create = dying_create  # type: ignore[method-assign]

@@ -56,3 +56,8 @@ class StripeDouble:
         """Every request that reached Stripe."""
         log: list[dict[str, Any]] = ask(self.url, "GET", "log")["log"]
         return log
+
+    def totals(self) -> list[tuple[str, str, str]]:
+        """Meter, customer and exact total."""
+        totals = ask(self.url, "GET", "totals?by=customer")["totals"]
+        return [(total["event_name"], total["customer"], total["value"]) for total in totals]

@@ -1,0 +1,132 @@
+"""Sends meter events over the stream (v2), a hundred a request, and says what each answer proves."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import stripe
+
+from billing_cli.adapters.stripe.connection import StripeConnection
+from billing_cli.adapters.stripe.exchange import Tries, is_duplicate
+from billing_cli.adapters.stripe.pace import Pace
+from billing_cli.adapters.stripe.stream_session import StreamSession
+from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
+
+if TYPE_CHECKING:
+    from stripe.params.v2.billing import MeterEventStreamCreateParamsEvent
+
+_REFUSED = (Outcome.REJECTED, Outcome.AMBIGUOUS)
+# A refusal and a silence prove less about an event that an earlier run may have sent.
+_IF_MAYBE_SENT = {Outcome.REJECTED: Outcome.AMBIGUOUS, Outcome.UNSENT: Outcome.UNKNOWN}
+
+
+class StripeMeterStreamSender:
+    """Several parcels at a time over one aiohttp session; made and closed inside one event loop."""
+
+    parcel_events = 100  # the most that Stripe takes in a request
+    in_flight = 16
+    ordered = False
+
+    def __init__(self, connection: StripeConnection) -> None:
+        from billing_cli.adapters.stripe.aiohttp_client import AiohttpClient
+
+        self._http = AiohttpClient()
+        self._pace = Pace()
+        self._stripe = connection.client(self._http)
+        self._session = StreamSession(self._stripe)
+
+    def limit(self, events_per_s: float | None, shared_by: int) -> None:
+        """See `billing_cli.domain.ports.UsageSender.limit`: a call counts as a whole parcel."""
+        self._pace.limit(None if events_per_s is None else events_per_s / shared_by / self.parcel_events)
+
+    async def send(self, parcel: Sequence[MeterEvent]) -> list[SendResult]:
+        """See `billing_cli.domain.ports.UsageSender.send`.
+
+        Accepted means that the stream took it: Stripe looks at the events themselves afterwards.
+        """
+        return await self._send(_Parcel(self._stripe, self._session, parcel))
+
+    async def _send(self, parcel: "_Parcel") -> list[SendResult]:
+        """A parcel that is refused is sent in halves, until what is at fault stands alone."""
+        outcome = await parcel.outcome(self._pace)
+        if outcome not in _REFUSED or len(parcel.events) == 1:
+            return parcel.results(outcome)
+        return [result for half in parcel.halves() for result in await self._send(half)]
+
+    async def close(self) -> None:
+        await self._http.close_async()  # type: ignore[no-untyped-call]
+
+
+class _Parcel(Tries):
+    """Events that go in one request, under their identifiers; what was refused as a whole goes on as a part."""
+
+    done = Outcome.ACCEPTED
+
+    def __init__(
+        self,
+        client: stripe.StripeClient,
+        session: StreamSession,
+        events: Sequence[MeterEvent],
+        part_of: "_Parcel | None" = None,
+    ) -> None:
+        super().__init__(part_of.maybe_done if part_of else False, part_of.tries if part_of else 0)
+        self._stripe = client
+        self._session = session
+        self._part_of = part_of
+        self.events = events
+        self._params = [_params(event) for event in events]
+
+    async def ask(self) -> None:
+        """A token that Stripe does not take any more is no fault of the events: once more at once."""
+        token = await self._session.token()
+        try:
+            await self._ask(token)
+        except (stripe.TemporarySessionExpiredError, stripe.AuthenticationError):
+            token = await self._session.token(instead_of=token)
+            self.tries += 1
+            await self._ask(token)
+
+    async def _ask(self, token: str) -> None:
+        # The SDK makes a new idempotency key for each call; the identifiers deduplicate.
+        await self._stripe.v2.billing.meter_event_stream.create_async({"events": self._params}, {"api_key": token})
+
+    def refused(self, error: stripe.StripeError) -> Outcome:
+        if is_duplicate(error) and len(self.events) == 1:
+            return Outcome.ACCEPTED
+        return Outcome.AMBIGUOUS if self.maybe_done else Outcome.REJECTED
+
+    @property
+    def hides_something(self) -> bool:
+        return self.maybe_done or self._part_of is not None or any(event.maybe_sent for event in self.events)
+
+    def halves(self) -> list["_Parcel"]:
+        middle = len(self.events) // 2
+        return [_Parcel(self._stripe, self._session, e, self) for e in (self.events[:middle], self.events[middle:])]
+
+    def results(self, outcome: Outcome) -> list[SendResult]:
+        error = None if outcome is self.done else self._error
+        return [
+            SendResult(
+                event.item_id,
+                _IF_MAYBE_SENT.get(outcome, outcome) if event.maybe_sent else outcome,
+                self.tries,
+                self._request_id,
+                error,
+            )
+            for event in self.events
+        ]
+
+
+def _params(event: MeterEvent) -> "MeterEventStreamCreateParamsEvent":
+    return {
+        "event_name": event.event_name,
+        "identifier": event.identifier,
+        "timestamp": _iso(event.timestamp),
+        "payload": {event.customer_key: event.stripe_customer_id, event.value_key: event.value},
+    }
+
+
+@lru_cache(maxsize=1024)
+def _iso(timestamp: int) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).isoformat().replace("+00:00", "Z")
