@@ -1,5 +1,6 @@
 """How fast to send: as fast as Stripe takes it, and a little slower after it asked to slow down."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -13,7 +14,7 @@ _WINDOW_S = 1.0
 class Pace:
     """Unlimited until the first 429; then the rate Stripe took in the last second, creeping up from there.
 
-    With `most_per_s` it is never faster than that.
+    With `most_per_s` it is never faster than that, and no second has more calls than that, rounded up.
 
     Used by several threads, or by one event loop.
     """
@@ -24,6 +25,7 @@ class Pace:
         self._next_at = 0.0
         self._slowed_at = 0.0
         self._accepted_at: deque[float] = deque()
+        self._begun_at: deque[float] = deque()
         self._lock = threading.Lock()
 
     def limit(self, most_per_s: float | None) -> None:
@@ -32,6 +34,13 @@ class Pace:
             if most_per_s != self._most_per_s:
                 self._most_per_s = most_per_s
                 self._per_s = most_per_s if self._per_s is None or most_per_s is None else min(self._per_s, most_per_s)
+
+    def wait(self) -> None:
+        """Takes the next turn and sleeps until it has come."""
+        if (wait_s := self.turn_s()) > 0:
+            time.sleep(wait_s)
+        while (wait_s := self._crowded_s()) > 0:
+            time.sleep(wait_s)
 
     def turn_s(self) -> float:
         """Takes the next turn; the seconds to wait for it."""
@@ -48,7 +57,7 @@ class Pace:
         with self._lock:
             now = time.monotonic()
             self._accepted_at.append(now)
-            self._forget(now)
+            _forget(self._accepted_at, now)
             if self._per_s is not None:
                 faster = self._per_s + _FASTER_PER_ACCEPTED
                 self._per_s = min(faster, self._most_per_s) if self._most_per_s else faster
@@ -60,10 +69,23 @@ class Pace:
             if now - self._slowed_at < _WINDOW_S:
                 return
             self._slowed_at = now
-            self._forget(now)
+            _forget(self._accepted_at, now)
             taken_per_s = len(self._accepted_at) / _WINDOW_S
             self._per_s = max(_LEAST_PER_S, _SLOWED_TO * min(taken_per_s, self._per_s or taken_per_s))
 
-    def _forget(self, now: float) -> None:
-        while self._accepted_at and now - self._accepted_at[0] > _WINDOW_S:
-            self._accepted_at.popleft()
+    def _crowded_s(self) -> float:
+        """Threads that wake late begin in a bunch: the seconds until one more is allowed, 0 where it begins now."""
+        if self._most_per_s is None:
+            return 0.0
+        with self._lock:
+            now = time.monotonic()
+            _forget(self._begun_at, now)
+            if len(self._begun_at) >= math.ceil(self._most_per_s):
+                return self._begun_at[0] + _WINDOW_S - now
+            self._begun_at.append(now)
+            return 0.0
+
+
+def _forget(moments: deque[float], now: float) -> None:
+    while moments and now - moments[0] >= _WINDOW_S:
+        moments.popleft()

@@ -23,8 +23,7 @@ class PacedClient(stripe.RequestsClient):
         """The first answer that is no 429, or the last 429 after a minute: body, status and headers."""
         give_up_at = time.monotonic() + _PATIENCE_S
         while True:
-            if (wait_s := self._pace.turn_s()) > 0:
-                time.sleep(wait_s)
+            self._pace.wait()
             answer = super().request(*args, **kwargs)
             if answer[1] != _TOO_MANY:
                 self._pace.accepted()
