@@ -121,6 +121,14 @@ def write_file(path: Path, content: bytes) -> None:
     write_atomically(path, content)
 
 
+def check_place(path: Path | None) -> None:
+    """Before long work: raises Misconfigured where its result could not be written."""
+    from billing_cli.adapters.files import check_place
+
+    if path is not None:
+        check_place(path)
+
+
 def refund_planner(settings: Settings, database: Database) -> RefundPlanner:
     return RefundPlanner(database, money_reader(settings), _limits(settings.config.limits.refund))
 

@@ -11,11 +11,17 @@ from billing_cli.domain.errors import Misconfigured
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Readable by the owner only. Raises Misconfigured where it cannot be; never follows a link."""
+    """Readable by the owner only. Raises Misconfigured where it cannot be; never follows a link.
+
+    A device or a pipe is written to, and not replaced.
+    """
     if path.is_symlink():
         raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
     draft = None
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(content)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
@@ -29,6 +35,17 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise Misconfigured(
             f"{path} cannot be written: {error.strerror}.", "Name another place, or make room."
         ) from None
+
+
+def check_place(path: Path) -> None:
+    """Before long work: raises Misconfigured where `write_atomically` would certainly fail."""
+    if path.is_symlink():
+        raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
+    if path.is_dir():
+        raise Misconfigured(f"{path} is a directory.", "Name a file.")
+    there = next(each for each in path.absolute().parents if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise Misconfigured(f"{path} cannot be written: {there} takes no files.", "Name another place.")
 
 
 class DirectoryStore:

@@ -41,11 +41,14 @@ def journal(
     state = state_of(ctx)
     settings = state.settings()
     period = _period(month, start, end)
+    wiring.check_place(output)
     code = currency_code(currency) if currency else None
     with closing(wiring.workbench()) as workbench, ConsoleCount(state, "transactions read"):
         reader, chart = wiring.ledger_reader(settings), wiring.chart(settings)
         entries = make_journal(reader, workbench, chart, period, by, stripe_csv, code)
     text = write_journal(file_format, entries)
+    if not entries:
+        state.err.print("No entries: nothing moved the Stripe balance in this period.", style="yellow", soft_wrap=True)
     if output:
         wiring.write_file(output, text.encode())
         state.emit("journal", journal_document(period, entries, str(output)), JournalView(period, entries, str(output)))

@@ -51,6 +51,7 @@ def reconcile(
         raise BadInput(f"--out {out}: the name says no format.", f"Let it end in {' or '.join(_SUFFIXES)}.")
     if (confirm or expect) and not save:
         raise BadInput("--confirm and --expect belong to --save: nothing else is written.")
+    wiring.check_place(out)
     with open_session(ctx) as session, closing(wiring.workbench()) as workbench:
         # Usage and payouts have one time on both sides: there is nothing beyond the window to look for.
         edged = subject in (Subject.PAYMENTS, Subject.INVOICES)

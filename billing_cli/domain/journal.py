@@ -57,17 +57,31 @@ class Chart:
 
     def account(self, role: str) -> Account:
         """Raises Misconfigured naming the category."""
+        found = self._mapped(role) or self.suspense
+        if found is None:
+            raise _unmapped([role])
+        return found
+
+    def check(self, roles: Iterable[str]) -> None:
+        """Raises Misconfigured naming every role that has no account."""
+        missing = [role for role in roles if self._mapped(role) is None]
+        if missing and self.suspense is None:
+            raise _unmapped(missing)
+
+    def _mapped(self, role: str) -> Account | None:
         asked: str | None = role
         while asked is not None:
             if asked in self.accounts:
                 return self.accounts[asked]
             asked = _INSTEAD.get(asked)
-        if self.suspense is None:
-            raise Misconfigured(
-                f"No GL account is configured for {role!r}.",
-                f'Add under [gl] in billing.toml: {role} = "4000", or set suspense = "9999" for all that has none.',
-            )
-        return self.suspense
+        return None
+
+
+def _unmapped(roles: Iterable[str]) -> Misconfigured:
+    return Misconfigured(
+        f"No GL account is configured for {', '.join(map(repr, roles))}.",
+        "Name one for each under [gl] in billing.toml, or a suspense account for all that have none: docs/journal.md.",
+    )
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,12 @@ def journal(
     if grouping is Grouping.TRANSACTION:
         return [entry for one in transactions if (entry := _entry_of(one, chart)) is not None]
     return list(_entries_by_category(transactions, chart, period))
+
+
+def roles_of(transactions: Iterable[BalanceTransaction]) -> list[str]:
+    """Everything that needs an account, in the order of the chart."""
+    found = {role for one in transactions for role, amount_minor in _amounts(one).items() if amount_minor}
+    return sorted(found, key=lambda role: (role != CLEARING, role))
 
 
 def _entry_of(one: BalanceTransaction, chart: Chart) -> Entry | None:

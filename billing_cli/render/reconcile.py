@@ -17,6 +17,7 @@ from billing_cli.render.gates import render_identity
 from billing_cli.render.money import shown
 from billing_cli.render.numbers import grouped
 
+AGREES = "Everything agrees."
 _NARROW = 90
 _SIDES = {"stripe": "Stripe's side", "here": "this side"}
 _STYLES = {Verdict.MATCHED: "green", Verdict.IN_FLIGHT: "yellow"}
@@ -39,7 +40,10 @@ class ReportView:
         yield from _proofs(report)
         yield from _saved(report, self.out is None)
         if report.agrees:
-            yield Text("Everything agrees.", "bold green")
+            text = agreement(report)
+            yield Text(text, "bold green" if text == AGREES else "bold yellow")
+            if self.out:
+                yield Text(f"{self.out} holds no difference.", "dim")
             return
         yield Text(f"{report.different:,} differences", "bold red")
         yield from _named(report)
@@ -50,6 +54,14 @@ class ReportView:
             yield Text(f"… and {hidden:,} more: add --limit, or --out differences.csv", "dim")
         if self.out:
             yield Text(f"All differences are in {self.out}.", "dim")
+
+
+def agreement(report: Report) -> str:
+    """What an exit code of 0 stands for: less than everything where nothing was compared, or not yet."""
+    if not report.totals:
+        return "Nothing to compare: no row of either side lies in this window."
+    in_flight = sum(total.items for total in report.totals if total.verdict is Verdict.IN_FLIGHT)
+    return f"Nothing differs, and {in_flight:,} in flight may still change." if in_flight else AGREES
 
 
 def span(report: Report) -> str:

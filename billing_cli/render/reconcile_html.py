@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from billing_cli.domain.reconciliation import FINE, REASONS, DayTotal, Finding, Report
-from billing_cli.render.reconcile import by_class, finding_cells, shown_amount, span
+from billing_cli.render.reconcile import agreement, by_class, finding_cells, shown_amount, span
 
 _BAR_HEIGHT = 120
 _SHORT = 12
@@ -44,7 +44,7 @@ document.getElementById('search').addEventListener('input', event => {
 
 def write_html(report: Report, findings: Iterable[Finding]) -> bytes:
     """The whole file; every text from outside is escaped, and nothing is loaded from anywhere."""
-    verdict = "Everything agrees" if report.agrees else f"{report.different:,} differences"
+    verdict = agreement(report) if report.agrees else f"{report.different:,} differences"
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',

@@ -1,8 +1,10 @@
 """The books of a period: Stripe's balance transactions read, or taken from a file, and made into entries."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from billing_cli.domain.journal import Chart, Entry, Grouping, journal
+from billing_cli.domain.balance_transaction import BalanceTransaction
+from billing_cli.domain.journal import Chart, Entry, Grouping, journal, roles_of
 from billing_cli.domain.period import Window
 from billing_cli.domain.ports import LedgerReader, Workbench
 from billing_cli.domain.stripe_export import ExportKind
@@ -24,9 +26,14 @@ def make_journal(
     else:
         # The Dashboard's export of payments knows neither refunds nor payouts: no books come of it.
         workbench.load_csv(stripe_csv, [ExportKind.ITEMIZED])
-    wanted = (
+    # All that has no account at once, before the first entry.
+    chart.check(roles_of(_wanted(workbench, period, currency)))
+    return journal(_wanted(workbench, period, currency), chart, period, grouping)
+
+
+def _wanted(workbench: Workbench, period: Window, currency: str | None) -> Iterator[BalanceTransaction]:
+    return (
         one
         for one in workbench.transactions()
         if period.start <= one.created_at < period.end and currency in (None, one.currency)
     )
-    return journal(wanted, chart, period, grouping)

@@ -84,9 +84,11 @@ class Sides:
         table = _TABLES[subject][0]
         if source.file:
             self.workbench.load_csv(source.file, _FILES[subject])
+            span = self.workbench.span(table)
+            if span is None:
+                raise BadInput(f"{source.file} has no rows.", "Export the window again; no agreement follows from it.")
             # A file says nothing about what is before its first row and behind its last.
-            first, last = self.workbench.span(table) or (window.start, window.start)
-            return first, last + timedelta(seconds=1)
+            return span[0], span[1] + timedelta(seconds=1)
         if source.report:
             path = self.workbench.scratch("report.csv")
             covered = self.reports.download(window.wide_start, window.wide_end, path, self.observer.waited)

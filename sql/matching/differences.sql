@@ -7,7 +7,8 @@ create view differences as
     make_timestamp((s.first_seen_s * 1000000)::bigint)::date as known_since
   from findings f left join saved s using (key, verdict, reason, unit)
   where f.verdict not in ('matched', 'in_flight')
-  order by abs(coalesce(stripe, 0) - coalesce(ours, 0)) desc, key, verdict;
+  -- Not by the names above: `saved` has columns of those names.
+  order by abs(coalesce(f.stripe_gross - f.stripe_part, 0) - coalesce(f.our_gross - f.our_part, 0)) desc, key, verdict;
 
 -- The same by name, as a run is saved.
 create view named_differences as

@@ -2,6 +2,7 @@
 
 import csv
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,7 +18,7 @@ from billing_cli.adapters.matching.spool import Spool
 from billing_cli.domain.errors import BadInput, Fault, Misconfigured
 from billing_cli.domain.reconciliation import Coverage, Report, Rules, Subject, Verdict, Window
 from billing_cli.domain.spreadsheet import neutral
-from billing_cli.domain.stripe_export import ExportKind
+from billing_cli.domain.stripe_export import COLUMNS, ExportKind
 from billing_cli.settings import ReconcileConfig
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -268,6 +269,9 @@ ITEMIZED = (
 )
 
 
+LINE = "txn_1,2026-10-03 10:00:00,,usd,12.50,0,12.50,charge,ch_1,,,,,,,\n"
+
+
 def test_major_units_of_a_report_become_minor_ones_exactly(bench: DuckWorkbench, tmp_path: Path) -> None:
     file = tmp_path / "it's.csv"
     file.write_text(
@@ -292,7 +296,10 @@ def test_major_units_of_a_report_become_minor_ones_exactly(bench: DuckWorkbench,
     ("text", "says"),
     [
         ("a,b\n1,2\n", "no export of Stripe's"),
-        (ITEMIZED.replace("gross,", ""), "cannot be read"),
+        ("", "no export of Stripe's"),
+        (ITEMIZED.replace("gross,", "").replace("charge_id,", ""), "lacks gross, charge_id"),
+        (ITEMIZED + LINE + LINE[:40], "line 3: 7 columns instead of 16"),
+        (ITEMIZED + LINE + LINE.replace(",ch_1,", ',"ch_1,', 1), "line 3: a quote is never closed"),
         (ITEMIZED + "txn_1,2026-10-03 10:00:00,,usd,12.505,0,12.505,charge,,,,,,,,\n", "more decimals"),
         (ITEMIZED + "txn_1,2026-10-03 10:00:00,,usd,twelve,0,1,charge,,,,,,,,\n", "cannot be read"),
     ],
@@ -301,6 +308,49 @@ def test_a_file_that_is_not_understood_is_refused(bench: DuckWorkbench, tmp_path
     (tmp_path / "file.csv").write_text(text)
     with pytest.raises(BadInput, match=says):
         bench.load_csv(tmp_path / "file.csv", list(ExportKind))
+
+
+@pytest.mark.parametrize("kind", list(ExportKind))
+def test_every_column_that_is_read_is_asked_for_by_name(bench: DuckWorkbench, tmp_path: Path, kind: ExportKind) -> None:
+    """Found by leaving each one out: no other error comes before."""
+    mark = {ExportKind.INVOICES: ["Amount Due"]}.get(kind, [])
+    for column in COLUMNS[kind]:
+        left = [name for name in COLUMNS[kind] if name != column]
+        (tmp_path / "file.csv").write_text(",".join(left + mark) + "\n")
+        with pytest.raises(BadInput, match=f"lacks {re.escape(column)}|no export of Stripe's"):
+            bench.load_csv(tmp_path / "file.csv", [kind])
+    (tmp_path / "file.csv").write_text(",".join([*COLUMNS[kind], *mark]) + "\n")
+    bench.load_csv(tmp_path / "file.csv", [kind])
+
+
+@pytest.mark.parametrize("change", [lambda text: text.replace(",", ";"), lambda text: "\ufeff" + text])
+def test_spreadsheets_may_have_saved_the_file_again(
+    bench: DuckWorkbench, tmp_path: Path, change: Callable[[str], str]
+) -> None:
+    """Text of two lines, and a column twice."""
+    head = ITEMIZED.replace("\n", ",Description\n")
+    line = LINE.replace("ch_1", '"ch_1\n""one"""').replace(",,,\n", ",,,,\n")
+    (tmp_path / "file.csv").write_text(change(head + line), encoding="utf-8")
+    bench.load_csv(tmp_path / "file.csv", [ExportKind.ITEMIZED])
+    assert [one.source_id for one in bench.transactions()] == ['ch_1\n"one"']
+
+
+def test_what_is_no_text_is_refused(bench: DuckWorkbench, tmp_path: Path) -> None:
+    (tmp_path / "file.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput, match="no text file"):
+        bench.load_csv(tmp_path / "file.csv", list(ExportKind))
+
+
+def test_the_largest_difference_comes_first(bench: DuckWorkbench) -> None:
+    sizes = list(range(1, 3_001))
+    random.Random(1).shuffle(sizes)
+    ledger = Ledger()
+    for size in sizes:
+        ledger.payment(f"pi_{size}", amount_minor=size)
+    fill(bench, payments=ledger.payments)
+    judge(bench)
+    assert [finding.ours for finding in bench.findings(20)] == list(range(3_000, 2_980, -1))
+    assert [finding.ours for finding in bench.findings()] == list(range(3_000, 0, -1))
 
 
 def test_a_file_that_cannot_make_books_is_refused_for_them(bench: DuckWorkbench, tmp_path: Path) -> None:

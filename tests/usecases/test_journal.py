@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+import subprocess
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -69,8 +71,26 @@ def test_an_unmapped_category_is_a_matter_of_configuration(
     answer = books()
     assert answer.code == 78
     assert "'charge'" in answer.stderr
+    (tmp_path / "billing.toml").write_text('[gl]\nfees = "6100"\n')
+    assert "'clearing', 'charge'" in books().stderr
     (tmp_path / "billing.toml").write_text(CHART.replace('"4000"', "4000"))
     assert books().code == 78
+
+
+def test_a_period_in_which_nothing_moved_is_said_to_be_empty(
+    books: Billing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["journal", *DAYS, "--currency", "chf"]) == 0
+    assert "No entries" in capsys.readouterr().err
+
+
+def test_a_device_is_written_to_and_not_replaced(books: Billing, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        code = books("-o", str(tmp_path / "pipe")).code
+        if not (tmp_path / "pipe").is_fifo():
+            reader.kill()
+        assert (code, reader.communicate()[0][:14]) == (0, b"date,entry_id,")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY, Connection
 
 from billing_cli.cli.app import run
+from billing_cli.domain.stripe_export import COLUMNS, ExportKind
 
 from .conftest import Billing
 
@@ -181,6 +182,39 @@ def test_stripes_side_may_be_a_file_of_the_dashboard(billing: Billing, sql: Conn
         ("only_here", "unknown_at_stripe"): 1,
     }
     assert billing("reconcile", "invoices", *WHEN, "--stripe-csv", str(file)).code == 2
+
+
+def test_a_file_without_rows_is_no_agreement(billing: Billing, sql: Connection, tmp_path: Path) -> None:
+    record(sql, 1)
+    (tmp_path / "empty.csv").write_text(",".join(COLUMNS[ExportKind.ITEMIZED]) + "\n")
+    answer = billing("reconcile", "payments", *WHEN, "--stripe-csv", str(tmp_path / "empty.csv"))
+    assert (answer.code, "no rows" in answer.stderr) == (2, True)
+
+
+def test_where_it_cannot_be_written_is_known_before_anything_is_read(
+    ledger: Billing, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    (tmp_path / "taken.csv").mkdir()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "elsewhere.csv")
+    (tmp_path / "file").write_text("")
+    for place in ("taken.csv", "link.csv", "file/below.csv"):
+        assert ledger("--out", str(tmp_path / place)).code == 78
+    assert not [line for line in stripe.log() if not line["path"].startswith("/_")]
+
+
+def test_what_agreement_means_is_said(
+    billing: Billing, stripe: StripeDouble, sql: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told() -> str:
+        assert run(["reconcile", "payments", *WHEN]) == 0
+        return capsys.readouterr().out
+
+    assert "Nothing to compare" in told()
+    stripe.payments([payment(1)])
+    record(sql, 1)
+    assert "Everything agrees" in told()
+    record(sql, 2, status="pending")
+    assert "Nothing differs, and 1 in flight" in told()
 
 
 def test_more_rows_than_a_page_are_all_read(billing: Billing, sql: Connection) -> None:

@@ -18,27 +18,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.reading import read
 from billing_cli.domain.errors import BadInput, FoundWrong, Misconfigured, Unavailable
+from billing_cli.domain.stripe_export import COLUMNS, ExportKind
 
 _FAMILY = "balance_change_from_activity.itemized."
-# What `sql/matching/csv_itemized.sql` reads; some are no default columns.
-_COLUMNS = (
-    "balance_transaction_id",
-    "created_utc",
-    "available_on_utc",
-    "currency",
-    "gross",
-    "fee",
-    "net",
-    "reporting_category",
-    "source_id",
-    "description",
-    "customer_facing_amount",
-    "customer_facing_currency",
-    "automatic_payout_id",
-    "customer_id",
-    "charge_id",
-    "payment_intent_id",
-)
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _GIVE_UP_S = 1.0, 15.0, 3600.0
 _TIMEOUT_S = 60
 _TRIES = 4
@@ -83,7 +65,12 @@ class StripeReportReader:
 
     def _ask(self, report_type: str, start_s: int, end_s: int, failed: str) -> Mapping[str, Any]:
         """The same report asked for twice within a day is one run, unless that one `failed`."""
-        parameters = {"interval_start": start_s, "interval_end": end_s, "timezone": "Etc/UTC", "columns": [*_COLUMNS]}
+        parameters = {
+            "interval_start": start_s,
+            "interval_end": end_s,
+            "timezone": "Etc/UTC",
+            "columns": [*COLUMNS[ExportKind.ITEMIZED]],
+        }
         asked = f"{report_type} {start_s} {end_s} {failed}"
         key = "billing-report-" + hashlib.sha256(asked.encode()).hexdigest()[:32]
         answer = read(
