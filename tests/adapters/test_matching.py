@@ -1,8 +1,10 @@
 """Random ledgers with planted differences: each is found under its name, and nothing else is."""
 
 import csv
+import os
 import random
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -357,6 +359,24 @@ def test_a_file_that_cannot_make_books_is_refused_for_them(bench: DuckWorkbench,
     (tmp_path / "file.csv").write_text("id,Converted Amount\nch_1,1.00\n")
     with pytest.raises(BadInput, match="Dashboard's export of payments"):
         bench.load_csv(tmp_path / "file.csv", [ExportKind.ITEMIZED])
+
+
+def test_what_a_killed_run_left_behind_goes_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "billing-workbench-killed").mkdir()
+    (tmp_path / "billing-workbench-killed" / "payments.ndjson").write_text("{}")
+    (tmp_path / "billing-workbench-young").mkdir()
+    (tmp_path / "another").mkdir()
+    with closing(DuckWorkbench()):
+        running = next(path for path in tmp_path.iterdir() if path.name[18:] not in ("killed", "young", ""))
+        assert running.stat().st_mode & 0o777 == 0o700
+        for path in (tmp_path / "billing-workbench-killed", running):
+            os.utime(path, (0, 0))
+        with closing(DuckWorkbench()):
+            kept = {path.name for path in tmp_path.iterdir()}
+    assert running.name in kept
+    assert "billing-workbench-killed" not in kept
+    assert {path.name for path in tmp_path.iterdir()} == {"billing-workbench-young", "another"}
 
 
 def test_a_full_disk_is_told_in_a_sentence() -> None:

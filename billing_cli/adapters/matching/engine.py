@@ -1,6 +1,5 @@
 """DuckDB as the workbench: rows are spooled to a private directory, loaded, matched in SQL, and written out."""
 
-import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 import duckdb
 
 from billing_cli.adapters.files import write_atomically
+from billing_cli.adapters.matching.private_directory import PrivateDirectory
 from billing_cli.adapters.matching.spool import NO_ROOM, Spool
 from billing_cli.adapters.sql_files import sql_root
 from billing_cli.domain.balance_transaction import BalanceTransaction
@@ -48,9 +48,8 @@ class DuckWorkbench:
     """See `billing_cli.domain.ports.Workbench`. Everything it holds is gone when it is closed."""
 
     def __init__(self) -> None:
-        # Customers' payments, so for this user's eyes only: mkdtemp makes it 0700.
-        self._directory = tempfile.TemporaryDirectory(prefix="billing-")
-        self._path = Path(self._directory.name)
+        self._directory = PrivateDirectory()
+        self._path = self._directory.path
         self._db = duckdb.connect(str(self._path / "workbench.duckdb"))
         self._db.execute(f"set memory_limit = '{_MEMORY}'")
         self._db.execute("set preserve_insertion_order = false")
@@ -59,7 +58,7 @@ class DuckWorkbench:
 
     def close(self) -> None:
         self._db.close()
-        self._directory.cleanup()
+        self._directory.close()
 
     @contextmanager
     def rows_for(self, table: str) -> Iterator[Spool]:
