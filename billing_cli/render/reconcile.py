@@ -19,7 +19,7 @@ from billing_cli.render.numbers import grouped
 
 AGREES = "Everything agrees."
 _NARROW = 90
-_SIDES = {"stripe": "Stripe's side", "here": "this side"}
+SIDES = {"stripe": "Stripe's side", "here": "this side"}
 _STYLES = {Verdict.MATCHED: "green", Verdict.IN_FLIGHT: "yellow"}
 
 
@@ -115,7 +115,7 @@ def _sum(verdict: Verdict, unit: str, group: Sequence[Total]) -> Total:
 def _left_out(report: Report) -> Iterator[RenderableType]:
     for each in report.left_out:
         money = shown_amount(report, each.amount, each.unit)
-        yield Text(f"Not compared, on {_SIDES[each.side]}: {each.rows:,} {each.what}, {money}", "dim")
+        yield Text(f"Not compared, on {SIDES[each.side]}: {each.rows:,} {each.what}, {money}", "dim")
 
 
 def _proofs(report: Report) -> Iterator[RenderableType]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from billing_cli.domain.reconciliation import FINE, REASONS, DayTotal, Finding, Report
-from billing_cli.render.reconcile import agreement, by_class, finding_cells, shown_amount, span
+from billing_cli.render.reconcile import SIDES, agreement, by_class, finding_cells, shown_amount, span
 
 _BAR_HEIGHT = 120
 _SHORT = 12
@@ -81,7 +81,8 @@ def _totals(report: Report) -> list[str]:
             parts.append(_row("td", (verdict.value, meaning), (f"{total.items:,}", *amounts), kind))
     for each in report.left_out:
         amount = shown_amount(report, each.amount, each.unit)
-        parts.append(_row("td", ("not compared", f"{each.what}, on {each.side}"), (f"{each.rows:,}", "", "", amount)))
+        sides = (amount, "", "") if each.side == "stripe" else ("", amount, "")
+        parts.append(_row("td", ("not compared", f"{each.what}, on {SIDES[each.side]}"), (f"{each.rows:,}", *sides)))
     return [*parts, "</tbody></table></div>"]
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from billing_cli.domain.account import StripeIdentity
-from billing_cli.domain.reconciliation import DayTotal, Finding, Report, Subject, Total, Verdict, Window
+from billing_cli.domain.reconciliation import DayTotal, Finding, LeftOut, Report, Subject, Total, Verdict, Window
 from billing_cli.render.reconcile_html import write_html
 
 EVIL = '<script>alert("1")</script>'
@@ -23,7 +23,10 @@ def page(*verdicts: Verdict, key: str = "pi_1") -> str:
     ]
     days = [DayTotal(date(2026, 10, 3), 5, len(findings))]
     read, identity = len(totals), StripeIdentity("acct_1", False, False)
-    report = Report(Subject.PAYMENTS, identity, WINDOW, EVIL, read, read, totals, days, [], findings, len(findings))
+    left_out = [LeftOut("beyond the window", "here", 1, "usd", Decimal(700))]
+    report = Report(
+        Subject.PAYMENTS, identity, WINDOW, EVIL, read, read + 1, totals, days, left_out, findings, len(findings)
+    )
     return write_html(report, findings).decode()
 
 
@@ -42,5 +45,7 @@ def test_it_shows_every_total_day_and_difference() -> None:
     text = page(Verdict.AMOUNT, Verdict.MATCHED)
     for expected in ("12.50 USD", "2.50 USD", "another amount was taken", "2026-10-03: 5 fine, 1 different", "pi_1"):
         assert expected in text
+    left_out = '<td class="">not compared</td><td>beyond the window, on this side</td><td class="number">1</td>'
+    assert f'{left_out}<td class="number"></td><td class="number">7.00 USD</td>' in text
     assert 'id="differences"' not in page(Verdict.MATCHED)
     assert "Everything agrees" in page(Verdict.MATCHED)

@@ -130,3 +130,20 @@ def test_a_timeline_is_the_sorted_list(seed: int) -> None:
     expected = [name for name in expected if 3 <= plain[name] < 17]
     assert list(timeline.newest_first(3, 17, None)) == expected
     assert list(timeline.newest_first(3, 17, expected[4])) == expected[4:]
+
+
+@pytest.mark.parametrize("noun", ["balance_transactions", "payouts"])
+def test_pages_of_a_window_are_the_list_cut_in_pieces(client: Client, stripe: StripeDouble, noun: str) -> None:
+    for number in range(30):
+        put(stripe, f"pi_{number}", created=LONG_AGO_S + number // 3 * DAY_S)
+        if number % 4 == 0:
+            ask(stripe.url, "POST", "payouts", {"created": LONG_AGO_S + (number // 3 + 3) * DAY_S})
+    service = getattr(client.v1, noun)
+    whole = service.list({"limit": 100}).data
+    assert [one.created for one in whole] == sorted((one.created for one in whole), reverse=True)
+    window = {"gte": LONG_AGO_S + 4 * DAY_S, "lt": LONG_AGO_S + 9 * DAY_S}
+    inside = [one.id for one in whole if window["gte"] <= one.created < window["lt"]]
+    pages = service.list({"limit": 2, "created": window}).auto_paging_iter()
+    assert [one.id for one in pages] == inside != []
+    back = service.list({"limit": 2, "created": window, "ending_before": inside[-1]}).data
+    assert [one.id for one in back] == inside[-3:-1]

@@ -4,15 +4,21 @@ import csv
 import io
 import os
 import subprocess
+import time
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.environment import KEY
 from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY
 
+from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.cli.app import run
+from billing_cli.sandbox.stripe_control import ask
 
 from .conftest import Billing
 
@@ -98,3 +104,47 @@ def test_a_device_is_written_to_and_not_replaced(books: Billing, tmp_path: Path)
 )
 def test_what_is_no_period_is_refused(billing: Billing, words: list[str]) -> None:
     assert billing("journal", *words).code == 2
+
+
+@pytest.mark.parametrize("by", ["category", "transaction"])
+def test_the_bank_got_the_payouts_and_clearing_is_what_stripe_still_holds(
+    billing: Billing, stripe: StripeDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Payments, a refund that came back, a lost and a won dispute, a conversion; paid out, and one payout came back."""
+    names = ["clearing", "bank", "fees", "charge", "refund", "dispute"]
+    (tmp_path / "billing.toml").write_text("[gl]\n" + "".join(f'{name} = "{name}"\n' for name in names))
+    monkeypatch.setenv("BILLING_CONFIG", str(tmp_path / "billing.toml"))
+    start_s = int((YESTERDAY - timedelta(days=6)).timestamp())
+    shape = {"customer": "cus_1", "amount": 10_001, "currency": "usd", "created": start_s}
+    converted = {"currency": "eur", "metadata": {"sandbox_settles_in": "usd", "sandbox_exchange_rate": "1.085"}}
+    stripe.payments([{"id": f"pi_{number}", **shape, **(converted if number == 2 else {})} for number in range(6)])
+    stripe.clock(start_s + 60 - int(time.time()))
+    client = StripeConnection(KEY, api_base=stripe.url).client()
+    refund = client.v1.refunds.create({"payment_intent": "pi_1", "amount": 1_234})
+    client.v1.refunds.create({"payment_intent": "pi_2", "amount": 2_000})
+    stripe.refund_status(refund.id, "failed")
+    for payment_id, outcome in (("pi_3", "lost"), ("pi_4", "won")):
+        stripe.dispute(payment_id, "needs_response")
+        stripe.dispute(payment_id, outcome)
+    paid: list[dict[str, Any]] = []
+    for days, fails in ((3, True), (6, False)):
+        found = ask(stripe.url, "POST", "payouts", {"created": start_s + days * 86_400})["payouts"]
+        stripe.clock(start_s + days * 86_400 + 60 - int(time.time()))
+        if fails:
+            ask(stripe.url, "POST", "payout_failure", {"id": found[0]["id"]})
+        else:
+            paid += found
+    stripe.clock(0)
+    held = client.v1.balance.retrieve()
+    answer = billing("journal", *DAYS, "--by", by)
+    assert answer.code == 0
+    sums = Counter[tuple[str, str]]()
+    for entry in answer.document["entries"]:
+        for posting in entry["postings"]:
+            sums[posting["account_code"], posting["currency"]] += posting["amount_minor"]
+    assert sums["bank", "usd"] == sum(each["amount"] for each in paid) > 0
+    assert sums["clearing", "usd"] == sum(one.amount for one in held.available) + sum(
+        one.amount for one in held.pending
+    )
+    proofs = billing("reconcile", "payouts", *DAYS)
+    assert (proofs.code, len(proofs.document["payouts"])) == (0, 2)
