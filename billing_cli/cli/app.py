@@ -9,22 +9,8 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from billing_cli import __version__
-from billing_cli.cli.adjust import adjust
-from billing_cli.cli.apply import apply
-from billing_cli.cli.approvals import approvals_app
-from billing_cli.cli.batches import batches_app
-from billing_cli.cli.db import db_app
-from billing_cli.cli.download_invoice import download_invoice
-from billing_cli.cli.export import export
-from billing_cli.cli.intents import intents_app
-from billing_cli.cli.invoices import invoices_app
-from billing_cli.cli.journal import journal
-from billing_cli.cli.reconcile import reconcile
-from billing_cli.cli.refund import refund
-from billing_cli.cli.sandbox import sandbox_app
+from billing_cli.cli.commands import Commands
 from billing_cli.cli.state import State
-from billing_cli.cli.verify_webhook import verify_webhook
-from billing_cli.cli.webhooks import webhooks_app
 from billing_cli.domain import errors
 
 EXIT_CODES: dict[type[errors.BillingError], int] = {
@@ -44,27 +30,13 @@ EXIT_PARTLY_DONE = 5
 
 app = typer.Typer(
     name="billing",
+    cls=Commands,
     help="Operate Stripe billing on top of Supabase. Every write is shown first, and needs --confirm and LIVE=true.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(export)
-app.command()(refund)
-app.command()(adjust)
-app.command()(apply)
-app.command()(download_invoice)
-app.command()(journal)
-app.command()(reconcile)
-app.command()(verify_webhook)
-app.add_typer(batches_app, name="batches")
-app.add_typer(intents_app, name="intents")
-app.add_typer(invoices_app, name="invoices")
-app.add_typer(webhooks_app, name="webhooks")
-app.add_typer(approvals_app, name="approvals")
-app.add_typer(db_app, name="db")
-app.add_typer(sandbox_app, name="sandbox")
 
 
 def _version(wanted: bool) -> None:

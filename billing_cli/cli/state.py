@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console, RenderableType
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
     from billing_cli.settings import Settings
 
 
@@ -24,11 +25,15 @@ class State:
     env_file: Path | None = None
 
     @cached_property
-    def console(self) -> Console:
+    def console(self) -> "Console":
+        from rich.console import Console
+
         return Console(no_color=self.no_color or None, highlight=False, markup=False)
 
     @cached_property
-    def err(self) -> Console:
+    def err(self) -> "Console":
+        from rich.console import Console
+
         return Console(stderr=True, no_color=self.no_color or None, quiet=self.quiet, highlight=False, markup=False)
 
     @property
@@ -45,7 +50,7 @@ class State:
 
         return Settings.load(self.env_file)
 
-    def emit(self, noun: str, document: dict[str, object], renderable: RenderableType, command: str = "") -> None:
+    def emit(self, noun: str, document: dict[str, object], renderable: "RenderableType", command: str = "") -> None:
         """Prints the result: one JSON document with --json, else for people.
 
         `command` is what to type next; it stands on a line of its own, never wrapped, to be copied.

@@ -9,10 +9,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from billing_cli.cli.commands import COMMANDS
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 # So that a child is a fork of a process that has everything imported already.
 _PRELOAD = [
     "billing_cli.cli.app",
+    *(f"billing_cli.cli.{name.replace('-', '_')}" for name in COMMANDS),
     "billing_cli.wiring",
     "billing_cli.adapters.stripe.reader",
     "billing_cli.adapters.stripe.meter_events",

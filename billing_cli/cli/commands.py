@@ -1,0 +1,56 @@
+"""Every command by name. Its module is imported when the command is called, for a run needs one of them only."""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+# What the list of commands says of each: the first paragraph of its own help.
+COMMANDS = {
+    "export": "Send usage to Stripe's meters: what the usage says minus what was sent.",
+    "refund": "Give money back: all that remains of a payment, or a part.",
+    "adjust": "Charge or credit a company by hand: an invoice item, its balance, or a credit note.",
+    "apply": "Carry out a saved plan. The facts are loaded again; if anything differs, it is named and refused.",
+    "download-invoice": "Download invoices as PDF. A second run fetches only what is missing or has changed.",
+    "journal": "Balance transactions of a month as journal entries, coded to the chart of accounts in billing.toml.",
+    "reconcile": "Ours against Stripe's: every row of both sides, read-only; exit 3 on any difference.",
+    "verify-webhook": "Check a webhook's signature and say why it fails. Works offline; exit 3 where it is not "
+    "Stripe's.",
+    "batches": "What an export did, and what to do next.",
+    "intents": "Refunds, charges and credits that were begun.",
+    "invoices": "Invoices, in Stripe and here.",
+    "webhooks": "Stripe's events: kept, fetched, compared, replayed.",
+    "approvals": "The second person: approve, list and revoke.",
+    "db": "The tables and functions that billing needs in Postgres.",
+    "sandbox": "A private Stripe and Postgres to rehearse on.",
+}
+
+
+class Commands(TyperGroup):
+    """Lists all commands, and loads the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands.update({name: TyperCommand(name, help=says) for name, says in COMMANDS.items()})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As it was, but for the loading."""
+        if args and args[0] in COMMANDS:
+            self.commands[args[0]] = load_command(args[0])
+        return super().resolve_command(ctx, args)
+
+
+def load_command(name: str) -> Any:
+    """The command or group `name`: a function or `…_app` in the module that is named like it."""
+    stem = name.replace("-", "_")
+    module = import_module(f"billing_cli.cli.{stem}")
+    group: typer.Typer | None = getattr(module, f"{stem}_app", None)
+    if group is not None:
+        command: Any = typer.main.get_group(group)
+    else:
+        alone = typer.Typer(add_completion=False)
+        alone.command(name)(getattr(module, stem))
+        command = typer.main.get_command(alone)
+    command.name = name
+    return command
