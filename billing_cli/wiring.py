@@ -89,7 +89,11 @@ def run_environment(settings: Settings, database: Database, observer: Observer) 
             raise Misconfigured(f"This version cannot send by {backend.value}.", "Use a newer version.")
         return senders[backend](_stripe_connection(settings))
 
-    return RunEnvironment(database, sender, processes, settings.actor, processes.current(), observer)
+    def ledger() -> LedgerReader:
+        return ledger_reader(settings)
+
+    lag_s = 3600 * settings.config.reconcile.usage_lag_hours
+    return RunEnvironment(database, sender, ledger, lag_s, processes, settings.actor, processes.current(), observer)
 
 
 def money_reader(settings: Settings) -> MoneyReader:

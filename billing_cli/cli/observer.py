@@ -22,6 +22,12 @@ class BatchObserver:
             soft_wrap=True,
         )
 
+    def proving(self, events: int) -> None:
+        self._progress.err.print(
+            f"Reading from Stripe's totals what became of {events:,} events that may have been sent over 23 h ago.",
+            soft_wrap=True,
+        )
+
     def settled(self, results: list[SendResult]) -> None:
         self._progress.advance(len(results))
 

@@ -68,6 +68,10 @@ class SendResult:
     request_id: str | None = None
     error: str | None = None
 
+    def document(self) -> dict[str, object]:
+        """As the database takes it."""
+        return {**vars(self), "outcome": self.outcome.value}
+
 
 @dataclass(frozen=True)
 class BatchSummary:
@@ -132,6 +136,8 @@ class StopReason(StrEnum):
     INTERRUPTED = "interrupted"
     STRIPE_UNREACHABLE = "Stripe cannot be reached"
     SOME_UNSETTLED = "some events have no known outcome yet"
+    TOTALS_UNREADABLE = "Stripe's totals cannot be read, which tell what was counted of events from over 23 h ago"
+    TOTALS_LAG = "Stripe's totals may lag behind the last try of events from over 23 h ago"
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,10 @@ class EventReader(Protocol):
         """Every event created in [since, until), oldest first; meter errors (thin events) included."""
         ...
 
+    def meter_errors(self, since: datetime, until: datetime) -> list[WebhookEvent]:
+        """What Stripe took and then could not count, oldest first; each event names a few as examples."""
+        ...
+
 
 class EventPoster(Protocol):
     """Sends a kept event to one place. Safe to be used by several threads."""
@@ -248,7 +252,12 @@ class LedgerReader(Protocol):
 
     def payouts(self, since: datetime, until: datetime, sink: RowSink, transactions: RowSink) -> None: ...
 
-    def summaries(self, wanted: SummariesWanted, sink: RowSink) -> None: ...
+    def summaries(self, wanted: Sequence[SummariesWanted], sink: RowSink) -> list[SummariesWanted]:
+        """Rows of totals; returns those of which they do not tell all.
+
+        Stripe has no such customer or meter, or another meter of that name was in use during the span.
+        """
+        ...
 
 
 class ReportReader(Protocol):

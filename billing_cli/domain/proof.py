@@ -28,7 +28,9 @@ def counted_in_sum(total: Decimal, candidates: Sequence[Candidate]) -> frozenset
     Of equal values nobody can tell which one was counted, unless all were or none.
     """
     figures = _Figures(total, candidates)
-    doubts = [(each.item_id, figure) for each, figure in zip(candidates, figures.values, strict=True) if not each.certain]
+    doubts = [
+        (each.item_id, figure) for each, figure in zip(candidates, figures.values, strict=True) if not each.certain
+    ]
     chosen = _only_subset([figure for _, figure in doubts], figures.difference, figures.rounding)
     if chosen is None:
         return None

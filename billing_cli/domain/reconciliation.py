@@ -100,12 +100,12 @@ class Window:
 
 @dataclass(frozen=True)
 class SummariesWanted:
-    """Stripe's totals of these meters and customers over [start, end), by `grouping`: `hour` or `day`."""
+    """Stripe's totals of a customer and meter over [start_s, end_s), by `grouping`: `hour` or `day`."""
 
-    customer_ids: Sequence[str]
-    event_names: Sequence[str]
-    start: datetime
-    end: datetime
+    customer_id: str
+    event_name: str
+    start_s: int
+    end_s: int
     grouping: str
 
 

@@ -23,8 +23,8 @@ class ResumePlanView:
         yield render_identity(self.plan.identity)
         if batch.left:
             yield Text(
-                f"{batch.pending:,} events were not sent yet; {batch.sending:,} may have been, "
-                "and go again under the identifiers they have."
+                f"{batch.pending:,} events were not sent yet; {batch.sending:,} may have been, and go again under the "
+                "identifiers they have, or are looked up in Stripe's totals where that was over 23 hours ago."
             )
         else:
             yield Text("Nothing is left to send.", "bold green")

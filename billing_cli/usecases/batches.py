@@ -12,7 +12,8 @@ from billing_cli.domain.errors import BadInput, BillingError, LockHeld
 from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.plan import digest_of
-from billing_cli.domain.ports import BillingReader, Database, Processes, UsageSender
+from billing_cli.domain.ports import BillingReader, Database, LedgerReader, Processes, UsageSender
+from billing_cli.usecases.proving import OldClaims
 from billing_cli.usecases.sending import Progress, SendingRun, sending
 
 _POLL_S = 1.0
@@ -26,16 +27,21 @@ class Observer(Progress, Protocol):
 
     def waiting(self, batch: BatchSummary) -> None: ...
 
+    def proving(self, events: int) -> None: ...
+
 
 @dataclass(frozen=True)
 class RunEnvironment:
     """What a run needs besides its plan. `sender` makes one HTTP session per run.
 
     With `shares`, others may send the same batch at the same time; `most_per_s` is for all of them together.
+    `ledger` reads Stripe's totals, which may lag by `usage_lag_s`.
     """
 
     database: Database
     sender: Callable[[Backend], UsageSender]
+    ledger: Callable[[], LedgerReader]
+    usage_lag_s: int
     processes: Processes
     actor: str
     runner: str
@@ -114,12 +120,15 @@ def _finish(batch_id: str, run: RunEnvironment) -> BatchSummary:
 
 
 def _send_all(batch: BatchSummary, run: RunEnvironment) -> StopReason | None:
-    """Backend after backend; a reason to stop is one for them all."""
+    """What is too old to be sent again is proved first. Then backend after backend; a reason to stop is one for all."""
+    unproved = OldClaims(run.database, run.ledger, run.usage_lag_s, run.runner, run.actor, run.observer).settle(batch)
+    if unproved is StopReason.INTERRUPTED:
+        return unproved
     for backend in map(Backend, batch.backends):
         stopped = asyncio.run(_send(batch.batch_id, backend, run))
         if stopped:
             return stopped
-    return None
+    return unproved
 
 
 async def _send(batch_id: str, backend: Backend, run: RunEnvironment) -> StopReason | None:

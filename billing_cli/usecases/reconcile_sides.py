@@ -141,7 +141,13 @@ class Sides:
         grouping = "day" if window.whole_days else "hour"
         with self.workbench.rows_for("summaries") as rows:
             for customers in self._customers():
-                wanted = SummariesWanted(customers, names, window.start, window.end, grouping)
+                wanted = [
+                    SummariesWanted(
+                        customer, name, int(window.start.timestamp()), int(window.end.timestamp()), grouping
+                    )
+                    for name in names
+                    for customer in customers
+                ]
                 self.stripe.summaries(wanted, self._counted(rows.add))
 
     def _read_payouts(self, window: Window) -> None:

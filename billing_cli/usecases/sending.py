@@ -167,7 +167,7 @@ class SendingRun:
         if not self._results:
             return
         results, self._results = self._results, []
-        await self._call(self._work.settle, p_actor=self._actor, p_results=[_document(r) for r in results])
+        await self._call(self._work.settle, p_actor=self._actor, p_results=[r.document() for r in results])
         self._progress.settled([r for r in results if r.tries])
 
     async def _call(self, function: str, **args: object) -> dict[str, Any]:
@@ -187,13 +187,3 @@ class SendingRun:
                 self._renewed_at = started_at
                 self._sender.limit(answer["most_per_s"], answer["runners"])
         return answer
-
-
-def _document(result: SendResult) -> dict[str, object]:
-    return {
-        "item_id": result.item_id,
-        "outcome": result.outcome.value,
-        "tries": result.tries,
-        "request_id": result.request_id,
-        "error": result.error,
-    }

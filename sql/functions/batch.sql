@@ -142,16 +142,20 @@ begin
 end
 $$;
 
+-- How long an event may be sent again under its identifier: Stripe deduplicates for 24 hours, and an hour of
+-- margin is kept.
+create or replace function public.billing_export_resendable_v1() returns interval
+language sql immutable as $$ select interval '23 hours' $$;
+
 -- Takes up to p_limit items of one backend for sending: first the orphaned claims of earlier runs, then pending
--- ones. An orphan too old for Stripe to deduplicate becomes ambiguous instead (an hour of margin is kept), unless
--- its event replaces what it may have sent before.
+-- ones. What is too old for Stripe to deduplicate is left to billing_proof_claim_v1, unless its event replaces
+-- what it may have sent before.
 create or replace function public.billing_batch_claim_v2(
   p_batch_id text, p_runner text, p_actor text, p_backend text, p_limit int default 500)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_shared jsonb := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
   v_gone text[];
-  v_ambiguous bigint;
   v_items jsonb;
 begin
   select array_agg(r.runner) into v_gone from public.billing_export_runners r
@@ -159,32 +163,28 @@ begin
   if v_gone is not null then
     perform public.billing_batch_release_v1(p_batch_id, v_gone);
   end if;
-  update public.billing_export_items
-    set state = 'ambiguous', settled_at = now(),
-        error = 'It may have reached Stripe more than 23 h ago; sending it again could count it twice.'
-    where batch_id = p_batch_id and state = 'sending' and claimed_by is null and not replaces
-      and first_sent_at < now() - interval '23 hours';
-  get diagnostics v_ambiguous = row_count;
   with orphans as (
     select item_id from public.billing_export_items
     where batch_id = p_batch_id and state = 'sending' and claimed_by is null and backend = p_backend
+      and (replaces or first_sent_at >= now() - public.billing_export_resendable_v1())
     order by item_id limit p_limit for update skip locked
   ),
   fresh as (
     select item_id from public.billing_export_items
     where batch_id = p_batch_id and state = 'pending' and claimed_by is distinct from p_runner and backend = p_backend
+      and (replaces or coalesce(first_sent_at, now()) >= now() - public.billing_export_resendable_v1())
     order by item_id limit greatest(p_limit - (select count(*) from orphans), 0) for update skip locked
   ),
   chosen as (
-    select i.item_id, i.first_sent_at from public.billing_export_items i
+    select i.item_id, i.state from public.billing_export_items i
     where i.item_id in (select item_id from orphans union all select item_id from fresh)
   ),
   claimed as (
     update public.billing_export_items i
       set state = 'sending', claimed_by = p_runner, attempts = i.attempts + 1,
-          first_sent_at = coalesce(i.first_sent_at, now())
+          first_sent_at = coalesce(i.first_sent_at, now()), last_sent_at = now()
       from chosen where i.item_id = chosen.item_id
-      returning i.*, chosen.first_sent_at is not null as maybe_sent
+      returning i.*, chosen.state = 'sending' as maybe_sent
   )
   select coalesce(jsonb_agg(jsonb_build_object(
       'item_id', c.item_id, 'identifier', c.identifier, 'event_name', c.event_name,
@@ -193,9 +193,9 @@ begin
       'subscription_item', c.subscription_item,
       'attempts', c.attempts, 'maybe_sent', c.maybe_sent) order by c.item_id), '[]')
     into v_items from claimed c;
-  if jsonb_array_length(v_items) > 0 or v_ambiguous > 0 then
+  if jsonb_array_length(v_items) > 0 then
     perform public.billing_audit_append_v1(p_actor, 'export.claimed', p_batch_id, jsonb_build_object(
-      'items', jsonb_array_length(v_items), 'ambiguous', v_ambiguous, 'runner', p_runner));
+      'items', jsonb_array_length(v_items), 'runner', p_runner));
   end if;
   return v_shared || jsonb_build_object('items', v_items);
 end
@@ -218,7 +218,8 @@ begin
                      else r.outcome end::public.billing_export_item_state,
         -- What this run could not settle it does not take up again: the next run does.
         claimed_by = case when r.outcome in ('unsent', 'unknown') then p_runner end,
-        first_sent_at = case when r.outcome in ('unsent', 'uncounted') then null else i.first_sent_at end,
+        -- What is proved uncounted stays so for as long as Stripe would take it once only; then it is proved anew.
+        first_sent_at = case r.outcome when 'unsent' then null when 'uncounted' then now() else i.first_sent_at end,
         settled_at = case when r.outcome in ('accepted', 'rejected', 'ambiguous') then now() end,
         attempts = i.attempts + greatest(coalesce(r.tries, 1) - 1, 0),
         request_id = coalesce(r.request_id, i.request_id),
@@ -261,6 +262,7 @@ $$;
 
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_export_lease_v1()',
+  'public.billing_export_resendable_v1()',
   'public.billing_export_batch_summary_v1(text)',
   'public.billing_batches_list_v1(int)',
   'public.billing_batch_show_v1(text, text, bigint, int)',

@@ -20,6 +20,7 @@ _PRELOAD = [
     "billing_cli.adapters.stripe.reader",
     "billing_cli.adapters.stripe.meter_events",
     "billing_cli.adapters.stripe.meter_stream",
+    "billing_cli.adapters.stripe.ledger_reader",
     "billing_cli.adapters.stripe.money_mover",
     "billing_cli.adapters.stripe.money_reader",
     "billing_cli.adapters.database.postgres",

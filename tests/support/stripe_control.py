@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import stripe as sdk
+
 from billing_cli.sandbox.stripe_control import ask
 
 
@@ -51,6 +53,27 @@ class StripeDouble:
         """The meter events that count."""
         events: list[dict[str, str]] = ask(self.url, "GET", "events")["events"]
         return events
+
+    def forget(self, value: str) -> None:
+        """Drops the meter event with this value: as if it had been taken, and never counted."""
+        (event,) = [event for event in self.events() if event["value"] == value]
+        self._client().v1.billing.meter_event_adjustments.create(
+            {"type": "cancel", "event_name": event["event_name"], "cancel": {"identifier": event["identifier"]}}
+        )
+
+    def send_as_another(self, customer: str, value: str, timestamp: int, event_name: str = "api_calls") -> None:
+        """A meter event of another program."""
+        payload = {"stripe_customer_id": customer, "value": value}
+        self._client().v1.billing.meter_events.create(
+            {"event_name": event_name, "payload": payload, "timestamp": timestamp}
+        )
+
+    def set_lag(self, lag_s: float) -> None:
+        """Of summaries and error reports; `reset` takes it back."""
+        ask(self.url, "POST", "settings", {"lag_s": lag_s})
+
+    def _client(self) -> sdk.StripeClient:
+        return sdk.StripeClient("sk_test_other", base_addresses={"api": self.url})
 
     def log(self) -> list[dict[str, Any]]:
         """Every request that reached Stripe."""

@@ -185,22 +185,6 @@ def test_a_refused_key_stops_the_run_and_nothing_is_lost(
     assert len(sent(stripe)) == 1
 
 
-def test_a_claim_past_stripes_window_is_ambiguous_and_never_sent_again(
-    sql: Connection, stripe: StripeDouble, export: Billing, billing: Billing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("billing_cli.adapters.stripe.exchange._FAILURES", 1)
-    add_usage(sql, "co_1", "api_calls", 1)
-    stripe.fault(kind="lost_reply", endpoint="/v1/billing/meter_events", probability=1)
-    batch_id = export().document["batches"][0]["batch_id"]
-    stripe.heal()
-    sql.execute("update billing_export_items set first_sent_at = now() - interval '23 hours 1 minute'")
-    resumed = billing("batches", "resume", batch_id, "--confirm")
-    assert resumed.code == 3
-    assert [b["ambiguous"] for b in resumed.document["batches"]] == [1]
-    assert export().document["batches"] == []
-    assert len([e for e in stripe.log() if e["method"] == "POST"]) == 1
-
-
 def test_a_plan_that_changed_is_refused(sql: Connection, stripe: StripeDouble, plan: Billing, export: Billing) -> None:
     add_usage(sql, "co_1", "api_calls", 1)
     digest = plan().document["digest"]

@@ -36,10 +36,11 @@ class StripeEventReader:
         # Newest first within a second, as they came; so backwards is Stripe's order.
         found = [_event(document) for document in reversed(documents)]
         if not undelivered:
-            found += self._meter_errors(since, until, types)
+            found += self.meter_errors(since, until, types)
         return sorted(found, key=lambda event: event.created_at)
 
-    def _meter_errors(self, since: datetime, until: datetime, types: Sequence[str]) -> list[WebhookEvent]:
+    def meter_errors(self, since: datetime, until: datetime, types: Sequence[str] = ()) -> list[WebhookEvent]:
+        """See `billing_cli.domain.ports.EventReader.meter_errors`."""
         wanted = [kind for kind in METER_ERRORS if not types or kind in types]
         found: list[WebhookEvent] = []
         url: str | None = "/v2/core/events" if wanted else None

@@ -1,9 +1,10 @@
 """Reads what reconciliation and journals are made of, as rows for the engine."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import stripe
@@ -63,44 +64,45 @@ class StripeLedgerReader:
             for _ in pool.map(load, [payout["id"] for payout in found if payout["automatic"]]):
                 pass
 
-    def summaries(self, wanted: SummariesWanted, sink: RowSink) -> None:
-        """Rows of the engine's table `summaries`. A customer that Stripe does not have has none."""
-        meters = self._meter_ids()
-        pairs = [(customer, name) for name in wanted.event_names if name in meters for customer in wanted.customer_ids]
+    def summaries(self, wanted: Sequence[SummariesWanted], sink: RowSink) -> list[SummariesWanted]:
+        """Rows of the engine's table `summaries`; see `billing_cli.domain.ports.LedgerReader.summaries`."""
+        meters = self._meters
 
-        def load(pair: tuple[str, str]) -> None:
-            customer, name = pair
+        def load(each: SummariesWanted) -> bool:
+            namesakes = [meter for meter in meters if meter["event_name"] == each.event_name]
+            if not namesakes:
+                return False
             parameters = {
-                "customer": customer,
-                "start_time": int(wanted.start.timestamp()),
-                "end_time": int(wanted.end.timestamp()),
-                "value_grouping_window": wanted.grouping,
+                "customer": each.customer_id,
+                "start_time": each.start_s,
+                "end_time": each.end_s,
+                "value_grouping_window": each.grouping,
                 "limit": PAGE,
             }
-            for page in self._pages(f"/v1/billing/meters/{meters[name]}/event_summaries", parameters):
-                sink([_summary_row(customer, name, document) for document in page])
+            try:
+                for page in self._pages(f"/v1/billing/meters/{namesakes[-1]['id']}/event_summaries", parameters):
+                    sink([_summary_row(each, document) for document in page])
+            except BadInput as error:
+                if _is_missing(error):
+                    return False
+                raise
+            # Events come after the time they are for, so a meter that was archived before the span has none of it.
+            return all(meter["updated"] < each.start_s for meter in namesakes[:-1])
 
         with ThreadPoolExecutor(_WORKERS) as pool:
-            for _ in pool.map(load, pairs):
-                pass
+            answered = list(pool.map(load, wanted))
+        return [each for each, was in zip(wanted, answered, strict=True) if not was]
 
-    def _meter_ids(self) -> dict[str, str]:
-        """By event name; an active meter before its archived namesake."""
+    @cached_property
+    def _meters(self) -> list[Mapping[str, Any]]:
+        """Archived ones first."""
         found = [document for page in self._pages("/v1/billing/meters", {"limit": PAGE}) for document in page]
-        return {m["event_name"]: m["id"] for m in sorted(found, key=lambda m: m["status"] == "active")}
+        return sorted(found, key=lambda meter: meter["status"] == "active")
 
     def _pages(self, url: str, parameters: Mapping[str, Any]) -> Iterator[list[Mapping[str, Any]]]:
         after: dict[str, str] = {}
         while True:
-            try:
-                page = self._get(url, {**parameters, **after})
-            except BadInput as error:
-                if (
-                    isinstance(error.__cause__, stripe.InvalidRequestError)
-                    and error.__cause__.code == "resource_missing"
-                ):
-                    return
-                raise
+            page = self._get(url, {**parameters, **after})
             yield page["data"]
             if not page["has_more"]:
                 return
@@ -179,10 +181,15 @@ def _payout_row(document: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _summary_row(customer_id: str, event_name: str, document: Mapping[str, Any]) -> dict[str, object]:
+def _is_missing(error: BadInput) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, stripe.InvalidRequestError) and cause.code == "resource_missing"
+
+
+def _summary_row(wanted: SummariesWanted, document: Mapping[str, Any]) -> dict[str, object]:
     return {
-        "customer_id": customer_id,
-        "event_name": event_name,
+        "customer_id": wanted.customer_id,
+        "event_name": wanted.event_name,
         "bucket_s": document["start_time"],
         "quantity": str(document["aggregated_value"]),
     }
