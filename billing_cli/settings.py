@@ -15,6 +15,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, Vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing_cli.domain.account import is_live_key
+from billing_cli.domain.billing_period import LateUsage
 from billing_cli.domain.errors import BadInput, Misconfigured
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.money import currency_code, parse_major
@@ -45,10 +46,11 @@ class MeterConfig(BaseModel):
 
 
 class ExportConfig(BaseModel):
-    """[export] in billing.toml: skip reasons that are normal in this deployment."""
+    """[export] in billing.toml: skip reasons that are normal here, and what becomes of usage after its invoice."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     expected_skips: frozenset[str] = frozenset()
+    late_usage: LateUsage = LateUsage.HOLD
 
 
 class CommandLimitsConfig(BaseModel):

@@ -65,11 +65,20 @@ def stripe_reader(settings: Settings) -> BillingReader:
 
 
 def export_planner(settings: Settings, database: Database) -> ExportPlanner:
-    api_base, _ = settings.stripe_addresses()
+    from billing_cli.adapters.stripe.subscription_reader import StripeSubscriptionReader
+
+    config, connection = settings.config.export, _stripe_connection(settings)
     # Of addresses other than Stripe's own nobody knows; a sandbox has the stream.
-    has_stream = api_base is not None or is_live_key(settings.require_stripe_key())
-    expected_skips = settings.config.export.expected_skips
-    return ExportPlanner(database, stripe_reader(settings), _meter_rules(settings), expected_skips, has_stream)
+    has_stream = connection.api_base is not None or is_live_key(connection.key)
+    return ExportPlanner(
+        database,
+        stripe_reader(settings),
+        StripeSubscriptionReader(connection, _for_lists(connection)),
+        _meter_rules(settings),
+        config.expected_skips,
+        config.late_usage,
+        has_stream,
+    )
 
 
 def run_environment(settings: Settings, database: Database, observer: Observer) -> RunEnvironment:
@@ -208,9 +217,8 @@ def replay_environment(settings: Settings, database: Database, observer: Downloa
 
 def ledger_reader(settings: Settings) -> LedgerReader:
     from billing_cli.adapters.stripe.ledger_reader import StripeLedgerReader
-    from billing_cli.adapters.stripe.pace import Pace
 
-    return StripeLedgerReader(replace(_stripe_connection(settings), pace=Pace(_LISTS_PER_S)))
+    return StripeLedgerReader(_for_lists(_stripe_connection(settings)))
 
 
 def workbench() -> Workbench:
@@ -264,6 +272,12 @@ def _limits(config: CommandLimitsConfig) -> CommandLimits:
             for amounts in (config.approve_above, config.per_command, config.per_day)
         )
     )
+
+
+def _for_lists(connection: "StripeConnection") -> "StripeConnection":
+    from billing_cli.adapters.stripe.pace import Pace
+
+    return replace(connection, pace=Pace(_LISTS_PER_S))
 
 
 def _stripe_connection(settings: Settings) -> "StripeConnection":

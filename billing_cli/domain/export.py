@@ -1,9 +1,11 @@
 """The export's plan: usage minus what was sent, with every row accounted for."""
 
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.billing_period import UNASKED, Billing
 from billing_cli.domain.errors import BadInput, Fault
 from billing_cli.domain.limits import NO_DEMANDS, Demands
 from billing_cli.domain.meter import Backend, MeterRoute
@@ -11,9 +13,10 @@ from billing_cli.domain.period import Window
 from billing_cli.domain.plan import digest_of
 from billing_cli.domain.quantity import exact_sum, plain
 from billing_cli.domain.skip import SKIP_REASONS
-from billing_cli.domain.usage import UsageFacts
+from billing_cli.domain.usage import UsageFacts, UsageLine
 
 _UNUSUAL_FACTOR = 10
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class ExportPlan:
     to_mend: tuple[str, ...]
     changes: Mapping[str, object]
     digest: str
+    billing: Billing
     demands: Demands = NO_DEMANDS
     command: str = "export"
 
@@ -97,6 +101,7 @@ def plan_export(
     routes: list[MeterRoute],
     usage: UsageFacts,
     expected_skips: frozenset[str],
+    billing: Billing = UNASKED,
 ) -> ExportPlan:
     """The plan that follows from the facts.
 
@@ -104,6 +109,7 @@ def plan_export(
     Fault if a usage row were lost on the way.
     """
     _check_known(request, routes, usage)
+    usage = replace(usage, lines=tuple(_with_unbilled(line, billing) for line in usage.lines))
     changes = _changes(request, usage)
     plan = ExportPlan(
         wanted=request,
@@ -116,6 +122,7 @@ def plan_export(
         ),
         changes=changes,
         digest=digest_of("export", identity, changes),
+        billing=billing,
     )
     _check_balance(plan)
     return plan
@@ -132,6 +139,13 @@ def _check_known(request: ExportRequest, routes: list[MeterRoute], usage: UsageF
     if request.meter is not None and all(route.meter != request.meter for route in routes):
         known = ", ".join(route.meter for route in routes) or "none"
         raise BadInput(f"There is no meter {request.meter!r} in Stripe or billing.toml.", f"Known meters: {known}.")
+
+
+def _with_unbilled(line: UsageLine, billing: Billing) -> UsageLine:
+    """Without any subscription, nothing of it is billed; the database knows those that begin or end."""
+    if line.meter not in billing.asked or (line.stripe_customer_id, line.meter) in billing.subscribed:
+        return line
+    return replace(line, unbilled=exact_sum((line.to_send, line.corrections)))
 
 
 def _changes(request: ExportRequest, usage: UsageFacts) -> Mapping[str, object]:
@@ -160,11 +174,29 @@ def _warnings(routes: list[MeterRoute], usage: UsageFacts) -> list[str]:
             )
         if line.usual is not None and line.usual > 0 and line.quantity >= _UNUSUAL_FACTOR * line.usual:
             warnings.append(f"{where}: {plain(line.quantity)} is ten times the usual {plain(line.usual)} or more.")
+    warnings += _unbilled(usage)
     for route in routes:
         skipped = any(s.reason == route.problem for s in usage.skipped) if route.problem else False
         if route.problem == "meter_formula" and (skipped or route.meter in metered):
             warnings.append(f"Meter {route.meter}: its formula is {route.formula!r}; sum and last meters are sent.")
     return warnings
+
+
+def _unbilled(usage: UsageFacts) -> list[str]:
+    by_meter: dict[str, list[UsageLine]] = defaultdict(list)
+    for line in usage.lines:
+        if line.unbilled:
+            by_meter[line.meter].append(line)
+    return [
+        f"Meter {meter}: Stripe counts {plain(exact_sum(line.unbilled for line in lines))} and bills nobody for it: "
+        f"no subscription to the meter at its time ({_some([line.company_id for line in lines])})."
+        for meter, lines in sorted(by_meter.items())
+    ]
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _check_balance(plan: ExportPlan) -> None:

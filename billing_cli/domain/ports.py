@@ -11,10 +11,11 @@ from billing_cli.domain.adjustment import CustomerFacts
 from billing_cli.domain.approval import Signer
 from billing_cli.domain.balance_transaction import BalanceTransaction
 from billing_cli.domain.batch import MeterEvent, SendResult
+from billing_cli.domain.billing_period import SubscribedItem
 from billing_cli.domain.intent import Intent, MoveResult
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.invoice_file import LinkedInvoice
-from billing_cli.domain.meter import StripeMeter
+from billing_cli.domain.meter import MeterRoute, StripeMeter
 from billing_cli.domain.migrations import SqlFile
 from billing_cli.domain.payment import Payment, Refund
 from billing_cli.domain.reconciliation import (
@@ -55,6 +56,19 @@ class BillingReader(Protocol):
     def identity(self) -> StripeIdentity: ...
 
     def meters(self) -> list[StripeMeter]: ...
+
+
+class SubscriptionReader(Protocol):
+    """Who is billed for a meter, and up to where it was invoiced: GET requests only."""
+
+    def items(
+        self, routes: Sequence[MeterRoute], customer_ids: Sequence[str] | None, since: datetime
+    ) -> list[SubscribedItem]:
+        """The subscription items that bill these meters, ended ones too; of these customers, or of all.
+
+        Drafts are those of periods that end after `since`. Raises Misconfigured where the key may not read them.
+        """
+        ...
 
 
 class UsageSender(Protocol):

@@ -13,7 +13,8 @@ from billing_cli.domain.batch import BatchSummary
 class UsageLine:
     """One company and meter over the window. Quantities are exact, in the meter's own unit.
 
-    `sent_rows` and `new_rows` count usage rows; `buckets` counts the hours to be sent, each one event.
+    `sent_rows` and `new_rows` count usage rows; `buckets` counts the hours to be sent, each one event. Of what is
+    to be sent, `carried` goes into a later billing period than its own hours', and `unbilled` is in none at all.
     """
 
     company_id: str
@@ -32,6 +33,10 @@ class UsageLine:
     buckets: int
     correction_buckets: int
     usual: Decimal | None
+    unbilled: Decimal = Decimal(0)
+    carried: Decimal = Decimal(0)
+    carried_from: str | None = None
+    carried_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class UsageFacts:
 
 
 def usage_facts(document: Mapping[str, Any]) -> UsageFacts:
-    """Reads the answer of `billing_export_preview_v1`; quantities arrive as text."""
+    """Reads the answer of `billing_export_preview_v2`; quantities arrive as text."""
     slots: dict[str, dict[int, Decimal]] = {}
     for slot in document["slots"]:
         slots.setdefault(slot["meter"], {})[slot["slot"]] = Decimal(slot["quantity"])
@@ -79,7 +84,7 @@ def usage_facts(document: Mapping[str, Any]) -> UsageFacts:
     )
 
 
-_LINE_QUANTITIES = ("quantity", "accepted", "reserved", "to_send", "corrections")
+_LINE_QUANTITIES = ("quantity", "accepted", "reserved", "to_send", "corrections", "unbilled", "carried")
 
 
 def _line(group: Mapping[str, Any]) -> UsageLine:

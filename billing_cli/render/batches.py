@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.batch import BatchRun, BatchSummary
-from billing_cli.render.numbers import grouped, hours_left
+from billing_cli.render.numbers import grouped, hours_left, minute
 
 _STATE_STYLES = {
     "accepted": "green",
@@ -103,7 +103,7 @@ def _items(items: Iterable[Mapping[str, Any]]) -> RenderableType:
         table.add_row(
             item["company_id"],
             item["meter"],
-            item["bucket_start"][:16],
+            _hour(item),
             item["quantity"],
             Text(state, _STATE_STYLES[state]),
             str(item["attempts"]),
@@ -111,3 +111,9 @@ def _items(items: Iterable[Mapping[str, Any]]) -> RenderableType:
             item["error"] or "",
         )
     return table
+
+
+def _hour(item: Mapping[str, Any]) -> str:
+    """The hour of the usage, and where Stripe counts it if that is in another one."""
+    used, counted = minute(item["bucket_start"]), minute(item["event_at"])
+    return used if used[:13] == counted[:13] else f"{used} → {counted}"

@@ -18,7 +18,7 @@ from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.domain.usage import UsageLine
 from billing_cli.render.batches import batch_document, render_runs, run_document
 from billing_cli.render.gates import gates_document, render_gates, render_identity
-from billing_cli.render.numbers import grouped, sparkline
+from billing_cli.render.numbers import grouped, minute, sparkline
 
 _SHOWN_LINES = 30
 _NARROW = 90
@@ -45,6 +45,7 @@ class ExportPlanView:
         yield self._lines(narrow)
         yield from self._sparklines()
         yield from self._backends()
+        yield from self._carried()
         yield from self._skipped(narrow)
         for warning in self.plan.warnings[:_SHOWN_LINES]:
             yield Text(f"Warning: {warning}", "yellow")
@@ -76,6 +77,18 @@ class ExportPlanView:
             meters = [meter for meter, by in self.plan.backends.items() if by is backend]
             if meters and backend is not Backend.EVENTS:
                 yield Text.assemble(("By ", "dim"), (backend.value, "bold"), f"  {', '.join(meters)}")
+
+    def _carried(self) -> Iterator[RenderableType]:
+        """Where usage goes whose own period's invoice is final, and where it came from."""
+        carried = [line for line in self.plan.usage.lines if line.carried_to]
+        for line in carried if self.all_lines else carried[:_SHOWN_LINES]:
+            yield Text(
+                f"Carried: {line.company_id} {line.meter} {grouped(line.carried)} "
+                f"from {minute(str(line.carried_from))} on into the open period, as of {minute(str(line.carried_to))}",
+                "yellow",
+            )
+        if len(carried) > _SHOWN_LINES and not self.all_lines:
+            yield Text(f"… and {len(carried) - _SHOWN_LINES} more carried lines (--all shows them)", "yellow")
 
     def _skipped(self, narrow: bool) -> Iterator[RenderableType]:
         if not self.plan.usage.skipped:

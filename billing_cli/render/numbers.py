@@ -1,4 +1,4 @@
-"""Counts, quantities and durations as people read them."""
+"""Counts, quantities, durations and instants as people read them."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -32,3 +32,8 @@ def hours_left(seconds: int | None) -> str:
     if seconds <= 0:
         return "over"
     return f"{seconds // 3600} h {seconds % 3600 // 60:02d} m"
+
+
+def minute(instant: str) -> str:
+    """`2026-11-01 13:00Z` of the database's text."""
+    return f"{instant[:10]} {instant[11:16]}Z"

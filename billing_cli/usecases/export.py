@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun
+from billing_cli.domain.billing_period import Billing, LateUsage, open_periods
 from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.gate import ApprovedPlan
-from billing_cli.domain.meter import MeterRoute, MeterRule, refuse_stream, route_meters
-from billing_cli.domain.ports import BillingReader, Database
+from billing_cli.domain.meter import Backend, MeterRoute, MeterRule, refuse_stream, route_meters
+from billing_cli.domain.ports import BillingReader, Database, SubscriptionReader
 from billing_cli.domain.usage import usage_facts
 from billing_cli.usecases.batches import RunEnvironment, run_batch
 
@@ -21,8 +22,10 @@ class ExportPlanner:
 
     database: Database
     stripe: BillingReader
+    subscriptions: SubscriptionReader
     meter_rules: dict[str, MeterRule]
     expected_skips: frozenset[str]
+    late_usage: LateUsage
     has_stream: bool
 
     def plan(self, request: ExportRequest) -> ExportPlan:
@@ -30,9 +33,25 @@ class ExportPlanner:
         routes = route_meters(self.stripe.meters(), self.meter_rules, request.backend)
         if not self.has_stream:
             refuse_stream(routes, request.meter)
-        arguments = _arguments(request, identity, routes)
+        billing = self._billing(request, routes)
+        arguments = _arguments(request, identity, routes, billing)
         usage = usage_facts(self.database.call("billing_export_preview_v2", **arguments))
-        return plan_export(request, identity, routes, usage, self.expected_skips)
+        return plan_export(request, identity, routes, usage, self.expected_skips, billing)
+
+    def _billing(self, request: ExportRequest, routes: Sequence[MeterRoute]) -> Billing:
+        """Of meters whose late usage is sent as it is, only where usage records need their subscription item."""
+        asked = [
+            route
+            for route in routes
+            if route.problem is None
+            and request.meter in (None, route.meter)
+            and (self.late_usage is not LateUsage.SEND or route.backend is Backend.USAGE_RECORDS)
+        ]
+        if not asked:
+            return Billing(self.late_usage)
+        customers = self.database.call("billing_export_customers_v1", p_company=request.company)
+        items = self.subscriptions.items(asked, customers, request.window.start)
+        return Billing(self.late_usage, frozenset(route.meter for route in asked), tuple(open_periods(items)))
 
 
 def run_export(approved: ApprovedPlan[ExportPlan], run: RunEnvironment) -> list[BatchRun]:
@@ -55,9 +74,7 @@ def _open_batch(plan: ExportPlan, run: RunEnvironment) -> str:
     batch_id = f"exp_{datetime.now(UTC):%Y%m%d_%H%M%S}_{secrets.token_hex(4)}"
     run.database.call(
         "billing_export_open_v2",
-        **_arguments(plan.wanted, plan.identity, plan.routes),
-        p_late="hold",
-        p_subscriptions=None,
+        **_arguments(plan.wanted, plan.identity, plan.routes, plan.billing),
         p_batch_id=batch_id,
         p_lines_hash=plan.usage.lines_hash,
         p_digest=plan.digest,
@@ -66,7 +83,10 @@ def _open_batch(plan: ExportPlan, run: RunEnvironment) -> str:
     return batch_id
 
 
-def _arguments(request: ExportRequest, identity: StripeIdentity, routes: Sequence[MeterRoute]) -> dict[str, object]:
+def _arguments(
+    request: ExportRequest, identity: StripeIdentity, routes: Sequence[MeterRoute], billing: Billing
+) -> dict[str, object]:
+    records = frozenset(route.meter for route in routes if route.backend is Backend.USAGE_RECORDS)
     return {
         "p_account": identity.account_id,
         "p_livemode": identity.livemode,
@@ -77,4 +97,6 @@ def _arguments(request: ExportRequest, identity: StripeIdentity, routes: Sequenc
         "p_meter": request.meter,
         "p_allow_corrections": request.allow_corrections,
         "p_resend": request.resend_rolled_back,
+        "p_late": billing.late_usage.value,
+        "p_subscriptions": billing.document(request.window, records),
     }

@@ -4,8 +4,10 @@
 --   send, sent          to be sent; nothing more to send
 --   any other           the reason for which its new rows are skipped
 -- A bucket is an hour, or a day where the meter counts whole days. p_meters are the routes; p_subscriptions
--- names what Stripe still bills: {stripe_customer_id, meter, subscription_item, open_from}, or null where nobody asked.
--- p_late says what becomes of buckets before open_from: send, carry or hold.
+-- names what Stripe still bills, or is null where nobody asked: {stripe_customer_id, meter, subscription_item,
+-- began, open_from, open_until}. Usage from `began` up to `open_from` is on final invoices, that from there up to
+-- `open_until` (null: without end) is still to be invoiced, and for all the rest there is no subscription.
+-- p_late says what becomes of buckets on final invoices: send, carry or hold.
 -- Inlined into its callers on purpose: no SET clause, every name qualified.
 create or replace function public.billing_export_lines_v2(
   p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
@@ -16,7 +18,8 @@ returns table (
   row_delta bigint,       -- good rows beyond those behind what was sent; negative when rows went away
   quantity numeric, accepted numeric, reserved numeric, delta numeric,
   stripe_customer_id text, event_name text, customer_key text, value_key text,
-  backend text, replaces boolean, sent_value numeric, event_at timestamptz, subscription_item text)
+  backend text, replaces boolean, sent_value numeric, event_at timestamptz, subscription_item text,
+  unbilled boolean)       -- Stripe counts it, and the customer's subscriptions do not reach its time
 language sql stable as $$
   with meters as (
     select * from jsonb_to_recordset(p_meters)
@@ -81,10 +84,12 @@ language sql stable as $$
     group by 1
   ),
   subscriptions as (
-    select s.stripe_customer_id, s.meter, min(s.open_from) as open_from,
+    select s.stripe_customer_id, s.meter, min(s.began) as began, min(s.open_from) as open_from,
+           max(coalesce(s.open_until, 'infinity')) as open_until,
            min(s.subscription_item) as subscription_item, count(distinct s.subscription_item) > 1 as conflicting
     from jsonb_to_recordset(p_subscriptions)
-      as s(stripe_customer_id text, meter text, subscription_item text, open_from timestamptz)
+      as s(stripe_customer_id text, meter text, subscription_item text,
+           began timestamptz, open_from timestamptz, open_until timestamptz)
     group by 1, 2
   ),
   buckets as (
@@ -98,24 +103,38 @@ language sql stable as $$
     full join sent s using (company_id, meter, bucket_start)
     left join lasts l using (company_id, meter, bucket_start)
   ),
-  -- Totals replace totals: each has a later time than the one before, for whatever Stripe takes as the last.
-  timed as (
+  routed as (
     select b.*, c.company_id as known_company, c.conflicting as conflicting_customer, c.stripe_customer_id,
            m.meter as known_meter, m.event_name, m.customer_key, m.value_key, m.problem,
            m.bucket, m.aggregation, m.backend, m.replaces,
            case when m.unit <> 1 then b.quantity / m.unit when m.replaces then b.quantity else b.delta end as sent_value,
            s.subscription_item, s.meter is not null as subscribed, s.conflicting as conflicting_subscription,
-           coalesce(b.bucket_start < s.open_from, false) as late,
-           case
-             when p_late = 'carry' and not m.replaces and b.bucket_start < s.open_from then s.open_from
-             when m.replaces and m.backend <> 'usage-records'
-               then b.bucket_start + least(b.items, 3599) * interval '1 second'
-             else b.bucket_start
-           end as event_at
+           s.open_from, b.bucket_start + ('1 ' || m.bucket)::interval as bucket_end,
+           -- Totals stay in their bucket, and an ended subscription has no period to move to.
+           not m.replaces and s.open_from < s.open_until as movable,
+           coalesce(b.bucket_start + ('1 ' || m.bucket)::interval <= s.began or b.bucket_start >= s.open_until, false)
+             as unbilled
     from buckets b
     left join companies c on c.company_id = b.company_id
     left join meters m on m.meter = b.meter
     left join subscriptions s on s.stripe_customer_id = c.stripe_customer_id and s.meter = b.meter
+  ),
+  -- A bucket in which the open period begins is taken to be of it: its event moves a part of an hour.
+  judged as (
+    select r.*, coalesce(not r.unbilled and r.bucket_start < r.open_from
+                         and not (r.movable and r.open_from < r.bucket_end), false) as late
+    from routed r
+  ),
+  -- Totals replace totals: each has a later time than the one before, for whatever Stripe takes as the last.
+  timed as (
+    select j.*, case
+        when j.movable and not j.unbilled and j.bucket_start < j.open_from and (p_late = 'carry' or not j.late)
+          then j.open_from
+        when j.replaces and j.backend <> 'usage-records'
+          then j.bucket_start + least(j.items, 3599) * interval '1 second'
+        else j.bucket_start
+      end as event_at
+    from judged j
   )
   select case
            when t.bucket = 'day' and (t.bucket_start < p_start or t.bucket_start + interval '1 day' > p_end)
@@ -127,10 +146,11 @@ language sql stable as $$
            when t.known_meter is null then 'no_meter'
            when t.problem is not null then t.problem
            when t.rolled_back and not p_resend then 'rolled_back'
-           when t.backend = 'usage-records' and p_subscriptions is not null and not t.subscribed then 'no_subscription'
+           when t.backend = 'usage-records' and p_subscriptions is not null and (t.unbilled or not t.subscribed)
+             then 'no_subscription'
            when t.backend = 'usage-records' and t.conflicting_subscription then 'conflicting_subscription'
            when t.delta = 0 and t.aggregation <> 'last' then 'zero_total'
-           when t.late and (p_late = 'hold' or (p_late = 'carry' and t.replaces)) then 'late'
+           when t.late and (p_late = 'hold' or (p_late = 'carry' and not t.movable)) then 'late'
            -- An hour inside Stripe's 35 days, so that it is still good when its turn comes.
            when t.event_at < now() - interval '35 days' + interval '1 hour' then 'too_old'
            when t.backend = 'usage-records' and (t.sent_value < 0 or t.sent_value <> trunc(t.sent_value)) then 'not_whole'
@@ -142,12 +162,12 @@ language sql stable as $$
          t.company_id, t.meter, t.bucket_start, t.good_rows, t.good_rows - t.sent_rows,
          t.quantity, t.accepted, t.reserved, t.delta,
          t.stripe_customer_id, t.event_name, t.customer_key, t.value_key,
-         t.backend, t.replaces, t.sent_value, t.event_at, t.subscription_item
+         t.backend, t.replaces, t.sent_value, t.event_at, t.subscription_item, t.unbilled
   from timed t
   where t.good_rows > 0 or t.delta <> 0 or t.bad_rows = 0
   union all
   select 'bad_quantity', b.company_id, b.meter, b.bucket_start, b.bad_rows, b.bad_rows, 0, 0, 0, 0,
-         null, null, null, null, null, null, null, null, null
+         null, null, null, null, null, null, null, null, null, false
   from buckets b where b.bad_rows > 0
 $$;
 
@@ -185,6 +205,13 @@ set search_path = '' set statement_timeout = '10min' set jit = off as $$
            coalesce(sum(l.delta) filter (where l.disposition in ('send', 'correction') and l.delta < 0), 0) as corrections,
            count(*) filter (where l.disposition = 'send') as buckets,
            count(*) filter (where l.disposition in ('send', 'correction') and l.delta < 0) as correction_buckets,
+           coalesce(sum(l.delta) filter (where l.disposition = 'send' and l.unbilled), 0) as unbilled,
+           coalesce(sum(l.delta) filter (where l.disposition = 'send' and l.event_at > l.bucket_start
+                                         and not l.replaces), 0) as carried,
+           min(l.bucket_start) filter (where l.disposition = 'send' and l.event_at > l.bucket_start
+                                       and not l.replaces) as carried_from,
+           max(l.event_at) filter (where l.disposition = 'send' and l.event_at > l.bucket_start
+                                   and not l.replaces) as carried_to,
            encode(sha256(convert_to(coalesce(string_agg(public.billing_export_line_text_v2(
              l.company_id, l.meter, l.bucket_start, l.delta, l.stripe_customer_id, l.event_name,
              l.customer_key, l.value_key, l.backend, l.sent_value, l.event_at, l.subscription_item),
@@ -233,7 +260,8 @@ set search_path = '' set statement_timeout = '10min' set jit = off as $$
         'quantity', trim_scale(g.quantity)::text, 'accepted', trim_scale(g.accepted)::text,
         'reserved', trim_scale(g.reserved)::text, 'to_send', trim_scale(g.to_send)::text,
         'corrections', trim_scale(g.corrections)::text, 'buckets', g.buckets,
-        'correction_buckets', g.correction_buckets,
+        'correction_buckets', g.correction_buckets, 'unbilled', trim_scale(g.unbilled)::text,
+        'carried', trim_scale(g.carried)::text, 'carried_from', g.carried_from, 'carried_to', g.carried_to,
         'usual', (select trim_scale(round(h.hourly * extract(epoch from p_end - p_start) / 3600, 6))::text
                   from history h where h.company_id = g.company_id and h.meter = g.meter)
       ) order by g.company_id collate "C", g.meter collate "C"), '[]') from groups g),
@@ -303,9 +331,19 @@ begin
 end
 $$;
 
+-- The Stripe customers that an export is about, or null where more than p_limit rows have one.
+create or replace function public.billing_export_customers_v1(p_company text default null, p_limit int default 10)
+returns jsonb language sql stable set search_path = '' as $$
+  select case when count(*) <= p_limit then coalesce(jsonb_agg(distinct found.customer), '[]') end
+  from (select trim(c.stripe_customer_id) as customer from public.billing_companies c
+        where trim(c.stripe_customer_id) <> '' and (p_company is null or c.company_id = p_company)
+        limit p_limit + 1) found
+$$;
+
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_export_lines_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb)',
   'public.billing_export_line_text_v2(text, text, timestamptz, numeric, text, text, text, text, text, numeric, timestamptz, text)',
   'public.billing_export_preview_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb)',
-  'public.billing_export_open_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb, text, text, text, text)'
+  'public.billing_export_open_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb, text, text, text, text)',
+  'public.billing_export_customers_v1(text, int)'
 ]) as f;

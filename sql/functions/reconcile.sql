@@ -57,26 +57,48 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
 $$;
 
 -- Usage and what was exported of it, by company, meter and hour: rows as above. The caller asks day by
--- day; `sent_s` is when the last of it was settled, in epoch seconds.
+-- day; `sent_s` is when the last of it was settled, in epoch seconds. Stripe counts by the event's own time:
+-- what was carried is taken off its bucket and put where it went, as rows of the disposition `carried`.
 create or replace function public.billing_reconcile_usage_v1(
   p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb)
 returns jsonb language sql stable set search_path = '' set statement_timeout = '5min' as $$
-  with sent as (
-    select i.company_id, i.meter, i.bucket_start, max(i.settled_at) as sent_at
-    from public.billing_export_items i
+  with items as not materialized (
+    select i.* from public.billing_export_items i
     where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state not in ('rejected', 'cancelled')
-      and i.bucket_start >= p_start and i.bucket_start < p_end
+  ),
+  sent as (
+    select i.company_id, i.meter, i.bucket_start, max(i.settled_at) as sent_at
+    from items i where i.bucket_start >= p_start and i.bucket_start < p_end
     group by 1, 2, 3
+  ),
+  carried as (
+    select i.*, date_bin('1 hour', i.event_at, '2000-01-01 00:00:00+00') as counted_in
+    from items i where i.event_at - i.bucket_start >= interval '1 hour'
+  ),
+  moved as (
+    select i.*, i.bucket_start as at, -1 as sign from carried i where i.bucket_start >= p_start and i.bucket_start < p_end
+    union all
+    select i.*, i.counted_in, 1 from carried i where i.counted_in >= p_start and i.counted_in < p_end
+  ),
+  lines as (
+    select l.disposition, l.company_id, l.meter, l.stripe_customer_id, l.event_name, l.bucket_start,
+           l.quantity, l.accepted, l.reserved, s.sent_at
+    from public.billing_export_lines_v2(
+      p_account, p_livemode, p_start, p_end, p_meters, null, null, true, true, 'send', null) l
+    left join sent s on s.company_id = l.company_id and s.meter = l.meter and s.bucket_start = l.bucket_start
+    union all
+    select 'carried', m.company_id, m.meter, m.stripe_customer_id, m.event_name, m.at,
+           sum(m.sign * m.quantity), coalesce(sum(m.sign * m.quantity) filter (where m.state = 'accepted'), 0),
+           coalesce(sum(m.sign * m.quantity) filter (where m.state <> 'accepted'), 0), max(m.settled_at)
+    from moved m group by 2, 3, 4, 5, 6
   )
   select jsonb_build_object('rows', coalesce(string_agg(json_build_object(
       'disposition', l.disposition, 'company_id', l.company_id, 'meter', l.meter, 'customer_id', l.stripe_customer_id,
       'event_name', l.event_name, 'bucket_s', extract(epoch from l.bucket_start)::bigint,
       'quantity', round(l.quantity, 15)::text, 'accepted', round(l.accepted, 15)::text,
-      'reserved', round(l.reserved, 15)::text, 'sent_s', extract(epoch from s.sent_at))::text, e'\n'), ''),
+      'reserved', round(l.reserved, 15)::text, 'sent_s', extract(epoch from l.sent_at))::text, e'\n'), ''),
     'count', count(*))
-  from public.billing_export_lines_v2(
-    p_account, p_livemode, p_start, p_end, p_meters, null, null, true, true, 'send', null) l
-  left join sent s on s.company_id = l.company_id and s.meter = l.meter and s.bucket_start = l.bucket_start
+  from lines l
 $$;
 
 -- A page of the Stripe customers that companies have: {customers, last}; go on after `last` until there are none.

@@ -17,7 +17,7 @@ insert into stripe_items
 
 create table folded as
   select *, bucket_s // getvariable('bucket_s') * getvariable('bucket_s') as at_s,
-    disposition in ('send', 'sent', 'correction', 'too_old', 'too_precise', 'zero_total') as routed
+    disposition in ('send', 'sent', 'carried', 'correction', 'too_old', 'too_precise', 'zero_total') as routed
   from usage;
 
 -- What cannot reach Stripe goes by the export's own name for it.

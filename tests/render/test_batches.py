@@ -46,6 +46,7 @@ ITEM: dict[str, Any] = {
     "company_id": "co_[bold]1",
     "meter": "api_calls",
     "bucket_start": "2026-11-01T13:00:00+00:00",
+    "event_at": "2026-11-01T13:00:01+00:00",
     "quantity": "123456789012345",
     "state": "rejected",
     "attempts": 2,
@@ -81,6 +82,12 @@ def test_an_item_is_shown_as_it_is() -> None:
     assert "silent for 3 s" in text
     assert "test mode" in text
     assert "LIVE" in shown(render_batch(replace(BATCH, livemode=True), []))
+
+
+def test_a_carried_item_shows_where_it_came_from_and_where_it_counts() -> None:
+    carried = {**ITEM, "event_at": "2026-11-15T10:30:00+00:00"}
+    assert "2026-11-01 13:00Z → 2026-11-15 10:30Z" in shown(render_batch(BATCH, [carried]), 200)
+    assert "→" not in shown(render_batch(BATCH, [ITEM]), 200)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,10 @@ GROUP = {
     "buckets": 2,
     "correction_buckets": 0,
     "usual": None,
+    "unbilled": "0",
+    "carried": "0",
+    "carried_from": None,
+    "carried_to": None,
 }
 SKIPPED = {
     "reason": "no_meter",

@@ -84,3 +84,23 @@ class StripeDouble:
         """Meter, customer and exact total."""
         totals = ask(self.url, "GET", "totals?by=customer")["totals"]
         return [(total["event_name"], total["customer"], total["value"]) for total in totals]
+
+    def subscriptions(self, subscriptions: list[dict[str, Any]]) -> None:
+        ask(self.url, "POST", "subscriptions", {"subscriptions": subscriptions})
+
+    def advance(self, subscription: str, period_end: int | None = None) -> str:
+        """Into its next period; returns the id of the draft for the one that ended."""
+        wish = {"subscription": subscription} | ({} if period_end is None else {"period_end": period_end})
+        return str(ask(self.url, "POST", "subscriptions/advance", wish)["id"])
+
+    def finalize(self, invoice: str) -> None:
+        ask(self.url, "POST", "invoices/finalize", {"invoice": invoice})
+
+    def billed(self) -> list[dict[str, Any]]:
+        """Exact quantities, one for each final invoice and subscription item."""
+        billed: list[dict[str, Any]] = ask(self.url, "GET", "billed")["billed"]
+        return billed
+
+    def usage_records(self) -> list[dict[str, Any]]:
+        records: list[dict[str, Any]] = ask(self.url, "GET", "usage_records")["usage_records"]
+        return records
