@@ -80,17 +80,26 @@ class UsageSender(Protocol):
         ...
 
     @property
-    def in_flight(self) -> int:
-        """How many requests may be under way at once."""
-        ...
-
-    @property
     def ordered(self) -> bool:
         """Whether events of one customer and meter must go one after the other."""
         ...
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests may be under way now; it changes with the pace and with what Stripe says."""
+        ...
+
+    @property
+    def events_per_s(self) -> float | None:
+        """The pace at present; None: as fast as Stripe takes it."""
+        ...
+
     def limit(self, events_per_s: float | None, shared_by: int) -> None:
         """No more than that from now on, over `shared_by` senders together; None: as many as Stripe takes."""
+        ...
+
+    async def turn(self, events: int) -> None:
+        """Waits until a parcel of so many events may be sent; may be cancelled while it waits."""
         ...
 
     async def send(self, parcel: Sequence[MeterEvent]) -> list[SendResult]:
@@ -98,6 +107,10 @@ class UsageSender(Protocol):
 
         Raises Misconfigured when Stripe refuses the key: then nothing can be sent at all.
         """
+        ...
+
+    def end(self) -> None:
+        """From now on nothing is tried again: what is under way ends with the answer that it gets."""
         ...
 
     async def close(self) -> None: ...

@@ -135,7 +135,7 @@ async def _send(batch_id: str, backend: Backend, run: RunEnvironment) -> StopRea
     sender = run.sender(backend)
     try:
         return await SendingRun(
-            run.database, sender, sending(backend), batch_id, run.runner, run.actor, run.observer
+            run.database, sender, sending(backend), batch_id, run.runner, run.actor, run.processes, run.observer
         ).run()
     finally:
         await sender.close()

@@ -1,68 +1,121 @@
 """Claims on hand: fetched from Postgres ahead of need, so that no sender waits for the database."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import chain
 
 from billing_cli.domain.batch import MeterEvent
 
 # A claim asks for a second of work or so, whatever the pace; few enough to be given back at once.
 CLAIM_ITEMS = 500
 _PARCELS_A_CLAIM = 25
+_LEAST_ITEMS = 10
+
+Lane = tuple[str, str]
 
 
 class Claims:
-    """Hands out claimed events in parcels; asks for more when half of a claim is left."""
+    """Hands out claimed events in parcels; asks for more when half of a claim is left.
 
-    def __init__(self, claim: Callable[[int], Awaitable[list[MeterEvent]]], parcel_events: int) -> None:
+    With `ordered`, an event waits behind the one before it of the same customer and meter, and lets others pass.
+    Everything runs in one event loop, and between two awaits nobody else touches it.
+    """
+
+    def __init__(
+        self,
+        claim: Callable[[int], Awaitable[list[MeterEvent]]],
+        parcel_events: int,
+        ordered: bool,
+        per_s: Callable[[], float | None],
+    ) -> None:
         self._claim = claim
         self._parcel_events = parcel_events
-        self._at_once = max(CLAIM_ITEMS, _PARCELS_A_CLAIM * parcel_events)
-        self._events: deque[MeterEvent] = deque()
-        self._changed = asyncio.Condition()
-        self._exhausted = False
-        self._closed = False
+        self._ordered = ordered
+        self._per_s = per_s
+        self._free: deque[MeterEvent] = deque()
+        # Lanes in which an event is under way, and what waits behind them.
+        self._busy: set[Lane] = set()
+        self._behind: defaultdict[Lane, deque[MeterEvent]] = defaultdict(deque)
+        self._waiting = 0
+        self._more = asyncio.Event()
+        self._fewer = asyncio.Event()
+        self._exhausted = self._closed = False
 
     async def fetch(self) -> None:
         """Claims until nothing is left to claim, or `close` is called."""
         try:
             while not self._closed and not self._exhausted:
                 events = await self._claim(self._at_once)
-                async with self._changed:
-                    self._events.extend(events)
-                    self._exhausted = not events
-                    self._changed.notify_all()
-                    await self._changed.wait_for(self._may_fetch)
+                self._free.extend(events)
+                self._exhausted = not events
+                self._more.set()
+                while not self._closed and self._on_hand > self._at_once // 2:
+                    self._fewer.clear()
+                    await self._fewer.wait()
         except BaseException:
-            await self.close()
+            self.close()
             raise
-
-    def _may_fetch(self) -> bool:
-        return self._closed or len(self._events) <= self._at_once // 2
 
     async def next_parcel(self) -> list[MeterEvent]:
         """Up to a parcel of events; empty when there will be no more."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._closed or self._exhausted or len(self._events) > 0)
-            if self._closed:
-                return []
-            parcel = [self._events.popleft() for _ in range(min(self._parcel_events, len(self._events)))]
-            if self._may_fetch():
-                self._changed.notify_all()
-            return parcel
+        while not self._closed:
+            if parcel := self._take():
+                self._fewer.set()
+                return parcel
+            if self._exhausted and not self._on_hand:
+                break
+            self._more.clear()
+            await self._more.wait()
+        return []
 
-    async def close(self) -> None:
+    def done(self, parcel: list[MeterEvent]) -> None:
+        """What was handed out has an answer: the next of its lanes may go."""
+        for event in parcel if self._ordered else ():
+            self._busy.discard(event.lane)
+            if behind := self._behind.get(event.lane):
+                self._free.appendleft(behind.popleft())
+                self._waiting -= 1
+        self._more.set()
+
+    def close(self) -> None:
         """Hands out nothing more, and lets nobody wait."""
-        async with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        self._closed = True
+        self._more.set()
+        self._fewer.set()
 
     def give_back(self, parcel: list[MeterEvent]) -> None:
         """What was handed out and not tried."""
-        self._events.extend(parcel)
+        self._free.extend(parcel)
 
     def leftovers(self) -> list[MeterEvent]:
         """What nobody took; afterwards there are none."""
-        left = list(self._events)
-        self._events.clear()
+        left = [*self._free, *chain(*self._behind.values())]
+        self._free.clear()
+        self._behind.clear()
+        self._waiting = 0
         return left
+
+    @property
+    def _at_once(self) -> int:
+        most = max(CLAIM_ITEMS, _PARCELS_A_CLAIM * self._parcel_events)
+        per_s = self._per_s()
+        return most if per_s is None else min(most, max(_LEAST_ITEMS, self._parcel_events, int(per_s)))
+
+    @property
+    def _on_hand(self) -> int:
+        return len(self._free) + self._waiting
+
+    def _take(self) -> list[MeterEvent]:
+        parcel: list[MeterEvent] = []
+        with suppress(IndexError):  # no more that are free
+            while len(parcel) < self._parcel_events:
+                event = self._free.popleft()
+                if self._ordered and event.lane in self._busy:
+                    self._behind[event.lane].append(event)
+                    self._waiting += 1
+                    continue
+                self._busy.add(event.lane)
+                parcel.append(event)
+        return parcel

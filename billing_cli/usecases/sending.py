@@ -3,9 +3,8 @@
 import asyncio
 import signal
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,11 +13,13 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult, StopReason
 from billing_cli.domain.errors import BillingError, LeaseLost, Unavailable
 from billing_cli.domain.meter import Backend
-from billing_cli.domain.ports import Database, UsageSender
+from billing_cli.domain.ports import Database, Processes, UsageSender
 from billing_cli.usecases.claiming import Claims
+from billing_cli.usecases.sharing import Others
 
 _SETTLE_EVERY_S = 0.25
-_HEARTBEAT_S = 5.0
+# Also how soon the others hear of a runner that joins, and so how long that one waits.
+_HEARTBEAT_S = 1.0
 # The lease lasts 60 s on the database's clock; nothing is sent on one that was not renewed for 45 s.
 _STALE_LEASE_S = 45.0
 _DATABASE_PATIENCE_S = 30.0
@@ -55,21 +56,24 @@ class SendingRun:
         batch_id: str,
         runner: str,
         actor: str,
+        processes: Processes,
         progress: Progress,
     ) -> None:
         self._database = database
         self._sender = sender
         self._work = work
-        self._keys = {"p_batch_id": batch_id, "p_runner": runner}
-        self._actor = actor
+        self._keys = {"p_batch_id": batch_id, "p_runner": runner, "p_actor": actor}
         self._progress = progress
-        self._claims = Claims(self._claim, sender.parcel_events)
-        self._lanes: dict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._claims = Claims(self._claim, sender.parcel_events, sender.ordered, lambda: sender.events_per_s)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._answered = asyncio.Event()
         self._results: list[SendResult] = []
         self._stop: StopReason | None = None
+        self._failure: BaseException | None = None
         self._unresolved_in_a_row = 0
         self._any_unresolved = False
         self._ended = asyncio.Event()
+        self._others = Others(self._call, processes, self._ended)
         self._renewed_at = time.monotonic()
 
     async def run(self) -> StopReason | None:
@@ -80,64 +84,98 @@ class SendingRun:
         with suppress(NotImplementedError):  # no signal handlers on Windows' event loop
             for signal_number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(signal_number, self._interrupt, signal_number)
-        await self._heartbeat()
-        fetching = asyncio.create_task(self._claims.fetch())
-        senders = [asyncio.create_task(self._send_claimed()) for _ in range(self._sender.in_flight)]
-        background = [
-            asyncio.create_task(self._regularly(_SETTLE_EVERY_S, self._settle)),
-            asyncio.create_task(self._regularly(_HEARTBEAT_S, self._heartbeat)),
-        ]
+        await self._others.be_heard_of()
+        handing_out = asyncio.create_task(self._watch(self._hand_out()))
+        handing_out.add_done_callback(lambda _: self._ended.set())
+        background = (
+            self._claims.fetch(),
+            self._regularly(_SETTLE_EVERY_S, self._settle),
+            self._regularly(_HEARTBEAT_S, self._heartbeat),
+        )
+        tasks = [handing_out, *(asyncio.create_task(self._watch(work)) for work in background)]
         try:
-            await self._first_failure(senders, background)
-            await fetching
+            await self._ended.wait()
         finally:
-            await self._end([fetching, *senders], background)
+            await self._end(tasks)
+        if self._failure:
+            raise self._failure
         return self._stop or (StopReason.SOME_UNSETTLED if self._any_unresolved else None)
 
     def _interrupt(self, signal_number: int) -> None:
         """The first signal ends the run in order; a second one finds no handler and ends the process."""
-        self._stop = StopReason.INTERRUPTED
+        self._stop_for(StopReason.INTERRUPTED)
         asyncio.get_running_loop().remove_signal_handler(signal_number)
 
-    async def _first_failure(self, senders: list[asyncio.Task[None]], background: list[asyncio.Task[None]]) -> None:
-        """Returns when all senders are done; raises as soon as any task fails."""
-        sending: asyncio.Future[Any] = asyncio.gather(*senders)
-        tasks: list[asyncio.Future[Any]] = [sending, *background]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+    def _stop_for(self, reason: StopReason) -> None:
+        self._stop = self._stop or reason
+        self._ended.set()
 
-    async def _end(self, foreground: list[asyncio.Task[None]], background: list[asyncio.Task[None]]) -> None:
+    async def _watch(self, work: Coroutine[Any, Any, None]) -> None:
+        """Whatever fails ends the run."""
+        try:
+            await work
+        except Exception as error:
+            self._failure = self._failure or error
+            self._ended.set()
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         """Waits for what is in flight, gives back what was claimed and not sent, settles it all."""
         self._ended.set()
-        await self._claims.close()
-        await asyncio.gather(*foreground, *background, return_exceptions=True)
+        self._sender.end()
+        self._claims.close()
+        handing_out, *_ = tasks
+        handing_out.cancel()
+        await asyncio.gather(*tasks, *self._under_way, return_exceptions=True)
         for event in self._claims.leftovers():
             outcome = Outcome.UNKNOWN if event.maybe_sent else Outcome.UNSENT
             self._results.append(SendResult(event.item_id, outcome, tries=0))
         await self._settle()
 
-    async def _send_claimed(self) -> None:
-        while not self._stop and (parcel := await self._claims.next_parcel()):
-            async with self._lanes[parcel[0].lane] if self._sender.ordered else nullcontext():
-                if self._stop or self._ended.is_set():
-                    self._claims.give_back(parcel)
-                    return
+    async def _hand_out(self) -> None:
+        """Starts a parcel at every turn; cancelled when the run ends, but for what it started."""
+        while parcel := await self._claims.next_parcel():
+            try:
+                await self._wait_for_place()
+                await self._sender.turn(len(parcel))
                 self._check_lease()
-                try:
-                    results = await self._sender.send(parcel)
-                except BillingError:
-                    self._claims.give_back(parcel)
-                    raise
-            for result in results:
-                self._note(result)
+            except BaseException:
+                self._claims.give_back(parcel)
+                raise
+            task = asyncio.create_task(self._watch(self._send(parcel)))
+            self._under_way.add(task)
+            task.add_done_callback(self._leave)
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def _wait_for_place(self) -> None:
+        while len(self._under_way) >= self._sender.in_flight:
+            self._answered.clear()
+            await self._answered.wait()
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._answered.set()
+
+    async def _send(self, parcel: list[MeterEvent]) -> None:
+        try:
+            results = await self._sender.send(parcel)
+        except BillingError:
+            self._claims.give_back(parcel)
+            raise
+        finally:
+            self._claims.done(parcel)
+        for result in results:
+            self._note(result)
 
     async def _claim(self, limit: int) -> list[MeterEvent]:
-        if self._stop or self._ended.is_set():
-            return []
-        work = self._work
-        answer = await self._call(work.claim, p_actor=self._actor, p_limit=limit, **work.claim_arguments)
-        return [MeterEvent(**item) for item in answer["items"]]
+        """What to send next; nothing when the run ends, or when neither this run nor a later one has anything left."""
+        while not self._ended.is_set():
+            answer = await self._call(self._work.claim, p_limit=limit, **self._work.claim_arguments)
+            if answer["items"]:
+                return [MeterEvent(**item) for item in answer["items"]]
+            if answer["runners"] == 1 or not await self._others.wait_a_moment():
+                break
+        return []
 
     def _note(self, result: SendResult) -> None:
         self._results.append(result)
@@ -145,7 +183,7 @@ class SendingRun:
             self._any_unresolved = True
             self._unresolved_in_a_row += 1
             if self._unresolved_in_a_row >= _GIVE_UP_AFTER:
-                self._stop = self._stop or StopReason.STRIPE_UNREACHABLE
+                self._stop_for(StopReason.STRIPE_UNREACHABLE)
         else:
             self._unresolved_in_a_row = 0
 
@@ -161,13 +199,13 @@ class SendingRun:
             await action()
 
     async def _heartbeat(self) -> None:
-        await self._call("billing_batch_heartbeat_v1")
+        await self._others.meet()
 
     async def _settle(self) -> None:
         if not self._results:
             return
         results, self._results = self._results, []
-        await self._call(self._work.settle, p_actor=self._actor, p_results=[r.document() for r in results])
+        await self._call(self._work.settle, p_results=[r.document() for r in results])
         self._progress.settled([r for r in results if r.tries])
 
     async def _call(self, function: str, **args: object) -> dict[str, Any]:

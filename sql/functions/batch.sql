@@ -147,22 +147,43 @@ $$;
 create or replace function public.billing_export_resendable_v1() returns interval
 language sql immutable as $$ select interval '23 hours' $$;
 
--- Takes up to p_limit items of one backend for sending: first the orphaned claims of earlier runs, then pending
--- ones. What is too old for Stripe to deduplicate is left to billing_proof_claim_v1, unless its event replaces
--- what it may have sent before.
-create or replace function public.billing_batch_claim_v2(
-  p_batch_id text, p_runner text, p_actor text, p_backend text, p_limit int default 500)
+-- Renews the caller's lease and answers what all runners share, with the `others`: whether one was `heard` of since
+-- p_since (an `at` of an earlier answer), and whether it joined `later`. Those of p_dead are known to be dead.
+create or replace function public.billing_batch_others_v1(
+  p_batch_id text, p_runner text, p_actor text, p_dead jsonb default '[]', p_since timestamptz default null)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_shared jsonb := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
   v_gone text[];
-  v_items jsonb;
+  v_orphans bigint;
 begin
   select array_agg(r.runner) into v_gone from public.billing_export_runners r
-    where r.batch_id = p_batch_id and r.expires_at <= now();
+    where r.batch_id = p_batch_id and r.runner <> p_runner and p_dead ? r.runner;
   if v_gone is not null then
-    perform public.billing_batch_release_v1(p_batch_id, v_gone);
+    v_orphans := public.billing_batch_release_v1(p_batch_id, v_gone);
+    perform public.billing_audit_append_v1(p_actor, 'export.released', p_batch_id,
+      jsonb_build_object('runner', p_runner, 'gone', v_gone, 'open_claims', v_orphans));
+    v_shared := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
   end if;
+  return v_shared || jsonb_build_object('at', now(), 'others', (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'runner', o.runner, 'heard', coalesce(o.seen_at >= p_since, false),
+      'later', (o.joined_at, o.runner) > (m.joined_at, m.runner)) order by o.joined_at, o.runner), '[]')
+    from public.billing_export_runners m
+    join public.billing_export_runners o on o.batch_id = m.batch_id and o.runner <> m.runner and o.expires_at > now()
+    where m.batch_id = p_batch_id and m.runner = p_runner));
+end
+$$;
+
+-- How long an event may be sent again under its identifier: Stripe deduplicates for 24 hours, and an hour of
+-- margin is kept.
+create or replace function public.billing_export_resendable_v1() returns interval
+language sql immutable as $$ select interval '23 hours' $$;
+
+-- Orphans, then pending items of every p_places-th customer and meter; for billing_batch_claim_v2.
+create or replace function public.billing_batch_take_v1(
+  p_batch_id text, p_runner text, p_backend text, p_limit int, p_place int, p_places int)
+returns jsonb language sql set search_path = '' as $$
   with orphans as (
     select item_id from public.billing_export_items
     where batch_id = p_batch_id and state = 'sending' and claimed_by is null and backend = p_backend
@@ -173,6 +194,8 @@ begin
     select item_id from public.billing_export_items
     where batch_id = p_batch_id and state = 'pending' and claimed_by is distinct from p_runner and backend = p_backend
       and (replaces or coalesce(first_sent_at, now()) >= now() - public.billing_export_resendable_v1())
+      and (p_places = 1
+           or mod(hashtext(stripe_customer_id || ' ' || event_name)::bigint + 2147483648, p_places) = p_place)
     order by item_id limit greatest(p_limit - (select count(*) from orphans), 0) for update skip locked
   ),
   chosen as (
@@ -192,8 +215,38 @@ begin
       'value', trim_scale(c.sent_value)::text, 'timestamp', extract(epoch from c.event_at)::bigint,
       'subscription_item', c.subscription_item,
       'attempts', c.attempts, 'maybe_sent', c.maybe_sent) order by c.item_id), '[]')
-    into v_items from claimed c;
-  if jsonb_array_length(v_items) > 0 then
+    from claimed c
+$$;
+
+-- Takes up to p_limit items of one backend for sending: first the orphaned claims of earlier runs, then pending
+-- ones. What is too old for Stripe to deduplicate is left to billing_proof_claim_v1, unless its event replaces
+-- what it may have sent before.
+-- Of several runners each takes the customers and meters that fall to it, so that they do not meet in one; when none
+-- of these is left it helps with the others.
+create or replace function public.billing_batch_claim_v2(
+  p_batch_id text, p_runner text, p_actor text, p_backend text, p_limit int default 500)
+returns jsonb language plpgsql set search_path = '' as $$
+declare
+  v_shared jsonb := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
+  v_gone text[];
+  v_place int;
+  v_places int;
+  v_items jsonb;
+begin
+  select array_agg(r.runner) into v_gone from public.billing_export_runners r
+    where r.batch_id = p_batch_id and r.expires_at <= now();
+  if v_gone is not null then
+    perform public.billing_batch_release_v1(p_batch_id, v_gone);
+  end if;
+  select r.place, r.places into v_place, v_places
+    from (select n.runner, row_number() over (order by n.joined_at, n.runner) - 1 as place, count(*) over () as places
+          from public.billing_export_runners n where n.batch_id = p_batch_id) r
+    where r.runner = p_runner;
+  v_items := public.billing_batch_take_v1(p_batch_id, p_runner, p_backend, p_limit, v_place, v_places);
+  if v_items = '[]' and v_places > 1 then
+    v_items := public.billing_batch_take_v1(p_batch_id, p_runner, p_backend, p_limit, 0, 1);
+  end if;
+  if v_items <> '[]' then
     perform public.billing_audit_append_v1(p_actor, 'export.claimed', p_batch_id, jsonb_build_object(
       'items', jsonb_array_length(v_items), 'runner', p_runner));
   end if;
@@ -269,6 +322,8 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_batch_release_v1(text, text[])',
   'public.billing_batch_acquire_v2(text, text, text, boolean, real, jsonb)',
   'public.billing_batch_heartbeat_v1(text, text)',
+  'public.billing_batch_others_v1(text, text, text, jsonb, timestamptz)',
+  'public.billing_batch_take_v1(text, text, text, int, int, int)',
   'public.billing_batch_claim_v2(text, text, text, text, int)',
   'public.billing_batch_settle_v1(text, text, text, jsonb)',
   'public.billing_batch_finish_v1(text, text, text)'

@@ -105,7 +105,7 @@ def test_killed_at_a_step_over_rest(step: Step, rest: PostgrestDouble, sql: Conn
 
 @pytest.mark.usefixtures("usage")
 def test_replies_of_the_database_lost_over_rest(rest: PostgrestDouble, sql: Connection, stripe: StripeDouble) -> None:
-    for function in ("billing_batch_claim_v2", "billing_batch_settle_v1", "billing_batch_heartbeat_v1"):
+    for function in ("billing_batch_claim_v2", "billing_batch_settle_v1", "billing_batch_others_v1"):
         rest.faults[function] = ["lost_reply", "503"]
     _run_until_done(rest_environment(rest.url, rest.service_key, stripe.url))
     _assert_billed_exactly(sql, stripe)

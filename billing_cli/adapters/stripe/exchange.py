@@ -1,6 +1,6 @@
 """What is asked of Stripe for one event or several, again and again until an answer proves something."""
 
-import asyncio
+import time
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -9,7 +9,8 @@ from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_excepti
 from tenacity.stop import StopBaseT
 
 from billing_cli.adapters.stripe.errors import billing_error
-from billing_cli.adapters.stripe.pace import Pace
+from billing_cli.adapters.stripe.pace import REASON_HEADER
+from billing_cli.adapters.stripe.paced_sender import PacedSender
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
 from billing_cli.domain.errors import BillingError, Unavailable
 
@@ -21,13 +22,14 @@ _MAX_ERROR_CHARS = 300
 
 
 class Tries(ABC):
-    """One request, and what its tries have told so far. `done` is what a success proves."""
+    """One request with `size` events, and what its tries have told so far. `done` is what a success proves."""
 
     done: Outcome
 
-    def __init__(self, maybe_done: bool, tries: int = 0) -> None:
+    def __init__(self, maybe_done: bool, tries: int = 0, size: int = 1) -> None:
         self.maybe_done = maybe_done
         self.tries = tries
+        self._size = size
         self._failures = 0
         self._request_id: str | None = None
         self._error: str | None = None
@@ -40,26 +42,29 @@ class Tries(ABC):
     def refused(self, error: stripe.StripeError) -> Outcome:
         """What a refusal proves, which the same request would get again."""
 
-    async def outcome(self, pace: Pace) -> Outcome:
-        """Asks again while the answer is 429, 409, 5xx or none at all.
+    async def outcome(self, sender: PacedSender) -> Outcome:
+        """Asks again while the answer is 429, 409, 5xx or none at all, unless the sender is ending.
 
-        Raises Misconfigured when the key itself is refused, and no try may have been carried out.
+        The turn of the first try is taken by then. Raises Misconfigured when the key itself is refused, and no try
+        may have been carried out.
         """
+        again = retrying(lambda state: sender.ending or self._is_hopeless(state)).copy(sleep=sender.pause)
         try:
-            return await retrying(self._is_hopeless)(self._try, pace)
+            return await again(self._try, sender)
         except RetryError:
             return self._not_done()
 
-    async def _try(self, pace: Pace) -> Outcome:
-        if (wait_s := pace.turn_s()) > 0:
-            await asyncio.sleep(wait_s)
+    async def _try(self, sender: PacedSender) -> Outcome:
+        if self.tries and not await sender.turn_unless_ending(self._size):
+            return self._not_done()
         self.tries += 1
+        began_at = time.monotonic()
         try:
             answer = await self.ask()
         except stripe.StripeError as error:
             self.note(error)
             if error.http_status == 429:
-                pace.refused()
+                sender.pace.refused((error.headers or {}).get(REASON_HEADER))
             if _may_pass(error):
                 raise
             if not isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
@@ -68,7 +73,7 @@ class Tries(ABC):
         except BillingError as error:
             self._error = error.message
             return self._not_asked(error)
-        pace.accepted()
+        sender.pace.accepted(time.monotonic() - began_at, self._size)
         response = answer.last_response if answer is not None else None
         self._request_id = response.request_id if response else None
         return self.done
@@ -109,9 +114,9 @@ class Exchange(Tries):
         super().__init__(event.maybe_sent)
         self.event = event
 
-    async def run(self, pace: Pace) -> SendResult:
+    async def run(self, sender: PacedSender) -> SendResult:
         """See `Tries.outcome`."""
-        return self._result(await self.outcome(pace))
+        return self._result(await self.outcome(sender))
 
     def _result(self, outcome: Outcome) -> SendResult:
         error = None if outcome is self.done else self._error

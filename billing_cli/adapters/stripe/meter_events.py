@@ -7,31 +7,29 @@ import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.exchange import Exchange, is_duplicate
-from billing_cli.adapters.stripe.pace import Pace
+from billing_cli.adapters.stripe.paced_sender import PacedSender, key_may_per_s
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
 
+# Calls a second that Stripe takes in live mode.
+_LIVE_PER_S = 1000.0
 
-class StripeMeterEventSender:
+
+class StripeMeterEventSender(PacedSender):
     """Many events at a time over one aiohttp session; made and closed inside one event loop."""
 
     parcel_events = 1
-    in_flight = 100
     ordered = True
 
     def __init__(self, connection: StripeConnection) -> None:
         from billing_cli.adapters.stripe.aiohttp_client import AiohttpClient
 
+        super().__init__(key_may_per_s(connection, connection.api_base, _LIVE_PER_S))
         self._http = AiohttpClient()
-        self._pace = Pace()
         self._stripe = connection.client(self._http)
-
-    def limit(self, events_per_s: float | None, shared_by: int) -> None:
-        """See `billing_cli.domain.ports.UsageSender.limit`: an event is a call."""
-        self._pace.limit(None if events_per_s is None else events_per_s / shared_by)
 
     async def send(self, parcel: Sequence[MeterEvent]) -> list[SendResult]:
         """See `billing_cli.domain.ports.UsageSender.send`: a parcel is one event."""
-        return [await _Sending(self._stripe, event).run(self._pace) for event in parcel]
+        return [await _Sending(self._stripe, event).run(self) for event in parcel]
 
     async def close(self) -> None:
         await self._http.close_async()  # type: ignore[no-untyped-call]

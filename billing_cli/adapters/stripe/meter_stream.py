@@ -9,7 +9,7 @@ import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.exchange import Tries, is_duplicate
-from billing_cli.adapters.stripe.pace import Pace
+from billing_cli.adapters.stripe.paced_sender import PacedSender, key_may_per_s
 from billing_cli.adapters.stripe.stream_session import StreamSession
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
 
@@ -21,24 +21,23 @@ _REFUSED = (Outcome.REJECTED, Outcome.AMBIGUOUS)
 _IF_MAYBE_SENT = {Outcome.REJECTED: Outcome.AMBIGUOUS, Outcome.UNSENT: Outcome.UNKNOWN}
 
 
-class StripeMeterStreamSender:
+# Events a second that Stripe takes in live mode.
+_LIVE_PER_S = 10_000.0
+
+
+class StripeMeterStreamSender(PacedSender):
     """Several parcels at a time over one aiohttp session; made and closed inside one event loop."""
 
     parcel_events = 100  # the most that Stripe takes in a request
-    in_flight = 16
     ordered = False
 
     def __init__(self, connection: StripeConnection) -> None:
         from billing_cli.adapters.stripe.aiohttp_client import AiohttpClient
 
+        super().__init__(key_may_per_s(connection, connection.meter_events_base, _LIVE_PER_S), self.parcel_events)
         self._http = AiohttpClient()
-        self._pace = Pace()
         self._stripe = connection.client(self._http)
         self._session = StreamSession(self._stripe)
-
-    def limit(self, events_per_s: float | None, shared_by: int) -> None:
-        """See `billing_cli.domain.ports.UsageSender.limit`: a call counts as a whole parcel."""
-        self._pace.limit(None if events_per_s is None else events_per_s / shared_by / self.parcel_events)
 
     async def send(self, parcel: Sequence[MeterEvent]) -> list[SendResult]:
         """See `billing_cli.domain.ports.UsageSender.send`.
@@ -49,7 +48,7 @@ class StripeMeterStreamSender:
 
     async def _send(self, parcel: "_Parcel") -> list[SendResult]:
         """A parcel that is refused is sent in halves, until what is at fault stands alone."""
-        outcome = await parcel.outcome(self._pace)
+        outcome = await parcel.outcome(self)
         if outcome not in _REFUSED or len(parcel.events) == 1:
             return parcel.results(outcome)
         return [result for half in parcel.halves() for result in await self._send(half)]
@@ -70,7 +69,7 @@ class _Parcel(Tries):
         events: Sequence[MeterEvent],
         part_of: "_Parcel | None" = None,
     ) -> None:
-        super().__init__(part_of.maybe_done if part_of else False, part_of.tries if part_of else 0)
+        super().__init__(part_of.maybe_done if part_of else False, part_of.tries if part_of else 0, len(events))
         self._stripe = client
         self._session = session
         self._part_of = part_of
