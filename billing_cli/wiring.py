@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from billing_cli.domain.account import StripeIdentity, is_live_key
-from billing_cli.domain.errors import Misconfigured, Refused
+from billing_cli.domain.errors import Refused
 from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.meter import Backend, MeterRule
@@ -89,13 +89,13 @@ def run_environment(settings: Settings, database: Database, observer: Observer) 
     def sender(backend: Backend) -> UsageSender:
         from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
         from billing_cli.adapters.stripe.meter_stream import StripeMeterStreamSender
+        from billing_cli.adapters.stripe.usage_records import StripeUsageRecordSender
 
         senders: dict[Backend, Callable[[StripeConnection], UsageSender]] = {
             Backend.EVENTS: StripeMeterEventSender,
             Backend.STREAM: StripeMeterStreamSender,
+            Backend.USAGE_RECORDS: StripeUsageRecordSender,
         }
-        if backend not in senders:
-            raise Misconfigured(f"This version cannot send by {backend.value}.", "Use a newer version.")
         return senders[backend](_stripe_connection(settings))
 
     def ledger() -> LedgerReader:

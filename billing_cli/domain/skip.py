@@ -42,7 +42,9 @@ SKIP_REASONS: dict[str, SkipReason] = {
         "hour's total has more than the 15 digits Stripe accepts", True, "round the rows, then export again"
     ),
     "not_whole": SkipReason(
-        "hour's total is no whole number of units", True, "set the meter's unit in billing.toml, or round the rows"
+        "hour's total is no whole number of units, or below zero",
+        True,
+        'set unit (such as unit = "0.001") under [meters.NAME] in billing.toml, or round the rows',
     ),
     "value_gone": SkipReason("rows behind a sent last value are gone", True, "add the right value as a new row"),
     "correction": SkipReason(

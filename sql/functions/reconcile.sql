@@ -82,21 +82,21 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
   ),
   lines as (
     select l.disposition, l.company_id, l.meter, l.stripe_customer_id, l.event_name, l.bucket_start,
-           l.quantity, l.accepted, l.reserved, s.sent_at
+           l.quantity, l.accepted, l.reserved, s.sent_at, l.backend
     from public.billing_export_lines_v2(
       p_account, p_livemode, p_start, p_end, p_meters, null, null, true, true, 'send', null) l
     left join sent s on s.company_id = l.company_id and s.meter = l.meter and s.bucket_start = l.bucket_start
     union all
     select 'carried', m.company_id, m.meter, m.stripe_customer_id, m.event_name, m.at,
            sum(m.sign * m.quantity), coalesce(sum(m.sign * m.quantity) filter (where m.state = 'accepted'), 0),
-           coalesce(sum(m.sign * m.quantity) filter (where m.state <> 'accepted'), 0), max(m.settled_at)
-    from moved m group by 2, 3, 4, 5, 6
+           coalesce(sum(m.sign * m.quantity) filter (where m.state <> 'accepted'), 0), max(m.settled_at), m.backend
+    from moved m group by 2, 3, 4, 5, 6, m.backend
   )
   select jsonb_build_object('rows', coalesce(string_agg(json_build_object(
       'disposition', l.disposition, 'company_id', l.company_id, 'meter', l.meter, 'customer_id', l.stripe_customer_id,
       'event_name', l.event_name, 'bucket_s', extract(epoch from l.bucket_start)::bigint,
       'quantity', round(l.quantity, 15)::text, 'accepted', round(l.accepted, 15)::text,
-      'reserved', round(l.reserved, 15)::text, 'sent_s', extract(epoch from l.sent_at))::text, e'\n'), ''),
+      'reserved', round(l.reserved, 15)::text, 'sent_s', extract(epoch from l.sent_at), 'backend', l.backend)::text, e'\n'), ''),
     'count', count(*))
   from lines l
 $$;

@@ -42,7 +42,8 @@ create table invoices (
 create table usage (
   ordinal bigint default nextval('ordinals'),
   disposition varchar, company_id varchar, meter varchar, customer_id varchar, event_name varchar,
-  bucket_s bigint, quantity decimal(38, 15), accepted decimal(38, 15), reserved decimal(38, 15), sent_s double);
+  bucket_s bigint, quantity decimal(38, 15), accepted decimal(38, 15), reserved decimal(38, 15), sent_s double,
+  backend varchar);
 
 create table tolerances (unit varchar, amount decimal(38, 15));
 create table statuses (raw varchar, status varchar);

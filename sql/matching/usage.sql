@@ -18,7 +18,11 @@ insert into stripe_items
 create table folded as
   select *, bucket_s // getvariable('bucket_s') * getvariable('bucket_s') as at_s,
     disposition in ('send', 'sent', 'carried', 'correction', 'too_old', 'too_precise', 'zero_total') as routed
-  from usage;
+  from usage where backend is distinct from 'usage-records';
+
+-- Stripe has them for whole billing periods only.
+insert into left_out
+  select 'usage records', 'here', count(*), meter, sum(quantity) from usage where backend = 'usage-records' group by all;
 
 -- What cannot reach Stripe goes by the export's own name for it.
 insert into our_items

@@ -20,6 +20,8 @@ _PRELOAD = [
     "billing_cli.adapters.stripe.reader",
     "billing_cli.adapters.stripe.meter_events",
     "billing_cli.adapters.stripe.meter_stream",
+    "billing_cli.adapters.stripe.usage_records",
+    "billing_cli.adapters.stripe.subscription_reader",
     "billing_cli.adapters.stripe.ledger_reader",
     "billing_cli.adapters.stripe.money_mover",
     "billing_cli.adapters.stripe.money_reader",
@@ -87,6 +89,7 @@ def _arm(step: Step) -> None:
     from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
     from billing_cli.adapters.stripe.meter_stream import StripeMeterStreamSender
     from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
+    from billing_cli.adapters.stripe.usage_records import StripeUsageRecordSender
 
     calls: Counter[str] = Counter()
 
@@ -131,4 +134,5 @@ def _arm(step: Step) -> None:
     SupabaseDatabase.call = dying(SupabaseDatabase.call)  # type: ignore[method-assign]
     StripeMeterEventSender.send = dying_sender(StripeMeterEventSender.send)  # type: ignore[method-assign]
     StripeMeterStreamSender.send = dying_sender(StripeMeterStreamSender.send)  # type: ignore[method-assign]
+    StripeUsageRecordSender.send = dying_sender(StripeUsageRecordSender.send)  # type: ignore[method-assign]
     StripeMoneyMover._create = dying_create  # type: ignore[method-assign]
