@@ -98,11 +98,17 @@ def run_environment(settings: Settings, database: Database, observer: Observer) 
         }
         return senders[backend](_stripe_connection(settings))
 
+    def canceller() -> UsageSender:
+        from billing_cli.adapters.stripe.event_canceller import StripeEventCanceller
+
+        return StripeEventCanceller(_stripe_connection(settings))
+
     def ledger() -> LedgerReader:
         return ledger_reader(settings)
 
     lag_s = 3600 * settings.config.reconcile.usage_lag_hours
-    return RunEnvironment(database, sender, ledger, lag_s, processes, settings.actor, processes.current(), observer)
+    runner = processes.current()
+    return RunEnvironment(database, sender, canceller, ledger, lag_s, processes, settings.actor, runner, observer)
 
 
 def money_reader(settings: Settings) -> MoneyReader:

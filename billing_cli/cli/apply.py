@@ -14,6 +14,7 @@ from billing_cli.cli.invoices import mark_paid_from
 from billing_cli.cli.options import Confirm, WriteOptions
 from billing_cli.cli.refund import refund_from
 from billing_cli.cli.refund_status import status_from
+from billing_cli.cli.rollback import rollback_from
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.webhook_keep import fetch_from
 from billing_cli.cli.write import WriteCommand, carry_out
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, Callable[[Session, Mapping[str, Any], list[str]], WriteCommand[Any]]] = {
     "export": export_from,
     "batches resume": resume_from,
+    "batches rollback": rollback_from,
     "refund": refund_from,
     "refund --status": status_from,
     "adjust": adjust_from,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.rollback import rollback
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.batch import ItemState, ResumePlan
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 batches_app = typer.Typer(help="What an export did, and what to do next.", no_args_is_help=True)
+batches_app.command()(rollback)
 
 
 @batches_app.command("list")

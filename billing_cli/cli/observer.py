@@ -32,6 +32,18 @@ class BatchObserver:
         self._progress.advance(len(results))
 
 
+class RollbackObserver(BatchObserver):
+    """A batch on its way back: so many of its events are to be cancelled."""
+
+    def __init__(self, progress: ConsoleProgress, events: int) -> None:
+        super().__init__(progress)
+        self._events = events
+
+    def started(self, batch: BatchSummary) -> None:
+        self._progress.err.print(f"Rolling back batch {batch.batch_id}: {self._events:,} events.", soft_wrap=True)
+        self._progress.begin(self._events)
+
+
 class MoneyObserver:
     """Intents being carried out."""
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.errors import LockHeld
+from billing_cli.domain.rollback import Rollback
 from billing_cli.usecases.moving import Moved
 
 EXIT_FOUND_WRONG = 3
@@ -17,6 +18,13 @@ def exit_code(runs: Sequence[BatchRun], to_mend: bool = False) -> int:
     if to_mend or any(run.batch.rejected or run.batch.ambiguous for run in runs):
         return EXIT_FOUND_WRONG
     return 0
+
+
+def rollback_exit_code(ended: Rollback) -> int:
+    """5 while something is left to cancel, 3 when something stays billed, or may, else 0."""
+    if not ended.run.finished:
+        return EXIT_PARTLY_DONE
+    return EXIT_FOUND_WRONG if ended.kept else 0
 
 
 def moved_exit_code(moved: Sequence[Moved], unserved: bool) -> int:

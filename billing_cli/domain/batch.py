@@ -31,13 +31,16 @@ class Outcome(StrEnum):
     UNSENT = "unsent"
     UNCOUNTED = "uncounted"
     UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class MeterEvent:
     """A claimed item: one event, under the one identifier it will ever have.
 
-    `timestamp` is in Unix seconds, `value` plain digits. `maybe_sent`: an earlier run may have sent it.
+    `timestamp` is in Unix seconds, `value` plain digits. `maybe_sent`: an earlier run may have sent it, or,
+    where it is claimed to be cancelled, may have asked for that.
     """
 
     item_id: int
@@ -121,7 +124,9 @@ class BatchSummary:
     @property
     def next_command(self) -> str:
         """What an operator would type next about this batch."""
-        if self.left:
+        if self.state == "rolling_back":
+            return f"LIVE=true billing batches rollback {self.batch_id} --confirm"
+        if self.left or self.state == "open":
             return f"LIVE=true billing batches resume {self.batch_id} --confirm"
         if self.rejected:
             return f"billing batches show {self.batch_id} --state rejected"
@@ -149,7 +154,7 @@ class BatchRun:
 
     @property
     def finished(self) -> bool:
-        return self.batch.left == 0
+        return self.batch.state == "done"
 
 
 @dataclass(frozen=True)
@@ -172,4 +177,4 @@ class ResumePlan:
 
     @property
     def empty(self) -> bool:
-        return not self.batch.left
+        return self.batch.state != "open"

@@ -10,16 +10,18 @@ from rich.text import Text
 from billing_cli.domain.batch import BatchRun, BatchSummary
 from billing_cli.render.numbers import grouped, hours_left, minute
 
+# In the order in which they are shown.
 _STATE_STYLES = {
+    "pending": "",
+    "sending": "yellow",
     "accepted": "green",
     "rejected": "red",
     "ambiguous": "bold red",
-    "sending": "yellow",
-    "pending": "",
     "missing": "bold red",
     "cancelling": "yellow",
     "cancelled": "dim",
 }
+_ALWAYS_SHOWN = ("pending", "sending", "accepted", "rejected", "ambiguous")
 
 
 def batch_document(batch: BatchSummary) -> dict[str, object]:
@@ -34,12 +36,17 @@ def render_batches(batches: Iterable[BatchSummary]) -> RenderableType:
     table = Table(header_style="bold")
     table.add_column("batch", overflow="fold")
     table.add_column("state")
-    for name in ("pending", "sending", "accepted", "rejected", "ambiguous"):
+    rows = [(batch, _counts(batch)) for batch in batches]
+    names = [name for name in _STATE_STYLES if name in _ALWAYS_SHOWN or any(counts[name] for _, counts in rows)]
+    for name in names:
         table.add_column(name, justify="right", overflow="fold")
-    for batch in batches:
-        counts = (batch.pending, batch.sending, batch.accepted, batch.rejected, batch.ambiguous)
-        table.add_row(batch.batch_id, batch.state, *map(grouped, counts))
+    for batch, counts in rows:
+        table.add_row(batch.batch_id, batch.state, *(grouped(counts[name]) for name in names))
     return table if table.row_count else Text("There are no batches yet.")
+
+
+def _counts(batch: BatchSummary) -> dict[str, int]:
+    return {name: getattr(batch, name) for name in _STATE_STYLES}
 
 
 def render_runs(runs: Iterable[BatchRun]) -> RenderableType:
@@ -75,17 +82,9 @@ def render_batch(batch: BatchSummary, items: Iterable[Mapping[str, Any]]) -> Ren
     facts.add_row("can be cancelled for", hours_left(batch.cancel_left_s))
     if batch.runner:
         facts.add_row("sent by", f"{batch.runner}, silent for {batch.runner_silent_s} s")
-    counts = ", ".join(
-        f"{grouped(count)} {name}"
-        for name, count in (
-            ("pending", batch.pending),
-            ("sending", batch.sending),
-            ("accepted", batch.accepted),
-            ("rejected", batch.rejected),
-            ("ambiguous", batch.ambiguous),
-        )
-    )
-    return Group(head, facts, Text(counts), _items(items), Text(f"Next: {batch.next_command}", "cyan"))
+    counts = _counts(batch).items()
+    shown = ", ".join(f"{grouped(count)} {name}" for name, count in counts if count or name in _ALWAYS_SHOWN)
+    return Group(head, facts, Text(shown), _items(items), Text(f"Next: {batch.next_command}", "cyan"))
 
 
 def _items(items: Iterable[Mapping[str, Any]]) -> RenderableType:

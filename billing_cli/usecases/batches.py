@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
+from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun, BatchSummary, ResumePlan, StopReason
 from billing_cli.domain.errors import BadInput, BillingError, LockHeld
 from billing_cli.domain.gate import ApprovedPlan
@@ -14,7 +16,7 @@ from billing_cli.domain.meter import Backend
 from billing_cli.domain.plan import digest_of
 from billing_cli.domain.ports import BillingReader, Database, LedgerReader, Processes, UsageSender
 from billing_cli.usecases.proving import OldClaims
-from billing_cli.usecases.sending import Progress, SendingRun, sending
+from billing_cli.usecases.sending import Progress, SendingRun, Work, sending
 
 _POLL_S = 1.0
 _PAGE = 500
@@ -35,11 +37,13 @@ class RunEnvironment:
     """What a run needs besides its plan. `sender` makes one HTTP session per run.
 
     With `shares`, others may send the same batch at the same time; `most_per_s` is for all of them together.
+    `canceller` is told of events too, and has Stripe forget them.
     `ledger` reads Stripe's totals, which may lag by `usage_lag_s`.
     """
 
     database: Database
     sender: Callable[[Backend], UsageSender]
+    canceller: Callable[[], UsageSender]
     ledger: Callable[[], LedgerReader]
     usage_lag_s: int
     processes: Processes
@@ -80,43 +84,60 @@ def plan_resume(database: Database, stripe: BillingReader, batch_id: str) -> Res
     """A plan to finish one batch. Raises BadInput for a batch of another account or mode."""
     batch = show_batch(database, batch_id)
     identity = stripe.identity()
-    if (batch.stripe_account_id, batch.livemode) != (identity.account_id, identity.livemode):
-        raise BadInput(
-            f"Batch {batch_id} belongs to {batch.stripe_account_id} ({'live' if batch.livemode else 'test'} mode), "
-            f"but the key is for {identity.account_id} ({'live' if identity.livemode else 'test'} mode).",
-            "Use the key of the batch's own account.",
-        )
+    check_account(batch, identity)
     return ResumePlan(batch, identity, digest_of("batches resume", identity, {batch.batch_id: batch.left}))
 
 
+def check_account(batch: BatchSummary, identity: StripeIdentity) -> None:
+    """Raises BadInput for a batch of another account or mode."""
+    if (batch.stripe_account_id, batch.livemode) != (identity.account_id, identity.livemode):
+        mode = "live" if batch.livemode else "test"
+        raise BadInput(
+            f"Batch {batch.batch_id} belongs to {batch.stripe_account_id} ({mode} mode), "
+            f"but the key is for {identity.account_id} ({'live' if identity.livemode else 'test'} mode).",
+            "Use the key of the batch's own account.",
+        )
+
+
 def resume_batch(approved: ApprovedPlan[ResumePlan], run: RunEnvironment) -> list[BatchRun]:
-    """Finishes the batch of an approved plan, if anything of it is left."""
-    return [run_batch(approved.plan.batch.batch_id, run)] if approved.plan.batch.left else []
+    """Finishes the batch of an approved plan, if that is open."""
+    return [] if approved.plan.empty else [run_batch(approved.plan.batch.batch_id, run)]
 
 
 def run_batch(batch_id: str, run: RunEnvironment) -> BatchRun:
-    """Becomes the runner of a batch and sends what is left of it. Callers hold an ApprovedPlan.
+    """Becomes the runner of a batch and sends what is left of it. Callers hold an ApprovedPlan."""
+
+    def finish() -> BatchSummary:
+        document = run.database.call(
+            "billing_batch_finish_v1", p_batch_id=batch_id, p_runner=run.runner, p_actor=run.actor
+        )
+        return BatchSummary.from_document(document)
+
+    return as_runner(batch_id, run, _send_all, finish)
+
+
+def as_runner(
+    batch_id: str,
+    run: RunEnvironment,
+    work: Callable[[BatchSummary, RunEnvironment], StopReason | None],
+    finish: Callable[[], BatchSummary],
+) -> BatchRun:
+    """Becomes the runner of a batch, works on it and lets it go; only looks at one that is done by now.
 
     Raises LockHeld if another run is alive, LeaseLost if this one was overtaken.
     """
     batch = _acquire(batch_id, run)
-    if batch.left == 0 and batch.state == "done":
+    if batch.state == "done":
         return BatchRun(batch, None)
     run.observer.started(batch)
     try:
-        stopped = _send_all(batch, run)
+        stopped = work(batch, run)
     except BillingError:
         # The next run need not wait for a lease that nobody holds any more.
         with suppress(BillingError):
-            _finish(batch_id, run)
+            finish()
         raise
-    return BatchRun(_finish(batch_id, run), stopped)
-
-
-def _finish(batch_id: str, run: RunEnvironment) -> BatchSummary:
-    return BatchSummary.from_document(
-        run.database.call("billing_batch_finish_v1", p_batch_id=batch_id, p_runner=run.runner, p_actor=run.actor)
-    )
+    return BatchRun(finish(), stopped)
 
 
 def _send_all(batch: BatchSummary, run: RunEnvironment) -> StopReason | None:
@@ -125,17 +146,20 @@ def _send_all(batch: BatchSummary, run: RunEnvironment) -> StopReason | None:
     if unproved is StopReason.INTERRUPTED:
         return unproved
     for backend in map(Backend, batch.backends):
-        stopped = asyncio.run(_send(batch.batch_id, backend, run))
+        stopped = asyncio.run(work_through(batch.batch_id, sending(backend), partial(run.sender, backend), run))
         if stopped:
             return stopped
     return unproved
 
 
-async def _send(batch_id: str, backend: Backend, run: RunEnvironment) -> StopReason | None:
-    sender = run.sender(backend)
+async def work_through(
+    batch_id: str, work: Work, make_sender: Callable[[], UsageSender], run: RunEnvironment
+) -> StopReason | None:
+    """One run's work on the items of a batch, by a sender that is made and closed here."""
+    sender = make_sender()
     try:
         return await SendingRun(
-            run.database, sender, sending(backend), batch_id, run.runner, run.actor, run.processes, run.observer
+            run.database, sender, work, batch_id, run.runner, run.actor, run.processes, run.observer
         ).run()
     finally:
         await sender.close()

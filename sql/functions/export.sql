@@ -66,15 +66,28 @@ language sql stable as $$
            coalesce(sum(i.usage_rows) filter (where i.state <> 'cancelled'), 0) as sent_rows,
            coalesce(sum(i.quantity) filter (where i.state = 'accepted'), 0) as accepted,
            coalesce(sum(i.quantity) filter (where i.state not in ('accepted', 'cancelled')), 0) as reserved,
-           count(*) as items,
-           coalesce(max(i.item_id) filter (where i.state = 'cancelled')
-             > coalesce(max(i.item_id) filter (where i.state <> 'cancelled'), 0), false) as rolled_back
+           count(*) as items
     from public.billing_export_items i
     where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state <> 'rejected'
       and i.bucket_start >= p_start and i.bucket_start < p_end
       and (p_company is null or i.company_id = p_company)
       and (p_meter is null or i.meter = p_meter)
     group by 1, 2, 3
+  ),
+  -- Buckets of which something was taken back, and nothing was sent on request since.
+  taken_back as (
+    select distinct c.company_id, c.meter, c.bucket_start
+    from public.billing_export_items c
+    where c.stripe_account_id = p_account and c.livemode = p_livemode and c.state = 'cancelled'
+      and c.bucket_start >= p_start and c.bucket_start < p_end
+      and (p_company is null or c.company_id = p_company)
+      and (p_meter is null or c.meter = p_meter)
+      and not exists (
+        select from public.billing_export_items i
+        join public.billing_export_batches b on b.batch_id = i.batch_id
+        where i.stripe_account_id = p_account and i.livemode = p_livemode and i.bucket_start = c.bucket_start
+          and i.company_id = c.company_id and i.meter = c.meter
+          and i.state not in ('rejected', 'cancelled') and b.opened_at > c.settled_at)
   ),
   companies as (
     select c.company_id, min(nullif(trim(c.stripe_customer_id), '')) as stripe_customer_id,
@@ -97,11 +110,12 @@ language sql stable as $$
            coalesce(u.good_rows, 0) as good_rows, coalesce(u.all_rows - u.good_rows, 0) as bad_rows,
            coalesce(l.quantity, u.quantity, 0) as quantity, coalesce(s.accepted, 0) as accepted,
            coalesce(s.reserved, 0) as reserved, coalesce(s.sent_rows, 0) as sent_rows,
-           coalesce(s.items, 0) as items, coalesce(s.rolled_back, false) as rolled_back,
+           coalesce(s.items, 0) as items, k.company_id is not null as rolled_back,
            coalesce(l.quantity, u.quantity, 0) - coalesce(s.accepted, 0) - coalesce(s.reserved, 0) as delta
     from usage u
     full join sent s using (company_id, meter, bucket_start)
     left join lasts l using (company_id, meter, bucket_start)
+    left join taken_back k using (company_id, meter, bucket_start)
   ),
   routed as (
     select b.*, c.company_id as known_company, c.conflicting as conflicting_customer, c.stripe_customer_id,
@@ -145,7 +159,7 @@ language sql stable as $$
            when t.stripe_customer_id is null then 'no_customer'
            when t.known_meter is null then 'no_meter'
            when t.problem is not null then t.problem
-           when t.rolled_back and not p_resend then 'rolled_back'
+           when t.rolled_back and not p_resend and (t.delta <> 0 or t.good_rows > 0) then 'rolled_back'
            when t.backend = 'usage-records' and p_subscriptions is not null and (t.unbilled or not t.subscribed)
              then 'no_subscription'
            when t.backend = 'usage-records' and t.conflicting_subscription then 'conflicting_subscription'

@@ -80,7 +80,7 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
       'meter', i.meter, 'stripe_customer_id', i.stripe_customer_id, 'event_name', i.event_name,
       'event_s', extract(epoch from i.event_at)::bigint, 'state', i.state, 'replaces', i.replaces,
       'value', trim_scale(i.sent_value)::text,
-      'tried_s', extract(epoch from greatest(i.last_sent_at, i.settled_at, i.first_sent_at))::text,
+      'tried_s', extract(epoch from greatest(i.last_sent_at, i.settled_at, i.first_sent_at, i.cancel_asked_at))::text,
       'verified_s', extract(epoch from i.verified_at)::text) order by i.event_at, i.item_id), '[]'))
   from jsonb_to_recordset(p_ranges) as r(stripe_customer_id text, event_name text, start_s bigint, end_s bigint)
   join public.billing_export_items i
@@ -91,7 +91,8 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
 $$;
 
 -- Writes down what totals proved of a batch: items found in them (ids), and [{item_id, before, after, reason}] for
--- those whose state changes. An item that is not what it was any more stays as it is. The batch is verified when all
+-- those whose state changes. An item that is not what it was any more stays as it is; one that Stripe was asked to
+-- forget, and does not count, is cancelled rather than free to be sent again. The batch is verified when all
 -- that Stripe should count was found.
 create or replace function public.billing_proof_apply_v1(
   p_batch_id text, p_actor text, p_found jsonb, p_changes jsonb)
@@ -102,7 +103,8 @@ declare
 begin
   perform 1 from public.billing_export_batches where batch_id = p_batch_id for update;
   update public.billing_export_items i
-    set state = c.after::public.billing_export_item_state, error = c.reason,
+    set state = case when c.after = 'rejected' and i.cancel_asked_at is not null then 'cancelled'
+                     else c.after end::public.billing_export_item_state, error = c.reason,
         verified_at = case when c.after = 'accepted' then now() end,
         settled_at = coalesce(i.settled_at, now())
     from jsonb_to_recordset(p_changes) as c(item_id bigint, before text, after text, reason text)

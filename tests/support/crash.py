@@ -23,12 +23,14 @@ _PRELOAD = [
     "billing_cli.adapters.stripe.usage_records",
     "billing_cli.adapters.stripe.subscription_reader",
     "billing_cli.adapters.stripe.ledger_reader",
+    "billing_cli.adapters.stripe.event_canceller",
     "billing_cli.adapters.stripe.money_mover",
     "billing_cli.adapters.stripe.money_reader",
     "billing_cli.adapters.database.postgres",
     "billing_cli.adapters.processes",
     "billing_cli.render.export",
     "billing_cli.render.money_plan",
+    "billing_cli.render.rollback",
     "billing_cli.cli.observer",
     "aiohttp",
 ]
@@ -86,6 +88,7 @@ def _hurry() -> None:
 def _arm(step: Step) -> None:
     from billing_cli.adapters.database.postgres import PostgresDatabase
     from billing_cli.adapters.database.supabase import SupabaseDatabase
+    from billing_cli.adapters.stripe.event_canceller import StripeEventCanceller
     from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
     from billing_cli.adapters.stripe.meter_stream import StripeMeterStreamSender
     from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
@@ -117,14 +120,14 @@ def _arm(step: Step) -> None:
 
         return dying_call
 
-    def dying_sender(send: Any) -> Any:
+    def dying_sender(send: Any, name: str = "send") -> Any:
         async def dying_send(self: Any, parcel: Any) -> Any:
-            calls["send"] += 1
-            number = calls["send"]
-            if (step.name, step.when, step.nth) == ("send", "before", number):
+            calls[name] += 1
+            number = calls[name]
+            if (step.name, step.when, step.nth) == (name, "before", number):
                 os.kill(os.getpid(), signal.SIGKILL)
             result = await send(self, parcel)
-            if (step.name, step.when, step.nth) == ("send", "after", number):
+            if (step.name, step.when, step.nth) == (name, "after", number):
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
 
@@ -135,4 +138,5 @@ def _arm(step: Step) -> None:
     StripeMeterEventSender.send = dying_sender(StripeMeterEventSender.send)  # type: ignore[method-assign]
     StripeMeterStreamSender.send = dying_sender(StripeMeterStreamSender.send)  # type: ignore[method-assign]
     StripeUsageRecordSender.send = dying_sender(StripeUsageRecordSender.send)  # type: ignore[method-assign]
+    StripeEventCanceller.send = dying_sender(StripeEventCanceller.send, "cancel")  # type: ignore[method-assign]
     StripeMoneyMover._create = dying_create  # type: ignore[method-assign]

@@ -20,6 +20,7 @@ LINE = [{"amount": 10_000, "description": "usage"}]
 WORDS: dict[str, list[str]] = {
     "export": ["export", "--start", DAY, "--end", DAY],
     "batches resume": ["batches", "resume", "BATCH"],
+    "batches rollback": ["batches", "rollback", "BATCH"],
     "refund": ["refund", "co_1", "pi_1", "--amount", "10", "--reason", "duplicate"],
     "refund --status": ["refund", "co_1", "pi_p", "--status"],
     "adjust": ["adjust", "co_1", "credit", "--amount", "5", "--currency", "usd", "--reason", "Outage"],
@@ -30,6 +31,10 @@ WORDS: dict[str, list[str]] = {
 Change = Callable[[StripeDouble, Connection], object]
 CHANGES: dict[str, tuple[Change, str]] = {
     "export": (lambda stripe, sql: add_usage(sql, "co_2", "api_calls", 7), "to_send.co_2 api_calls: new"),
+    "batches rollback": (
+        lambda stripe, sql: sql.execute("update billing_export_items set first_sent_at = now() - interval '2 days'"),
+        "cancels.co_1 api_calls: missing now",
+    ),
     "refund": (
         lambda stripe, sql: stripe.payments([{"id": "pi_1", "customer": "cus_1", "amount": 9000, "currency": "usd"}]),
         "actions[0].facts.captured.amount_minor: 10000 was planned, 9000 is found",
@@ -62,14 +67,17 @@ def words(billing: Billing, stripe: StripeDouble, sql: Connection) -> Callable[[
     stripe.invoices([invoice("open")])
 
     def prepare(name: str) -> list[str]:
-        if name in ("export", "batches resume"):
+        if name in ("export", "batches resume", "batches rollback"):
             add_usage(sql, "co_1", "api_calls", 3)
         if name == "batches resume":
             stripe.fault(kind="status", status=401, endpoint="/v1/billing/meter_events")
             billing(*WORDS["export"], "--confirm")
             stripe.heal()
+        if name == "batches rollback":
+            billing(*WORDS["export"], "--confirm")
+        if name in ("batches resume", "batches rollback"):
             batch = billing("batches", "list").document["batches"][0]["batch_id"]
-            return ["batches", "resume", batch]
+            return [*WORDS[name][:2], batch]
         if name == "webhooks fetch":
             stripe.stripe_events([{"type": "invoice.paid", "created": int(time.time()) - 60, "object": {"id": "in_1"}}])
         if name == "refund --status":

@@ -33,11 +33,8 @@ def test_only_both_gates_together_let_anything_be_written(
     stripe: StripeDouble,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stripe.bulk(add_companies(sql, 3), [{"event_name": "api_calls"}])
-    for number in (1, 2, 3):
-        add_usage(sql, f"co_{number}", "api_calls", "1.5")
-    for name, value in (environment | ({"LIVE": "true"} if live else {})).items():
-        monkeypatch.setenv(name, value)
+    _usage(sql, stripe)
+    _set(monkeypatch, environment, live)
     before = everything(sql)
 
     assert run(["export", "--start", DAY, "--end", DAY, *(["--confirm"] if confirm else [])]) == code
@@ -50,3 +47,45 @@ def test_only_both_gates_together_let_anything_be_written(
         assert writes == []
         assert stripe.events() == []
         assert everything(sql) == before
+
+
+@pytest.mark.parametrize(
+    ("confirm", "live", "code"), [(False, False, 0), (False, True, 0), (True, False, 4), (True, True, 0)]
+)
+def test_a_batch_is_taken_back_by_both_gates_only(
+    confirm: bool,
+    live: bool,
+    code: int,
+    environment: dict[str, str],
+    sql: Connection,
+    stripe: StripeDouble,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _usage(sql, stripe)
+    _set(monkeypatch, environment, live=True)
+    assert run(["export", "--start", DAY, "--end", DAY, "--confirm"]) == 0
+    monkeypatch.delenv("LIVE")
+    _set(monkeypatch, environment, live)
+    ((batch,),) = sql.execute("select batch_id from billing_export_batches").fetchall()
+    before, requests = everything(sql), len(stripe.log())
+
+    assert run(["batches", "rollback", batch, *(["--confirm"] if confirm else [])]) == code
+
+    writes = [entry for entry in stripe.log()[requests:] if entry["method"] != "GET"]
+    if confirm and live:
+        assert (len(writes), stripe.events()) == (3, [])
+        assert everything(sql) != before
+    else:
+        assert (writes, len(stripe.events())) == ([], 3)
+        assert everything(sql) == before
+
+
+def _usage(sql: Connection, stripe: StripeDouble) -> None:
+    stripe.bulk(add_companies(sql, 3), [{"event_name": "api_calls"}])
+    for number in (1, 2, 3):
+        add_usage(sql, f"co_{number}", "api_calls", "1.5")
+
+
+def _set(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], live: bool) -> None:
+    for name, value in (environment | ({"LIVE": "true"} if live else {})).items():
+        monkeypatch.setenv(name, value)

@@ -118,9 +118,14 @@ class Exchange(Tries):
         """See `Tries.outcome`."""
         return self._result(await self.outcome(sender))
 
+    @property
+    def counted_tries(self) -> int:
+        """What the item's attempts grow by, the claim's own one included."""
+        return self.tries
+
     def _result(self, outcome: Outcome) -> SendResult:
         error = None if outcome is self.done else self._error
-        return SendResult(self.event.item_id, outcome, self.tries, self._request_id, error)
+        return SendResult(self.event.item_id, outcome, self.counted_tries, self._request_id, error)
 
 
 def retrying(stop: StopBaseT) -> AsyncRetrying:
