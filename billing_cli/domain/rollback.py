@@ -28,13 +28,17 @@ class Fate:
 FATES: dict[str, Fate] = {
     "cancel": Fate("Stripe is told to forget them", False),
     "cancelling": Fate("Stripe may have been told to forget them, and is told again", False),
-    "late": Fate("beyond the 24 h in which Stripe cancels", True, "correct the usage and export it, or give credit"),
-    "total": Fate("each states a whole total, which only another total takes back", True, "correct the usage, export"),
-    "ambiguous": Fate("nobody knows whether Stripe counts them", True, "find out first"),
-    "missing": Fate("Stripe took them, and its totals do not have them", True, "find out first"),
-    "overtaken": Fate("a later value has taken their place", False, "nothing: they do not count any more"),
-    "rejected": Fate("Stripe never counted them", False, "nothing"),
-    "cancelled": Fate("cancelled before", False, "nothing"),
+    "late": Fate(
+        "beyond the 24 h in which Stripe cancels",
+        True,
+        "while its invoice is not final, correct the usage and export it; after that, give credit:",
+    ),
+    "total": Fate("each states a whole total, which only another total takes back", True, "correct the usage, then:"),
+    "ambiguous": Fate("nobody knows whether Stripe counts them", True, "find out:"),
+    "missing": Fate("Stripe took them, and its totals do not have them", True, "find out:"),
+    "overtaken": Fate("a later value has taken their place, so they do not count any more", False),
+    "rejected": Fate("Stripe never counted them", False),
+    "cancelled": Fate("Stripe was told to forget them", False),
 }
 _TO_CANCEL = ("cancel", "cancelling")
 

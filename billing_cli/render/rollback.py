@@ -96,7 +96,7 @@ def _held(batch: BatchSummary) -> Text:
 def _remedies(batch: BatchSummary, lines: Sequence[RollbackLine]) -> Iterator[Text]:
     """What to do about what stays billed: before the invoice is final, and after."""
     for line in lines[:_SHOWN_REMEDIES]:
-        step = FATES[line.fate].next_step or "look at Stripe's answer, then try again, or"
+        step = FATES[line.fate].next_step or "look at Stripe's answer, then try again; or, as for late ones:"
         yield Text.assemble(
             (f"{line.company_id} {line.meter}, {line.fate}: ", "bold"),
             f"{step}\n",

@@ -190,6 +190,18 @@ def test_whole_totals_cannot_be_cancelled_but_a_last_value_can(
     assert [event["value"] for event in stripe.events() if event["event_name"] == "seats"] == ["5", "9"]
 
 
+def test_events_of_the_stream_are_cancelled_just_so(
+    sql: Connection, stripe: StripeDouble, export: Billing, rollback: Billing
+) -> None:
+    add_usage(sql, "co_1", "api_calls", 5)
+    add_usage(sql, "co_2", "api_calls", 7)
+    batch = export("--backend", "stream").document["batches"][0]["batch_id"]
+    assert billed(stripe) == owed(sql)
+    assert (rollback(batch).code, stripe.events()) == (0, [])
+    assert export("--backend", "stream", "--resend-rolled-back").code == 0
+    assert billed(stripe) == owed(sql)
+
+
 def test_an_open_batch_must_be_finished_first(
     billing: Billing, sql: Connection, stripe: StripeDouble, export: Billing, rollback: Billing
 ) -> None:
