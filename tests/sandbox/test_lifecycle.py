@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from billing_cli.domain.errors import Misconfigured
 from billing_cli.sandbox import lifecycle, postgres, unprivileged
-from billing_cli.sandbox.processes import is_ours
 
 
 def no_migration(url: str) -> None: ...
@@ -33,8 +33,11 @@ def pids(directory: Path) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    # With no marks to compare, whether there is a process at all that is more than a zombie.
-    return is_ours(pid)
+    """Whether it has arguments: a process that is on its way out has none any more, nor has a zombie."""
+    try:
+        return bool(psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def states(directory: Path) -> list[str]:
