@@ -1,5 +1,6 @@
 """Runs the command line in a child process and kills it with SIGKILL at a chosen step."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -63,6 +64,8 @@ def run_billing(
 
 
 def _child(environment: dict[str, str], arguments: list[str], step: Step | None) -> None:
+    # What is inherited is kept: going through it for garbage would copy all of its memory.
+    gc.freeze()
     os.environ.clear()
     os.environ.update(environment)
     with open(os.devnull, "w") as nowhere:
