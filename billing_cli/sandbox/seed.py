@@ -8,6 +8,7 @@ from billing_cli.domain.errors import BadInput, Misconfigured
 from billing_cli.sandbox import seed_sql
 from billing_cli.sandbox.seed_csv import read_usage
 from billing_cli.sandbox.seed_money import seed_money, send_money
+from billing_cli.sandbox.seed_subscriptions import subscribe, with_id
 from billing_cli.sandbox.stripe_control import ask
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def seed(
         customers = _customers(connection)
         payments, invoices = seed_money(connection, customers)
     _settle(database_url)
-    ask(stripe_url, "POST", "bulk", {"customers": customers, "meters": METERS, "keep": True})
+    _send(stripe_url, customers, METERS)
     send_money(stripe_url, payments, invoices)
     return Seeded(added, rows - added, companies, len(customers))
 
@@ -80,9 +81,14 @@ def seed_from_csv(database_url: str, stripe_url: str, path: Path) -> Seeded:
         customers = _customers(connection)
     _settle(database_url)
     names = sorted({row.meter for row in usage} - {meter["event_name"] for meter in METERS})
-    meters = METERS + [{"event_name": name} for name in names]
-    ask(stripe_url, "POST", "bulk", {"customers": customers, "meters": meters, "keep": True})
+    _send(stripe_url, customers, METERS + [{"event_name": name} for name in names])
     return Seeded(added, len(usage) - added, companies, len(customers))
+
+
+def _send(stripe_url: str, customers: list[dict[str, Any]], meters: list[dict[str, Any]]) -> None:
+    named = [with_id(meter) for meter in meters]
+    ask(stripe_url, "POST", "bulk", {"customers": customers, "meters": named, "keep": True})
+    subscribe(stripe_url, customers, named)
 
 
 def _connect(database_url: str) -> "psycopg.Connection[tuple[Any, ...]]":

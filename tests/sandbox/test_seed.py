@@ -189,3 +189,18 @@ def test_a_wrong_header_is_named(tmp_path: Path) -> None:
     file.write_text("company_id,meter,quantity\n")
     with pytest.raises(BadInput, match="lacks occurred_at"):
         list(read_usage(file))
+
+
+def test_every_customer_is_billed_for_every_meter_and_stays_in_the_period_it_moved_to(sandbox: Sandbox) -> None:
+    seed(sandbox.database_url, sandbox.stripe_url, rows=1000, companies=10)
+    stripe = client_of(sandbox)
+    meters = {meter.id for meter in stripe.v1.billing.meters.list({"limit": 100}).data}
+    found = list(stripe.v1.subscriptions.list({"limit": 100}).auto_paging_iter())
+    assert {one.customer for one in found} == {one.id for one in stripe.v1.customers.list({"limit": 100}).data}
+    first = found[0]
+    assert {item.price.recurring and item.price.recurring.meter for item in first["items"]["data"]} == meters
+    ask(sandbox.stripe_url, "POST", "subscriptions/advance", {"subscription": first.id})
+    moved = stripe.v1.subscriptions.retrieve(first.id)["items"]["data"][0].current_period_start
+    seed(sandbox.database_url, sandbox.stripe_url, rows=1000, companies=10)
+    assert stripe.v1.subscriptions.retrieve(first.id)["items"]["data"][0].current_period_start == moved
+    assert moved > first["items"]["data"][0].current_period_start

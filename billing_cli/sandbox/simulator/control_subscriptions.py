@@ -11,8 +11,11 @@ from billing_cli.sandbox.simulator.subscription_documents import new_subscriptio
 
 
 def put_subscriptions(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
+    """With `keep`, those that are there already stay as they are."""
+    known = state.objects("subscription") if wish.get("keep") else {}
     for row in wish["subscriptions"]:
-        put_subscription(state, new_subscription(row, state.now_s()), state.now_s())
+        if row["id"] not in known:
+            put_subscription(state, new_subscription(row, state.now_s()), state.now_s())
     return {"subscriptions": len(wish["subscriptions"])}
 
 
