@@ -85,6 +85,9 @@ class StripeDouble:
         totals = ask(self.url, "GET", "totals?by=customer")["totals"]
         return [(total["event_name"], total["customer"], total["value"]) for total in totals]
 
+    def prices(self, prices: list[dict[str, Any]]) -> None:
+        ask(self.url, "POST", "prices", {"prices": prices})
+
     def subscriptions(self, subscriptions: list[dict[str, Any]]) -> None:
         ask(self.url, "POST", "subscriptions", {"subscriptions": subscriptions})
 

@@ -11,6 +11,7 @@ from billing_cli.sandbox.simulator import (
     control_invoices,
     control_payments,
     control_payouts,
+    control_prices,
     control_subscriptions,
     control_webhooks,
 )
@@ -206,6 +207,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
     **control_invoices.ACTIONS,
     **control_payments.ACTIONS,
     **control_payouts.ACTIONS,
+    **control_prices.ACTIONS,
     **control_subscriptions.ACTIONS,
     **control_webhooks.ACTIONS,
 }

@@ -3,12 +3,14 @@
 from billing_cli.sandbox.simulator import (
     account,
     customers,
+    event_destinations,
     invoices,
     meter_event_stream,
     meter_events,
     meters,
     payments,
     payouts,
+    prices,
     reports,
     summaries,
     thin_events,
@@ -37,6 +39,7 @@ PLAIN: dict[tuple[str, str], PlainHandler] = {
     **reports.PLAIN,
     **invoices.PLAIN,
     **webhooks.PLAIN,
+    **event_destinations.PLAIN,
 }
 # (method, what stands before the id, what stands behind it)
 WITH_ID: dict[tuple[str, str, str], IdHandler] = {
@@ -52,6 +55,7 @@ WITH_ID: dict[tuple[str, str, str], IdHandler] = {
     ("GET", "/v2/core/events/", ""): thin_events.get_thin_event,
     **payments.WITH_ID,
     **payouts.WITH_ID,
+    **prices.WITH_ID,
     **reports.WITH_ID,
     **invoices.WITH_ID,
     **usage_records.WITH_ID,

@@ -6,6 +6,7 @@ import socket
 import struct
 from contextlib import ExitStack
 from dataclasses import replace
+from email.utils import formatdate
 
 from aiohttp import web
 
@@ -48,6 +49,8 @@ class Simulator:
             _drop(request, reset=dropped == "reset")
         headers = {
             "Content-Type": "application/json",
+            # Its clock can be shifted, and who compares clocks must see that.
+            "Date": formatdate(self.state.now_s(), usegmt=True),
             "Request-Id": f"req_sandbox{next(self._numbers):010d}",
             **reply.headers,
         }

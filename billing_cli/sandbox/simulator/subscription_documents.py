@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from billing_cli.sandbox.simulator.prices import new_price
 from billing_cli.sandbox.simulator.replies import Refusal, missing
 from billing_cli.sandbox.simulator.state import State
 
@@ -73,34 +74,22 @@ def _new_item(row: dict[str, Any], number: int, item: dict[str, Any], period: tu
         "current_period_start": period[0],
         "discounts": [],
         "metadata": {},
-        "price": _new_price(item, row.get("currency", "usd")),
+        "price": _new_price(item, row.get("currency", "usd"), period[0]),
         "subscription": row["id"],
         "tax_rates": [],
     } | ({} if _is_metered(item) else {"quantity": 1})
 
 
-def _new_price(item: dict[str, Any], currency: str) -> dict[str, Any]:
-    amount = int(item.get("unit_amount", 1))
-    return {
+def _new_price(item: dict[str, Any], currency: str, created: int) -> dict[str, Any]:
+    row: dict[str, Any] = {
         "id": item["price"],
-        "object": "price",
-        "active": True,
-        "billing_scheme": "per_unit",
         "currency": currency,
-        "livemode": False,
-        "metadata": {},
-        "product": f"prod_{item['price'].removeprefix('price_')}",
-        "recurring": {
-            "interval": item.get("interval", "month"),
-            "interval_count": 1,
-            "meter": item.get("meter"),
-            "trial_period_days": None,
-            "usage_type": "metered" if _is_metered(item) else "licensed",
-        },
-        "type": "recurring",
-        "unit_amount": amount,
-        "unit_amount_decimal": str(amount),
+        "unit_amount": int(item.get("unit_amount", 1)),
+        "interval": item.get("interval", "month"),
+        "meter": item.get("meter"),
+        "usage_type": "metered" if _is_metered(item) else "licensed",
     }
+    return new_price(row, created)
 
 
 def _is_metered(item: dict[str, Any]) -> bool:
