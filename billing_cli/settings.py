@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing_cli.domain.account import is_live_key
@@ -19,6 +28,7 @@ from billing_cli.domain.billing_period import LateUsage
 from billing_cli.domain.errors import BadInput, Misconfigured
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.money import currency_code, parse_major
+from billing_cli.domain.price import PricedPlan
 from billing_cli.domain.skip import SKIP_REASONS
 
 _PLACEHOLDER = re.compile(r"\.\.\.|…|<.*>|(^|_)x{3,}$|changeme|your[-_]|example\.com|placeholder", re.IGNORECASE)
@@ -122,6 +132,13 @@ class GlConfig(BaseModel):
     names: dict[str, str] = {}
 
 
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+PriceIds = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_list), Field(min_length=1)]
+
+
 class Config(BaseModel):
     """billing.toml: what is not secret. Without it everything works on defaults."""
 
@@ -132,6 +149,8 @@ class Config(BaseModel):
     webhooks: WebhooksConfig = WebhooksConfig()
     reconcile: ReconcileConfig = ReconcileConfig()
     gl: GlConfig = GlConfig()
+    # By the plan's id: a price or several.
+    plans: dict[str, PriceIds] = {}
 
 
 @dataclass(frozen=True)
@@ -222,6 +241,26 @@ class Settings(BaseSettings):
             )
         return secrets
 
+    def priced_plans(self) -> list[PricedPlan]:
+        """Every plan that has prices, the environment before billing.toml. Raises Misconfigured for a placeholder."""
+        variables = {
+            "starter": self.stripe_price_starter,
+            "business": self.stripe_price_business,
+            "enterprise": self.stripe_price_enterprise,
+        }
+        named = {plan: (price,) for plan, price in variables.items() if price}
+        file = self.billing_config or "billing.toml"
+        plans = [PricedPlan(plan, prices, f"STRIPE_PRICE_{plan.upper()}") for plan, prices in named.items()]
+        plans += [
+            PricedPlan(plan, prices, f"{plan} under [plans] in {file}")
+            for plan, prices in self.config.plans.items()
+            if plan not in named
+        ]
+        for plan in plans:
+            for price_id in plan.price_ids:
+                _check_price_id(plan.origin, price_id)
+        return plans
+
     def stripe_addresses(self) -> tuple[str | None, str | None]:
         """Other addresses for Stripe's API and its meter event stream; none with a live key."""
         api = _base("STRIPE_API_BASE", self.stripe_api_base)
@@ -261,6 +300,14 @@ def _required(name: str, value: SecretStr | None) -> str:
     if _PLACEHOLDER.search(text):
         raise Misconfigured(f"{name} still holds a placeholder.", f"Set {name} to its real value.")
     return text
+
+
+def _check_price_id(name: str, text: str) -> None:
+    price_id = _required(name, SecretStr(text))
+    if price_id.startswith("prod_") or not re.fullmatch(r"[\w-]+", price_id, re.ASCII):
+        raise Misconfigured(
+            f"{name} is not the id of a price.", "It starts with price_; Stripe shows it at the product."
+        )
 
 
 def _base(name: str, value: str | None) -> str | None:

@@ -20,6 +20,7 @@ from billing_cli.domain.ports import (
     LedgerReader,
     Migrator,
     MoneyReader,
+    PriceReader,
     Processes,
     Signatures,
     UsageSender,
@@ -62,6 +63,17 @@ def stripe_reader(settings: Settings) -> BillingReader:
     from billing_cli.adapters.stripe.reader import StripeReader
 
     return StripeReader(_stripe_connection(settings))
+
+
+def price_reader(settings: Settings) -> PriceReader:
+    from billing_cli.adapters.stripe.price_reader import StripePriceReader
+
+    return StripePriceReader(_stripe_connection(settings))
+
+
+def record_prices(settings: Settings) -> frozenset[str]:
+    """The prices that usage records go to."""
+    return frozenset(meter.price for meter in settings.config.meters.values() if meter.price)
 
 
 def export_planner(settings: Settings, database: Database) -> ExportPlanner:

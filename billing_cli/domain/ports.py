@@ -18,6 +18,7 @@ from billing_cli.domain.invoice_file import LinkedInvoice
 from billing_cli.domain.meter import MeterRoute, StripeMeter
 from billing_cli.domain.migrations import SqlFile
 from billing_cli.domain.payment import Payment, Refund
+from billing_cli.domain.price import Price
 from billing_cli.domain.reconciliation import (
     Coverage,
     DayTotal,
@@ -56,6 +57,14 @@ class BillingReader(Protocol):
     def identity(self) -> StripeIdentity: ...
 
     def meters(self) -> list[StripeMeter]: ...
+
+
+class PriceReader(BillingReader, Protocol):
+    """What is read from Stripe to judge the prices of plans: GET requests only."""
+
+    def price(self, price_id: str) -> Price | None:
+        """None where Stripe has none in the key's mode."""
+        ...
 
 
 class SubscriptionReader(Protocol):

@@ -19,6 +19,9 @@ ENV_FILE = "sandbox.env"
 # Of no real endpoint.
 SIGNING_KEY = "whsec_sandbox"
 STRIPE_KEY = "sk_test_sandbox0000000000000000"
+PUBLISHABLE_KEY = "pk_test_sandbox0000000000000000"
+# What each plan costs a month, in US cents.
+PLANS = {"starter": 2900, "business": 9900, "enterprise": 49900}
 SIMULATOR = "billing_cli.sandbox.simulator"
 
 
@@ -54,6 +57,7 @@ def up(
     with _alone(directory):
         database_url = postgres.start(directory, postgres_port)
         stripe_url = _start_stripe(directory, rate, stripe_port)
+        ask(stripe_url, "POST", "prices", {"prices": [_price(plan, amount) for plan, amount in PLANS.items()]})
         migrate(database_url)
         env_file = directory / ENV_FILE
         write_private(env_file, _environment(stripe_url, database_url))
@@ -137,13 +141,24 @@ def _stop_stripe(directory: Path) -> None:
 
 
 def _environment(stripe_url: str, database_url: str) -> str:
+    prices = "".join(f"STRIPE_PRICE_{plan.upper()}={_price_id(plan)}\n" for plan in PLANS)
     return (
         "# Written by billing sandbox up; good only while that sandbox runs.\n"
         f"STRIPE_SECRET_KEY={STRIPE_KEY}\n"
+        f"STRIPE_PUBLISHABLE_KEY={PUBLISHABLE_KEY}\n"
         f"STRIPE_WEBHOOK_SECRET={SIGNING_KEY}\n"
+        f"{prices}"
         f"STRIPE_API_BASE={stripe_url}\n"
         f"SUPABASE_DB_URL={database_url}\n"
     )
+
+
+def _price(plan: str, unit_amount: int) -> dict[str, object]:
+    return {"id": _price_id(plan), "unit_amount": unit_amount}
+
+
+def _price_id(plan: str) -> str:
+    return f"price_sandbox_{plan}"
 
 
 def _postgres_status(directory: Path) -> Server:

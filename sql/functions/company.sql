@@ -34,7 +34,25 @@ language sql stable set search_path = '' as $$
     group by 1 having count(distinct c.company_id) = 1) found
 $$;
 
+-- All of them at a glance: how many, how many have each plan, and which have no customer at Stripe (20 at most).
+create or replace function public.billing_companies_summary_v1() returns jsonb
+language sql stable set search_path = '' as $$
+  with lacking as (
+    select c.company_id from public.billing_companies c
+    group by 1 having count(nullif(c.stripe_customer_id, '')) = 0)
+  select jsonb_build_object(
+    'companies', (select count(distinct c.company_id) from public.billing_companies c),
+    'plans', (
+      select coalesce(jsonb_object_agg(p.plan_id, p.companies), '{}')
+      from (select c.plan_id, count(distinct c.company_id) as companies from public.billing_companies c
+            where c.plan_id is not null group by 1) p),
+    'without_customer', (select count(*) from lacking),
+    'examples', (select coalesce(jsonb_agg(l.company_id order by l.company_id), '[]')
+                 from (select company_id from lacking order by 1 limit 20) l))
+$$;
+
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_company_v1(text)',
-  'public.billing_companies_by_customer_v1(jsonb)'
+  'public.billing_companies_by_customer_v1(jsonb)',
+  'public.billing_companies_summary_v1()'
 ]) as f;

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from billing_cli.adapters.stripe.connection import StripeConnection
+from billing_cli.adapters.stripe.price_reader import StripePriceReader
 from billing_cli.domain.errors import Misconfigured
 from billing_cli.sandbox import lifecycle, postgres, unprivileged
 
@@ -62,6 +65,16 @@ def test_the_env_file_is_private_and_complete(directory: Path) -> None:
     text = sandbox.env_file.read_text()
     assert f"STRIPE_API_BASE={sandbox.stripe_url}" in text
     assert f"SUPABASE_DB_URL={sandbox.database_url}" in text
+    assert text.count("STRIPE_PRICE_") == 3
+
+
+def test_the_prices_it_names_are_there(directory: Path) -> None:
+    sandbox = lifecycle.up(directory, no_migration)
+    reader = StripePriceReader(StripeConnection(lifecycle.STRIPE_KEY, api_base=sandbox.stripe_url))
+    for variable in re.findall(r"STRIPE_PRICE_\w+=(\w+)", sandbox.env_file.read_text()):
+        price = reader.price(variable)
+        assert price is not None
+        assert (price.active, price.interval, price.livemode) == (True, "month", False)
 
 
 def test_killed_servers_are_told_and_healed(directory: Path) -> None:
