@@ -1,6 +1,6 @@
 """Settings to adapters to use cases: the only file that knows every name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,12 +25,13 @@ from billing_cli.domain.ports import (
     Signatures,
     UsageSender,
     Workbench,
+    Workers,
 )
 from billing_cli.domain.reconciliation import Rules
 from billing_cli.settings import CommandLimitsConfig, RestAddress, Settings, minor_units
 from billing_cli.usecases.adjustments import AdjustmentPlanner
-from billing_cli.usecases.batches import Observer, RunEnvironment
 from billing_cli.usecases.download import Downloader, DownloadObserver
+from billing_cli.usecases.environment import Observer, RunEnvironment
 from billing_cli.usecases.export import ExportPlanner
 from billing_cli.usecases.invoices import MarkPaidPlanner
 from billing_cli.usecases.migrations import apply_pending
@@ -121,6 +122,13 @@ def run_environment(settings: Settings, database: Database, observer: Observer) 
     lag_s = 3600 * settings.config.reconcile.usage_lag_hours
     runner = processes.current()
     return RunEnvironment(database, sender, canceller, ledger, lag_s, processes, settings.actor, runner, observer)
+
+
+def worker_processes(count: int, words: Sequence[str]) -> Workers:
+    """`words` follow `billing`; {batch} among them stands for the batch's id."""
+    from billing_cli.adapters.worker_processes import WorkerProcesses
+
+    return WorkerProcesses(count, words)
 
 
 def money_reader(settings: Settings) -> MoneyReader:

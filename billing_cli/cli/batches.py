@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.options import ALONE, Confirm, Expect, PlanOut, Rate, SendOptions, SignKey, Workers, WriteOptions
 from billing_cli.cli.rollback import rollback
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
@@ -60,6 +60,8 @@ def show(
 def resume(
     ctx: typer.Context,
     batch_id: Annotated[str, typer.Argument(metavar="BATCH")],
+    workers: Workers = None,
+    rate: Rate = None,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
@@ -70,7 +72,8 @@ def resume(
     billing batches resume exp_20261124_023802_d76c4e40
     """
     with open_session(ctx) as session:
-        command = ResumeCommand(session, batch_id, ["batches", "resume", batch_id])
+        sending = SendOptions(workers, rate)
+        command = ResumeCommand(session, batch_id, ["batches", "resume", batch_id, *sending.words], sending)
         return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
 
 
@@ -79,6 +82,7 @@ class ResumeCommand:
     session: Session
     batch_id: str
     words: list[str]
+    sending: SendOptions = ALONE
     noun: str = "batch-resume"
 
     def plan(self) -> ResumePlan:
@@ -99,16 +103,13 @@ class ResumeCommand:
         return ResumePlanView(plan, gates)
 
     def run(self, approved: ApprovedPlan[ResumePlan]) -> int:
-        from billing_cli import wiring
-        from billing_cli.cli.observer import BatchObserver
         from billing_cli.cli.outcome import exit_code
-        from billing_cli.cli.progress import ConsoleProgress
+        from billing_cli.cli.sending import sending_environment
         from billing_cli.render.batches import render_runs, run_document
         from billing_cli.usecases.batches import resume_batch
 
         state = self.session.state
-        with ConsoleProgress(state, "events settled") as progress:
-            environment = wiring.run_environment(self.session.settings, self.session.database, BatchObserver(progress))
+        with sending_environment(self.session, self.sending) as environment:
             runs = resume_batch(approved, environment)
         document: dict[str, object] = {"digest": approved.plan.digest, "batches": [run_document(run) for run in runs]}
         state.emit(self.noun, document, render_runs(runs))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.options import ALONE, Confirm, Expect, PlanOut, Rate, SendOptions, SignKey, Workers, WriteOptions
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.errors import BadInput
@@ -40,6 +40,8 @@ def export(
         Literal["events", "stream"] | None,
         typer.Option(help="How meter events go, whatever billing.toml says: one by one, or over the stream."),
     ] = None,
+    workers: Workers = None,
+    rate: Rate = None,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
@@ -56,7 +58,8 @@ def export(
     chosen = Backend(backend) if backend else None
     request = ExportRequest(_window(start, end, period), company, meter, allow_corrections, resend_rolled_back, chosen)
     with open_session(ctx) as session:
-        command = ExportCommand(session, request, _words(request, period), all_lines)
+        sending = SendOptions(workers, rate)
+        command = ExportCommand(session, request, _words(request, period) + sending.words, all_lines, sending)
         return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
 
 
@@ -66,6 +69,7 @@ class ExportCommand:
     request: ExportRequest
     words: list[str]
     all_lines: bool = False
+    sending: SendOptions = ALONE
     noun: str = "export"
 
     def plan(self) -> ExportPlan:
@@ -84,16 +88,13 @@ class ExportCommand:
         return ExportPlanView(plan, gates, self.all_lines)
 
     def run(self, approved: ApprovedPlan[ExportPlan]) -> int:
-        from billing_cli import wiring
-        from billing_cli.cli.observer import BatchObserver
         from billing_cli.cli.outcome import exit_code
-        from billing_cli.cli.progress import ConsoleProgress
+        from billing_cli.cli.sending import sending_environment
         from billing_cli.render.export import export_result_document, render_result
         from billing_cli.usecases.export import run_export
 
         plan, state = approved.plan, self.session.state
-        with ConsoleProgress(state, "events settled") as progress:
-            environment = wiring.run_environment(self.session.settings, self.session.database, BatchObserver(progress))
+        with sending_environment(self.session, self.sending) as environment:
             runs = run_export(approved, environment)
         state.emit(self.noun, export_result_document(plan, runs), render_result(plan, runs))
         return exit_code(runs, bool(plan.to_mend))

@@ -10,8 +10,10 @@ class BatchObserver:
 
     def __init__(self, progress: ConsoleProgress) -> None:
         self._progress = progress
+        self._events = 0
 
     def started(self, batch: BatchSummary) -> None:
+        self._events = batch.left
         self._progress.err.print(f"Sending batch {batch.batch_id}: {batch.left:,} events.", soft_wrap=True)
         self._progress.begin(batch.left)
 
@@ -30,6 +32,12 @@ class BatchObserver:
 
     def settled(self, results: list[SendResult]) -> None:
         self._progress.advance(len(results))
+
+    def left(self, events: int) -> None:
+        self._progress.reach(self._events - events)
+
+    def worker_failed(self, what: str) -> None:
+        self._progress.err.print(what, soft_wrap=True)
 
 
 class RollbackObserver(BatchObserver):

@@ -14,6 +14,36 @@ PlanOut = Annotated[
 SignKey = Annotated[
     Path | None, typer.Option(metavar="KEY", help="Sign the plan file with this SSH key, as its maker.")
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=64,
+        metavar="N",
+        help="Send with N processes, and let others join: the same command here or on another machine does.",
+    ),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option("--rate", min=0.1, metavar="N", help="At most N events a second, by all that send this batch."),
+]
+
+
+@dataclass(frozen=True)
+class SendOptions:
+    """How a batch is sent, which is no part of its plan. Without `workers` by this process alone."""
+
+    workers: int | None = None
+    rate: float | None = None
+
+    @property
+    def words(self) -> list[str]:
+        words = ["--workers", str(self.workers)] if self.workers else []
+        return words + (["--rate", f"{self.rate:g}"] if self.rate else [])
+
+
+ALONE = SendOptions()
 
 
 @dataclass(frozen=True)

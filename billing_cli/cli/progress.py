@@ -43,9 +43,13 @@ class ConsoleProgress:
         self._task = self._bar.add_task(self._what, total=total)
 
     def advance(self, count: int) -> None:
-        self._done += count
+        self.reach(self._done + count)
+
+    def reach(self, done: int) -> None:
+        """Never backwards."""
+        self._done = max(self._done, done)
         if self._task is not None:
-            self._bar.advance(self._task, count)
+            self._bar.update(self._task, completed=self._done)
         now = time.monotonic()
         if not self.err.is_terminal and now - self._line_at >= _LINE_EVERY_S:
             self._line_at = now

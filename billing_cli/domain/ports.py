@@ -236,6 +236,24 @@ class EventPoster(Protocol):
     def close(self) -> None: ...
 
 
+class Workers(Protocol):
+    """Processes of this machine that send the same batch as this one."""
+
+    def start(self, batch_id: str) -> None: ...
+
+    def interrupt(self) -> None:
+        """Lets them end in order; a second call does nothing."""
+        ...
+
+    def wait(self) -> list[str]:
+        """Until all have ended: a sentence for each that failed."""
+        ...
+
+    def kill(self) -> None:
+        """Ends what is left of them at once. What they had claimed stays claimed, by processes that are gone."""
+        ...
+
+
 class Processes(Protocol):
     """Tells one run from another, and whether its process still lives."""
 

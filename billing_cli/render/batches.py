@@ -80,7 +80,11 @@ def render_batch(batch: BatchSummary, items: Iterable[Mapping[str, Any]]) -> Ren
     facts.add_row("opened", f"{batch.opened_at} by {batch.actor}")
     facts.add_row("deduplicated by Stripe for", hours_left(batch.dedup_left_s))
     facts.add_row("can be cancelled for", hours_left(batch.cancel_left_s))
-    if batch.runner:
+    if batch.runners > 1:
+        facts.add_row(
+            "sent by", f"{batch.runners} runners; last heard of: {batch.runner}, {batch.runner_silent_s} s ago"
+        )
+    elif batch.runner:
         facts.add_row("sent by", f"{batch.runner}, silent for {batch.runner_silent_s} s")
     counts = _counts(batch).items()
     shown = ", ".join(f"{grouped(count)} {name}" for name, count in counts if count or name in _ALWAYS_SHOWN)

@@ -1,12 +1,13 @@
 """Batches: read them, become the runner of one, and run it to its end."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun, BatchSummary, ResumePlan, StopReason
@@ -14,44 +15,15 @@ from billing_cli.domain.errors import BadInput, BillingError, LockHeld
 from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.plan import digest_of
-from billing_cli.domain.ports import BillingReader, Database, LedgerReader, Processes, UsageSender
+from billing_cli.domain.ports import BillingReader, Database, UsageSender
+from billing_cli.usecases.environment import RunEnvironment
 from billing_cli.usecases.proving import OldClaims
-from billing_cli.usecases.sending import Progress, SendingRun, Work, sending
+from billing_cli.usecases.sending import SendingRun, Work, sending
+from billing_cli.usecases.sharing import Others
+from billing_cli.usecases.stopping import stopping
 
 _POLL_S = 1.0
 _PAGE = 500
-
-
-class Observer(Progress, Protocol):
-    """Is told what happens, for people to read."""
-
-    def started(self, batch: BatchSummary) -> None: ...
-
-    def waiting(self, batch: BatchSummary) -> None: ...
-
-    def proving(self, events: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class RunEnvironment:
-    """What a run needs besides its plan. `sender` makes one HTTP session per run.
-
-    With `shares`, others may send the same batch at the same time; `most_per_s` is for all of them together.
-    `canceller` is told of events too, and has Stripe forget them.
-    `ledger` reads Stripe's totals, which may lag by `usage_lag_s`.
-    """
-
-    database: Database
-    sender: Callable[[Backend], UsageSender]
-    canceller: Callable[[], UsageSender]
-    ledger: Callable[[], LedgerReader]
-    usage_lag_s: int
-    processes: Processes
-    actor: str
-    runner: str
-    observer: Observer
-    shares: bool = False
-    most_per_s: float | None = None
 
 
 def list_batches(database: Database, limit: int) -> list[BatchSummary]:
@@ -124,32 +96,100 @@ def as_runner(
 ) -> BatchRun:
     """Becomes the runner of a batch, works on it and lets it go; only looks at one that is done by now.
 
+    Where others share it and still have some of it in hand, they are waited for, and made up for if they die.
     Raises LockHeld if another run is alive, LeaseLost if this one was overtaken.
     """
+    while True:
+        ended = _one_turn(batch_id, run, work, finish)
+        if ended.stopped or not ended.batch.left or not run.shares:
+            return ended
+        if not _others_are_done(batch_id, run):
+            return replace(ended, stopped=StopReason.INTERRUPTED)
+
+
+def _one_turn(
+    batch_id: str,
+    run: RunEnvironment,
+    work: Callable[[BatchSummary, RunEnvironment], StopReason | None],
+    finish: Callable[[], BatchSummary],
+) -> BatchRun:
     batch = _acquire(batch_id, run)
     if batch.state == "done":
         return BatchRun(batch, None)
     run.observer.started(batch)
+    with _workers(batch_id, run):
+        try:
+            stopped = work(batch, run)
+        except BillingError:
+            # The next run need not wait for a lease that nobody holds any more.
+            with suppress(BillingError):
+                finish()
+            raise
+        ended = finish()
+        if stopped:
+            run.interrupt_workers()
+    return BatchRun(show_batch(run.database, batch_id) if run.shares else ended, stopped)
+
+
+def _others_are_done(batch_id: str, run: RunEnvironment) -> bool:
+    """Waits until nothing is left of the batch, or nobody is there to send it. False if it was interrupted."""
+    stop = threading.Event()
+    with stopping(stop.set):
+        while not stop.is_set():
+            batch = show_batch(run.database, batch_id)
+            is_held = (
+                batch.runner and (batch.runner_left_s or 0) > 0 and run.processes.is_alive(batch.runner) is not False
+            )
+            if not batch.left or not is_held:
+                return True
+            stop.wait(_POLL_S)
+    return False
+
+
+@contextmanager
+def _workers(batch_id: str, run: RunEnvironment) -> Iterator[None]:
+    """While this run goes on, its workers do; when it fails, they end in order."""
+    if run.workers is None:
+        yield
+        return
+    run.workers.start(batch_id)
     try:
-        stopped = work(batch, run)
+        yield
     except BillingError:
-        # The next run need not wait for a lease that nobody holds any more.
-        with suppress(BillingError):
-            finish()
+        run.workers.interrupt()
         raise
-    return BatchRun(finish(), stopped)
+    except BaseException:
+        run.workers.kill()
+        raise
+    finally:
+        with stopping(run.workers.interrupt):
+            failures = run.workers.wait()
+        for sentence in failures:
+            run.observer.worker_failed(sentence)
 
 
 def _send_all(batch: BatchSummary, run: RunEnvironment) -> StopReason | None:
-    """What is too old to be sent again is proved first. Then backend after backend; a reason to stop is one for all."""
+    """What is too old to be sent again is proved first. Then backend after backend; a reason to stop is one for all.
+
+    Where others share the batch, what they leave behind is taken up as well.
+    """
+    others = Others(run.database, run.processes, batch.batch_id, run.runner, run.actor, run.interrupt_workers)
+    if not others.hear_of_this_one():
+        return StopReason.INTERRUPTED
     unproved = OldClaims(run.database, run.ledger, run.usage_lag_s, run.runner, run.actor, run.observer).settle(batch)
     if unproved is StopReason.INTERRUPTED:
         return unproved
-    for backend in map(Backend, batch.backends):
-        stopped = asyncio.run(work_through(batch.batch_id, sending(backend), partial(run.sender, backend), run))
-        if stopped:
-            return stopped
-    return unproved
+    while True:
+        for backend in map(Backend, batch.backends):
+            stopped = asyncio.run(work_through(batch.batch_id, sending(backend), partial(run.sender, backend), run))
+            if stopped:
+                return stopped
+        if not run.shares:
+            return unproved
+        if not others.leave():
+            return StopReason.INTERRUPTED
+        if not others.left_something():
+            return unproved
 
 
 async def work_through(
@@ -158,9 +198,7 @@ async def work_through(
     """One run's work on the items of a batch, by a sender that is made and closed here."""
     sender = make_sender()
     try:
-        return await SendingRun(
-            run.database, sender, work, batch_id, run.runner, run.actor, run.processes, run.observer
-        ).run()
+        return await SendingRun(run, sender, work, batch_id).run()
     finally:
         await sender.close()
 
@@ -198,7 +236,8 @@ def _try_acquire(batch_id: str, run: RunEnvironment, dead: list[str]) -> dict[st
         p_runner=run.runner,
         p_actor=run.actor,
         p_shares=run.shares,
-        p_most_per_s=run.most_per_s,
+        # As text: a float has another type on the wire.
+        p_most_per_s=None if run.most_per_s is None else str(run.most_per_s),
         p_dead=dead,
     )
     return answer

@@ -1,6 +1,7 @@
 """Claims on hand: fetched from Postgres ahead of need, so that no sender waits for the database."""
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -8,10 +9,10 @@ from itertools import chain
 
 from billing_cli.domain.batch import MeterEvent
 
-# A claim asks for a second of work or so, whatever the pace; few enough to be given back at once.
-CLAIM_ITEMS = 500
-_PARCELS_A_CLAIM = 25
-_LEAST_ITEMS = 10
+# A claim asks for a second of work at the pace that is seen: few enough for others, or to be given back at once.
+MOST_ITEMS, MOST_PARCELS = 500, 25
+FIRST_ITEMS, FIRST_PARCELS = 50, 5
+LEAST_ITEMS = 10
 
 Lane = tuple[str, str]
 
@@ -29,11 +30,15 @@ class Claims:
         parcel_events: int,
         ordered: bool,
         per_s: Callable[[], float | None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._claim = claim
         self._parcel_events = parcel_events
         self._ordered = ordered
         self._per_s = per_s
+        self._clock = clock
+        self._at_once = self._sized(max(FIRST_ITEMS, FIRST_PARCELS * parcel_events))
+        self._handed_out = 0
         self._free: deque[MeterEvent] = deque()
         # Lanes in which an event is under way, and what waits behind them.
         self._busy: set[Lane] = set()
@@ -47,6 +52,7 @@ class Claims:
         """Claims until nothing is left to claim, or `close` is called."""
         try:
             while not self._closed and not self._exhausted:
+                asked_at, self._handed_out = self._clock(), 0
                 events = await self._claim(self._at_once)
                 self._free.extend(events)
                 self._exhausted = not events
@@ -54,6 +60,8 @@ class Claims:
                 while not self._closed and self._on_hand > self._at_once // 2:
                     self._fewer.clear()
                     await self._fewer.wait()
+                seen_per_s = self._handed_out / max(0.001, self._clock() - asked_at)
+                self._at_once = self._sized(min(round(seen_per_s), 2 * self._at_once))
         except BaseException:
             self.close()
             raise
@@ -62,6 +70,7 @@ class Claims:
         """Up to a parcel of events; empty when there will be no more."""
         while not self._closed:
             if parcel := self._take():
+                self._handed_out += len(parcel)
                 self._fewer.set()
                 return parcel
             if self._exhausted and not self._on_hand:
@@ -97,11 +106,12 @@ class Claims:
         self._waiting = 0
         return left
 
-    @property
-    def _at_once(self) -> int:
-        most = max(CLAIM_ITEMS, _PARCELS_A_CLAIM * self._parcel_events)
+    def _sized(self, items: int) -> int:
+        """Within bounds, and no more than a second of what the sender may send."""
+        most = max(MOST_ITEMS, MOST_PARCELS * self._parcel_events)
         per_s = self._per_s()
-        return most if per_s is None else min(most, max(_LEAST_ITEMS, self._parcel_events, int(per_s)))
+        wanted = items if per_s is None else min(items, int(per_s))
+        return min(most, max(LEAST_ITEMS, self._parcel_events, wanted))
 
     @property
     def _on_hand(self) -> int:

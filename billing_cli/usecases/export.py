@@ -8,12 +8,17 @@ from datetime import UTC, datetime
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.billing_period import Billing, LateUsage, open_periods
+from billing_cli.domain.errors import PlanChanged
 from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.meter import Backend, MeterRoute, MeterRule, refuse_stream, route_meters
 from billing_cli.domain.ports import BillingReader, Database, SubscriptionReader
 from billing_cli.domain.usage import usage_facts
-from billing_cli.usecases.batches import RunEnvironment, run_batch
+from billing_cli.usecases.batches import list_batches, run_batch
+from billing_cli.usecases.environment import RunEnvironment
+
+# The newest batches; the one that was opened a moment ago is among them.
+_LOOKED_AT = 5
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,19 @@ def run_export(approved: ApprovedPlan[ExportPlan], run: RunEnvironment) -> list[
         if not runs[-1].finished:
             return runs
     if plan.events:
-        runs.append(run_batch(_open_batch(plan, run), run))
+        runs.append(run_batch(_open_or_join(plan, run), run))
     return runs
+
+
+def _open_or_join(plan: ExportPlan, run: RunEnvironment) -> str:
+    """A new batch; or the one that the same plan became elsewhere in the meantime, where batches are shared."""
+    try:
+        return _open_batch(plan, run)
+    except PlanChanged:
+        same = [batch.batch_id for batch in list_batches(run.database, _LOOKED_AT) if batch.digest == plan.digest]
+        if not run.shares or not same:
+            raise
+        return same[0]
 
 
 def _open_batch(plan: ExportPlan, run: RunEnvironment) -> str:

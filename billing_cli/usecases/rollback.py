@@ -8,7 +8,8 @@ from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.meter import StripeMeter
 from billing_cli.domain.ports import BillingReader, Database
 from billing_cli.domain.rollback import Rollback, RollbackPlan, plan_rollback, rollback_lines
-from billing_cli.usecases.batches import RunEnvironment, as_runner, check_account, work_through
+from billing_cli.usecases.batches import as_runner, check_account, work_through
+from billing_cli.usecases.environment import RunEnvironment
 from billing_cli.usecases.sending import Work
 
 

@@ -6,20 +6,23 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult, StopReason
 from billing_cli.domain.errors import BillingError, LeaseLost, Unavailable
 from billing_cli.domain.meter import Backend
-from billing_cli.domain.ports import Database, Processes, UsageSender
+from billing_cli.domain.ports import UsageSender
 from billing_cli.usecases.claiming import Claims
-from billing_cli.usecases.sharing import Others
+from billing_cli.usecases.environment import RunEnvironment
+from billing_cli.usecases.sharing import MEET, known_dead
 
 _SETTLE_EVERY_S = 0.25
 # Also how soon the others hear of a runner that joins, and so how long that one waits.
 _HEARTBEAT_S = 1.0
+# So many heartbeats apart, what is left of the batch is counted, which costs more.
+_COUNT_EVERY = 5
 # The lease lasts 60 s on the database's clock; nothing is sent on one that was not renewed for 45 s.
 _STALE_LEASE_S = 45.0
 _DATABASE_PATIENCE_S = 30.0
@@ -41,29 +44,15 @@ def sending(backend: Backend) -> Work:
     return Work("billing_batch_claim_v2", {"p_backend": backend.value}, "billing_batch_settle_v1")
 
 
-class Progress(Protocol):
-    def settled(self, results: list[SendResult]) -> None: ...
-
-
 class SendingRun:
     """One run over a batch. Every item it claims ends settled, or stays an open claim."""
 
-    def __init__(
-        self,
-        database: Database,
-        sender: UsageSender,
-        work: Work,
-        batch_id: str,
-        runner: str,
-        actor: str,
-        processes: Processes,
-        progress: Progress,
-    ) -> None:
-        self._database = database
+    def __init__(self, run: RunEnvironment, sender: UsageSender, work: Work, batch_id: str) -> None:
+        self._run = run
         self._sender = sender
         self._work = work
-        self._keys = {"p_batch_id": batch_id, "p_runner": runner, "p_actor": actor}
-        self._progress = progress
+        self._keys = {"p_batch_id": batch_id, "p_runner": run.runner, "p_actor": run.actor}
+        self._beats = 0
         self._claims = Claims(self._claim, sender.parcel_events, sender.ordered, lambda: sender.events_per_s)
         self._under_way: set[asyncio.Task[None]] = set()
         self._answered = asyncio.Event()
@@ -73,7 +62,6 @@ class SendingRun:
         self._unresolved_in_a_row = 0
         self._any_unresolved = False
         self._ended = asyncio.Event()
-        self._others = Others(self._call, processes, self._ended)
         self._renewed_at = time.monotonic()
 
     async def run(self) -> StopReason | None:
@@ -84,7 +72,7 @@ class SendingRun:
         with suppress(NotImplementedError):  # no signal handlers on Windows' event loop
             for signal_number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(signal_number, self._interrupt, signal_number)
-        await self._others.be_heard_of()
+        await self._heartbeat()
         handing_out = asyncio.create_task(self._watch(self._hand_out()))
         handing_out.add_done_callback(lambda _: self._ended.set())
         background = (
@@ -104,6 +92,7 @@ class SendingRun:
     def _interrupt(self, signal_number: int) -> None:
         """The first signal ends the run in order; a second one finds no handler and ends the process."""
         self._stop_for(StopReason.INTERRUPTED)
+        self._run.interrupt_workers()
         asyncio.get_running_loop().remove_signal_handler(signal_number)
 
     def _stop_for(self, reason: StopReason) -> None:
@@ -168,14 +157,10 @@ class SendingRun:
             self._note(result)
 
     async def _claim(self, limit: int) -> list[MeterEvent]:
-        """What to send next; nothing when the run ends, or when neither this run nor a later one has anything left."""
-        while not self._ended.is_set():
-            answer = await self._call(self._work.claim, p_limit=limit, **self._work.claim_arguments)
-            if answer["items"]:
-                return [MeterEvent(**item) for item in answer["items"]]
-            if answer["runners"] == 1 or not await self._others.wait_a_moment():
-                break
-        return []
+        if self._ended.is_set():
+            return []
+        answer = await self._call(self._work.claim, p_limit=limit, **self._work.claim_arguments)
+        return [MeterEvent(**item) for item in answer["items"]]
 
     def _note(self, result: SendResult) -> None:
         self._results.append(result)
@@ -199,14 +184,21 @@ class SendingRun:
             await action()
 
     async def _heartbeat(self) -> None:
-        await self._others.meet()
+        counts = self._run.workers is not None and self._beats % _COUNT_EVERY == 0
+        self._beats += 1
+        answer = await self._call(MEET, p_count=counts)
+        if counts:
+            self._run.observer.left(answer["left"])
+        if dead := known_dead(answer, self._run.processes):
+            # What they had claimed is free to be claimed again.
+            await self._call(MEET, p_dead=dead)
 
     async def _settle(self) -> None:
         if not self._results:
             return
         results, self._results = self._results, []
         await self._call(self._work.settle, p_results=[r.document() for r in results])
-        self._progress.settled([r for r in results if r.tries])
+        self._run.observer.settled([r for r in results if r.tries])
 
     async def _call(self, function: str, **args: object) -> dict[str, Any]:
         """A database call that renews the lease; repeated while the database is away, as all of them allow.
@@ -221,7 +213,10 @@ class SendingRun:
         ):
             with attempt:
                 started_at = time.monotonic()
-                answer: dict[str, Any] = await asyncio.to_thread(self._database.call, function, **self._keys, **args)
+                answer: dict[str, Any] = await asyncio.to_thread(
+                    self._run.database.call, function, **self._keys, **args
+                )
                 self._renewed_at = started_at
-                self._sender.limit(answer["most_per_s"], answer["runners"])
+                most_per_s = answer["most_per_s"]
+                self._sender.limit(None if most_per_s is None else float(most_per_s), answer["runners"])
         return answer

@@ -1,51 +1,73 @@
 """What the runners of one batch know of each other: who joins, who died, and who goes last."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from billing_cli.domain.ports import Processes
+from billing_cli.domain.ports import Database, Processes
+from billing_cli.usecases.patience import database_call
+from billing_cli.usecases.stopping import stopping
 
+MEET = "billing_batch_others_v1"
 _POLL_S = 0.25
-
-Call = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Others:
-    """The other runners of a batch, through calls that renew this one's lease. `ended` lets nobody wait on."""
+    """The other runners of a batch, for one that has joined it. `interrupted` is called at the first Ctrl-C."""
 
-    call: Call
+    database: Database
     processes: Processes
-    ended: asyncio.Event
+    batch_id: str
+    runner: str
+    actor: str
+    interrupted: Callable[[], None]
 
-    async def be_heard_of(self) -> None:
-        """Waits until every other runner has called since this one joined, and so keeps to the new shares."""
-        answer = await self.meet()
-        joined_at = answer["at"]
-        while answer["others"] and not all(other["heard"] for other in answer["others"]):
-            if await self._pause():
-                return
-            answer = await self.meet(joined_at)
+    def hear_of_this_one(self) -> bool:
+        """Waits until every other runner has called since this one joined, and so keeps to the new shares.
 
-    async def meet(self, since: str | None = None) -> dict[str, Any]:
-        """Who else is at work. Takes away those that are known to be dead, so that their claims are free."""
-        answer = await self.call("billing_batch_others_v1", p_since=since)
-        dead = [other["runner"] for other in answer["others"] if self.processes.is_alive(other["runner"]) is False]
-        return await self.call("billing_batch_others_v1", p_since=since, p_dead=dead) if dead else answer
-
-    async def wait_a_moment(self) -> bool:
-        """Where nothing is left to claim: whether to look again, because a runner that joined later is at work.
-
-        It may leave claims behind. Each waits for later ones only, so that no two wait for each other.
+        False if it was interrupted; so below.
         """
-        answer = await self.meet()
-        return any(other["later"] for other in answer["others"]) and not await self._pause()
+        joined_at = self._meet(None)["at"]
+        return self._until(lambda: all(other["heard"] for other in self._meet(joined_at)["others"]))
 
-    async def _pause(self) -> bool:
-        """Whether the run ended meanwhile."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.ended.wait(), _POLL_S)
-        return self.ended.is_set()
+    def leave(self) -> bool:
+        """Waits until the runners that joined later are gone, or have left something to send.
+
+        Each waits for later ones only, so that no two wait for each other.
+        """
+
+        def gone() -> bool:
+            answer = self._meet(None)
+            return answer["claimable"] or not any(other["later"] for other in answer["others"])
+
+        return self._until(gone)
+
+    def left_something(self) -> bool:
+        return bool(self._meet(None)["claimable"])
+
+    def _until(self, happened: Callable[[], bool]) -> bool:
+        stop = threading.Event()
+
+        def interrupt() -> None:
+            stop.set()
+            self.interrupted()
+
+        with stopping(interrupt):
+            while not stop.is_set():
+                if happened():
+                    return True
+                stop.wait(_POLL_S)
+        return False
+
+    def _meet(self, since: str | None) -> dict[str, Any]:
+        keys = {"p_batch_id": self.batch_id, "p_runner": self.runner, "p_actor": self.actor, "p_since": since}
+        answer = database_call(self.database, MEET, **keys)
+        dead = known_dead(answer, self.processes)
+        return database_call(self.database, MEET, **keys, p_dead=dead) if dead else answer
+
+
+def known_dead(answer: dict[str, Any], processes: Processes) -> list[str]:
+    """Of those that the database names, the runners of this machine whose processes are gone."""
+    return [other["runner"] for other in answer["others"] if processes.is_alive(other["runner"]) is False]

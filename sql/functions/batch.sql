@@ -148,9 +148,11 @@ create or replace function public.billing_export_resendable_v1() returns interva
 language sql immutable as $$ select interval '23 hours' $$;
 
 -- Renews the caller's lease and answers what all runners share, with the `others`: whether one was `heard` of since
--- p_since (an `at` of an earlier answer), and whether it joined `later`. Those of p_dead are known to be dead.
+-- p_since (an `at` of an earlier answer), and whether it joined `later`. `claimable`: whether anything waits that the
+-- caller could send. With p_count also how much is `left` of the batch. Those of p_dead are known to be dead, and go.
 create or replace function public.billing_batch_others_v1(
-  p_batch_id text, p_runner text, p_actor text, p_dead jsonb default '[]', p_since timestamptz default null)
+  p_batch_id text, p_runner text, p_actor text, p_dead jsonb default '[]', p_since timestamptz default null,
+  p_count boolean default false)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_shared jsonb := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
@@ -158,14 +160,23 @@ declare
   v_orphans bigint;
 begin
   select array_agg(r.runner) into v_gone from public.billing_export_runners r
-    where r.batch_id = p_batch_id and r.runner <> p_runner and p_dead ? r.runner;
+    where r.batch_id = p_batch_id and r.runner <> p_runner and (p_dead ? r.runner or r.expires_at <= now());
   if v_gone is not null then
     v_orphans := public.billing_batch_release_v1(p_batch_id, v_gone);
     perform public.billing_audit_append_v1(p_actor, 'export.released', p_batch_id,
       jsonb_build_object('runner', p_runner, 'gone', v_gone, 'open_claims', v_orphans));
     v_shared := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
   end if;
-  return v_shared || jsonb_build_object('at', now(), 'others', (
+  if p_count then
+    v_shared := v_shared || jsonb_build_object('left', (
+      select count(*) from public.billing_export_items
+      where batch_id = p_batch_id and state in ('pending', 'sending')));
+  end if;
+  return v_shared || jsonb_build_object('at', now(), 'claimable', exists (
+    select from public.billing_export_items
+    where batch_id = p_batch_id
+      and ((state = 'sending' and claimed_by is null) or (state = 'pending' and claimed_by is distinct from p_runner))
+      and (replaces or coalesce(first_sent_at, now()) >= now() - public.billing_export_resendable_v1())), 'others', (
     select coalesce(jsonb_agg(jsonb_build_object(
       'runner', o.runner, 'heard', coalesce(o.seen_at >= p_since, false),
       'later', (o.joined_at, o.runner) > (m.joined_at, m.runner)) order by o.joined_at, o.runner), '[]')
@@ -174,11 +185,6 @@ begin
     where m.batch_id = p_batch_id and m.runner = p_runner));
 end
 $$;
-
--- How long an event may be sent again under its identifier: Stripe deduplicates for 24 hours, and an hour of
--- margin is kept.
-create or replace function public.billing_export_resendable_v1() returns interval
-language sql immutable as $$ select interval '23 hours' $$;
 
 -- Orphans, then pending items of every p_places-th customer and meter; for billing_batch_claim_v2.
 create or replace function public.billing_batch_take_v1(
@@ -322,7 +328,7 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_batch_release_v1(text, text[])',
   'public.billing_batch_acquire_v2(text, text, text, boolean, real, jsonb)',
   'public.billing_batch_heartbeat_v1(text, text)',
-  'public.billing_batch_others_v1(text, text, text, jsonb, timestamptz)',
+  'public.billing_batch_others_v1(text, text, text, jsonb, timestamptz, boolean)',
   'public.billing_batch_take_v1(text, text, text, int, int, int)',
   'public.billing_batch_claim_v2(text, text, text, text, int)',
   'public.billing_batch_settle_v1(text, text, text, jsonb)',

@@ -46,6 +46,9 @@ class StripeDouble:
     def heal(self) -> None:
         ask(self.url, "DELETE", "faults")
 
+    def settings(self, **settings: object) -> None:
+        ask(self.url, "POST", "settings", settings)
+
     def clock(self, offset_s: int) -> None:
         ask(self.url, "POST", "clock", {"offset_s": offset_s})
 

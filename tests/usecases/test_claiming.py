@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from billing_cli.domain.batch import MeterEvent
-from billing_cli.usecases.claiming import CLAIM_ITEMS, Claims
+from billing_cli.usecases.claiming import FIRST_ITEMS, LEAST_ITEMS, Claims
 
 
 def event(item_id: int, customer: str) -> MeterEvent:
@@ -55,11 +55,14 @@ def test_unordered_events_fill_parcels() -> None:
     assert asyncio.run(scenario()) == [100, 100, 50]
 
 
-@pytest.mark.parametrize(("per_s", "asked"), [(None, CLAIM_ITEMS), (24.0, 24), (0.5, 10), (980.0, CLAIM_ITEMS)])
-def test_a_claim_is_about_a_second_of_work(per_s: float | None, asked: int) -> None:
+@pytest.mark.parametrize(
+    ("per_s", "parcel_events", "asked"),
+    [(None, 1, FIRST_ITEMS), (24.0, 1, 24), (0.5, 1, LEAST_ITEMS), (980.0, 1, FIRST_ITEMS), (None, 100, 500)],
+)
+def test_the_first_claim_is_small(per_s: float | None, parcel_events: int, asked: int) -> None:
     async def scenario() -> list[int]:
         limits: list[int] = []
-        claims = Claims(source([event(n, f"c{n}") for n in range(2000)], limits), 1, True, lambda: per_s)
+        claims = Claims(source([event(n, f"c{n}") for n in range(2000)], limits), parcel_events, True, lambda: per_s)
         fetching = asyncio.create_task(claims.fetch())
         await claims.next_parcel()
         claims.close()
@@ -67,6 +70,26 @@ def test_a_claim_is_about_a_second_of_work(per_s: float | None, asked: int) -> N
         return limits
 
     assert asyncio.run(scenario()) == [asked]
+
+
+@pytest.mark.parametrize(("seconds_each", "asked"), [(0.0005, [50, 100, 200, 400, 500]), (0.02, [50, 50, 50, 50, 50])])
+def test_later_claims_are_a_second_of_work_at_the_pace_that_is_seen(seconds_each: float, asked: list[int]) -> None:
+    async def scenario() -> list[int]:
+        limits: list[int] = []
+        now_s = 0.0
+        claims = Claims(
+            source([event(n, f"c{n}") for n in range(3000)], limits), 1, True, lambda: None, clock=lambda: now_s
+        )
+        fetching = asyncio.create_task(claims.fetch())
+        while len(limits) < len(asked):
+            claims.done(await claims.next_parcel())
+            now_s += seconds_each
+            await asyncio.sleep(0)
+        claims.close()
+        await fetching
+        return limits
+
+    assert asyncio.run(scenario()) == asked
 
 
 def test_what_nobody_took_and_what_was_given_back_is_left_over() -> None:

@@ -1,0 +1,69 @@
+"""Processes of this machine that send a batch together with this one."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+_DONE = {0, 3, 5}  # 3 and 5 are the batch's own: what a worker met, or left, is in its counts
+
+
+class WorkerProcesses:
+    """`count` processes, each of which runs the words that follow `billing`, with {batch} for the batch's id.
+
+    They have a session of their own, so that a Ctrl-C of the terminal reaches them once, from this process.
+    """
+
+    def __init__(self, count: int, words: Sequence[str]) -> None:
+        self._count = count
+        self._words = words
+        self._processes: list[subprocess.Popen[str]] = []
+        self._interrupted = False
+
+    def start(self, batch_id: str) -> None:
+        """See `billing_cli.domain.ports.Workers`; so below."""
+        # -P: not a module that happens to lie in the working directory.
+        command = [sys.executable, "-P", "-m", "billing_cli", *(word.format(batch=batch_id) for word in self._words)]
+        for _ in range(self._count):
+            self._processes.append(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    start_new_session=True,
+                )
+            )
+
+    def interrupt(self) -> None:
+        if not self._interrupted:
+            self._interrupted = True
+            self._send(signal.SIGINT)
+
+    def wait(self) -> list[str]:
+        try:
+            said = [process.communicate()[1] for process in self._processes]
+        except BaseException:
+            self.kill()
+            raise
+        # One that was interrupted before it had begun ends by the signal itself.
+        expected = {*_DONE, -signal.SIGINT, -signal.SIGKILL} if self._interrupted else _DONE
+        ends = enumerate(zip(self._processes, said, strict=True), start=1)
+        return [_sentence(n, p.returncode, text) for n, (p, text) in ends if p.returncode not in expected]
+
+    def kill(self) -> None:
+        self._interrupted = True
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        for process in self._processes:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+
+
+def _sentence(number: int, code: int, said: str) -> str:
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    why = " ".join(said.split())
+    return f"Worker {number} {how}{f': {why}' if why else '.'} What it had claimed is sent by those that are left."

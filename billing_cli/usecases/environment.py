@@ -1,0 +1,55 @@
+"""What a run needs from the outside besides its plan, and whom it tells how it goes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from billing_cli.domain.batch import BatchSummary, SendResult
+from billing_cli.domain.meter import Backend
+from billing_cli.domain.ports import Database, LedgerReader, Processes, UsageSender, Workers
+
+
+class Observer(Protocol):
+    """Is told what happens, for people to read."""
+
+    def started(self, batch: BatchSummary) -> None: ...
+
+    def waiting(self, batch: BatchSummary) -> None: ...
+
+    def proving(self, events: int) -> None: ...
+
+    def settled(self, results: list[SendResult]) -> None: ...
+
+    def left(self, events: int) -> None:
+        """Of the whole batch, whoever sends it; told only where there are `workers`."""
+        ...
+
+    def worker_failed(self, what: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class RunEnvironment:
+    """What a run needs besides its plan. `sender` makes one HTTP session per run.
+
+    With `shares`, others may send the same batch at the same time; `most_per_s` is for all of them together, and
+    `workers` are those that this run brings along.
+    `canceller` is told of events too, and has Stripe forget them.
+    `ledger` reads Stripe's totals, which may lag by `usage_lag_s`.
+    """
+
+    database: Database
+    sender: Callable[[Backend], UsageSender]
+    canceller: Callable[[], UsageSender]
+    ledger: Callable[[], LedgerReader]
+    usage_lag_s: int
+    processes: Processes
+    actor: str
+    runner: str
+    observer: Observer
+    shares: bool = False
+    most_per_s: float | None = None
+    workers: Workers | None = None
+
+    def interrupt_workers(self) -> None:
+        if self.workers:
+            self.workers.interrupt()
