@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test lint fuzz bench format lock
+.PHONY: setup demo test lint fuzz chaos bench format lock
 
 setup: $(STAMP)
 
@@ -29,6 +29,12 @@ lint: setup
 # The webhook verifier beside Stripe's own, over many more bytes than `make test` tries; 200,000 in about three minutes.
 fuzz: setup
 	FUZZ_EXAMPLES=50000 $(BIN)/python -m pytest tests/domain/test_webhook_signature.py -n 2 --hypothesis-show-statistics
+
+# Exports under every fault at once; prints Markdown for docs/reliability.md. 500 runs take about half an hour.
+RUNS ?= 500
+SEED ?= 1
+chaos: setup
+	cd tests && ../$(BIN)/python -m campaign --runs $(RUNS) --seed $(SEED)
 
 # Prints Markdown; about six minutes.
 bench: setup

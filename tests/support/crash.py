@@ -8,7 +8,10 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from typing import Any
+
+import time_machine
 
 from billing_cli.cli.commands import COMMANDS
 
@@ -52,8 +55,7 @@ def run_billing(
     environment: dict[str, str], arguments: list[str], step: Step | None = None, kill_after_s: float | None = None
 ) -> int:
     """The exit code of `billing …` in a process of its own; -9 if it was killed on the way."""
-    child = _CONTEXT.Process(target=_child, args=(environment, arguments, step))
-    child.start()
+    child = start_billing(environment, arguments, step)
     child.join(kill_after_s if kill_after_s is not None else 60)
     if child.is_alive():
         assert kill_after_s is not None, "billing hangs"
@@ -63,7 +65,16 @@ def run_billing(
     return child.exitcode
 
 
-def _child(environment: dict[str, str], arguments: list[str], step: Step | None) -> None:
+def start_billing(
+    environment: dict[str, str], arguments: list[str], step: Step | None = None, clock_offset_s: int = 0
+) -> BaseProcess:
+    """`billing …` in a process of its own, whose wall clock is off by so much."""
+    child = _CONTEXT.Process(target=_child, args=(environment, arguments, step, clock_offset_s))
+    child.start()
+    return child
+
+
+def _child(environment: dict[str, str], arguments: list[str], step: Step | None, clock_offset_s: int) -> None:
     # What is inherited is kept: going through it for garbage would copy all of its memory.
     gc.freeze()
     os.environ.clear()
@@ -77,7 +88,10 @@ def _child(environment: dict[str, str], arguments: list[str], step: Step | None)
         _arm(step)
     from billing_cli.cli.app import run
 
-    sys.exit(run(arguments))
+    if not clock_offset_s:
+        sys.exit(run(arguments))
+    with time_machine.travel(time.time() + clock_offset_s, tick=True):
+        sys.exit(run(arguments))
 
 
 def _hurry() -> None:
