@@ -1,0 +1,80 @@
+"""Measures a dry run of `billing export` over 10^5, 10^6 and 10^7 usage rows beside the bare aggregate in psql.
+
+Run by `make bench`; prints Markdown.
+"""
+
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+from common import billing, machine, new_database
+
+from billing_cli.sandbox import postgres
+from billing_cli.sandbox.seed import seed
+from billing_cli.sandbox.simulator.process import start_simulator
+
+SIZES = (100_000, 1_000_000, 10_000_000)
+SAMPLES = 3
+DAYS = 34
+AGGREGATE = """
+select company_id, meter, date_bin('1 hour', occurred_at, '2000-01-01 00:00:00+00'), count(*), sum(quantity)
+from billing_usage_events
+where occurred_at >= date_trunc('day', now(), 'UTC') - interval '34 days'
+  and occurred_at < date_trunc('day', now(), 'UTC')
+group by 1, 2, 3
+"""
+
+
+def main() -> None:
+    print(f"{machine()}; best of {SAMPLES}\n")
+    print(
+        "| usage rows | bare aggregate s | dry run s | × aggregate | peak MB | × smallest |\n|--:|--:|--:|--:|--:|--:|"
+    )
+    smallest_mb: float | None = None
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        admin_url = postgres.start(directory / "postgres")
+        simulator = start_simulator(directory / "stripe")
+        try:
+            for rows in SIZES:
+                url = new_database(admin_url, f"usage_{rows}")
+                seed(url, simulator.url, rows=rows, days=DAYS)
+                bare_s = min(_bare(url) for _ in range(SAMPLES))
+                wall_s, _, peak_mb = min(_dry_run(url, simulator.url) for _ in range(SAMPLES))
+                smallest_mb = smallest_mb or peak_mb
+                print(
+                    f"| {rows:,} | {bare_s:.2f} | {wall_s:.2f} | {wall_s / bare_s:.1f} | {peak_mb:.0f} "
+                    f"| {peak_mb / smallest_mb:.2f} |",
+                    flush=True,
+                )
+        finally:
+            simulator.stop()
+            postgres.stop(directory / "postgres")
+
+
+def _bare(url: str) -> float:
+    """Seconds of the aggregate, its rows fetched, in psql; in psycopg where there is none."""
+    started_at = time.perf_counter()
+    if shutil.which("psql"):
+        subprocess.run(["psql", "-q", "-A", "-t", "-c", AGGREGATE, url], check=True, stdout=subprocess.DEVNULL)
+    else:
+        with psycopg.connect(url) as connection:
+            connection.execute(AGGREGATE).fetchall()
+    return time.perf_counter() - started_at
+
+
+def _dry_run(db_url: str, stripe_url: str) -> tuple[float, float, float]:
+    with psycopg.connect(db_url) as connection:
+        row = connection.execute(
+            "select (now() at time zone 'UTC')::date - %s, (now() at time zone 'UTC')::date - 1", (DAYS,)
+        ).fetchone()
+        start, end = map(str, row or ("", ""))
+    return billing(db_url, stripe_url, ["export", "--start", start, "--end", end])
+
+
+if __name__ == "__main__":
+    main()
