@@ -27,6 +27,8 @@ EXIT_CODES: dict[type[errors.BillingError], int] = {
 EXIT_FAULT = 1
 EXIT_USAGE = 2
 EXIT_PARTLY_DONE = 5
+# What Typer makes of a KeyboardInterrupt.
+_TYPERS_CTRL_C = 130
 
 app = typer.Typer(
     name="billing",
@@ -59,12 +61,8 @@ def _global_options(
     ctx.obj = State(json=json, quiet=quiet, no_color=no_color, env_file=env_file)
 
 
-def main() -> None:
-    """Runs the command line and exits with the documented code; a traceback never reaches the terminal."""
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: list[str]) -> int:
+    """One command; the documented exit code. What went wrong is said on stderr."""
     try:
         result = app(args=arguments, prog_name="billing", standalone_mode=False)
     except errors.BillingError as error:
@@ -75,8 +73,7 @@ def run(arguments: list[str]) -> int:
             _say(message, "See: billing --help")
         return EXIT_USAGE
     except (KeyboardInterrupt, Abort):
-        _say("Interrupted.", "The same command again is safe and goes on where this one stopped.")
-        return EXIT_PARTLY_DONE
+        return _interrupted()
     except BrokenPipeError:
         # The reader went away (`billing … | head`); that is its right, and no fault.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -89,7 +86,14 @@ def run(arguments: list[str]) -> int:
             "Set BILLING_DEBUG=true to see where, and report it.",
         )
         return EXIT_FAULT
+    if result == _TYPERS_CTRL_C:
+        return _interrupted()
     return result if isinstance(result, int) else 0
+
+
+def _interrupted() -> int:
+    _say("Interrupted.", "The same command again is safe and goes on where this one stopped.")
+    return EXIT_PARTLY_DONE
 
 
 def _say(message: str, next_step: str) -> None:

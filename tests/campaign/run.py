@@ -78,6 +78,7 @@ def run(seed: int, world: World) -> Verdict:
 
 def _attempt(scene: Scene, trouble: Trouble) -> list[int | None]:
     words = [*EXPORT, "--workers", "1"] if trouble.runners > 1 else EXPORT
+    words = [*words, "--backend", "stream"] if trouble.by_stream else words
     processes = [_start(scene, words, offset_s) for offset_s in trouble.clock_offsets_s]
     started_at = time.monotonic()
     hits = sorted((hit[1], hit[0], process) for hit, process in zip(trouble.signals, processes, strict=True) if hit)

@@ -35,6 +35,7 @@ class Trouble:
     incident_after_s: float = 0.0
     signals: list[tuple[str, float] | None] = field(default_factory=list)
     clock_offsets_s: list[int] = field(default_factory=list)
+    by_stream: bool = False
     seed: int = 0
 
     @property
@@ -44,6 +45,7 @@ class Trouble:
     @classmethod
     def draw(cls, dice: random.Random, longest_s: float) -> "Trouble":
         trouble = cls(seed=dice.randrange(2**31))
+        trouble.by_stream = dice.random() < 0.3
         trouble.faults = dice.sample(list(FAULTS), dice.choice((0, 1, 1, 2)))
         if dice.random() < 0.35:
             trouble.incident, trouble.incident_after_s = dice.choice(INCIDENTS), dice.uniform(0, longest_s)
@@ -57,6 +59,7 @@ class Trouble:
         """For counting what a campaign has met."""
         found = {*self.faults, *(hit[0] for hit in self.signals if hit)}
         found |= {self.incident} if self.incident else set()
+        found |= {"stream"} if self.by_stream else set()
         found |= {"client clock wrong"} if any(self.clock_offsets_s) else set()
         return found | ({"two runners"} if self.runners > 1 else set())
 

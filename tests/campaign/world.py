@@ -27,8 +27,12 @@ METERS = [
     {"event_name": LAST, "formula": "last"},
 ]
 _TEMPLATE = "campaign_template"
-# Every instant that Postgres keeps of a batch; when a day passes, all of them were a day earlier.
-_INSTANTS = ("first_sent_at", "settled_at")
+# When a day passes, all instants that Postgres keeps of an item were a day earlier, but for those of the usage itself.
+_INSTANTS_SQL = """
+select attname::text from pg_attribute
+where attrelid = 'billing_export_items'::regclass and atttypid = 'timestamptz'::regtype and not attisdropped
+  and attname not in ('bucket_start', 'event_at')
+"""
 
 
 class World:
@@ -110,11 +114,10 @@ class Scene:
         self._hours_passed += 25
         self.world.stripe.clock(self._hours_passed * 3600)
         with self.sql() as sql:
-            sql.execute(
-                "update billing_export_items set "
-                + ", ".join(f"{name} = {name} - interval '25 hours'" for name in _INSTANTS)
-            )
-            self.end_leases()
+            names = [name for (name,) in sql.execute(_INSTANTS_SQL)]
+            earlier = ", ".join(f"{name} = {name} - interval '25 hours'" for name in names)
+            sql.execute(f"update billing_export_items set {earlier}")
+        self.end_leases()
 
     def end_leases(self) -> None:
         """As if every runner had been silent for a minute."""

@@ -58,6 +58,15 @@ def test_ctrl_c_settles_what_is_in_flight_and_says_how_to_go_on(
     assert len(stripe.events()) == EVENTS
 
 
+def test_ctrl_c_before_anything_is_sent_is_said_and_exits_5(billing: Billing, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("billing_cli.wiring.export_planner", interrupted)
+    answer = billing("export", "--period", "yesterday")
+    assert (answer.code, "Interrupted" in answer.stderr) == (5, True)
+
+
 def test_a_killed_run_is_taken_over_at_once_on_the_same_machine(
     slow_run: subprocess.Popen[str], export: Billing, stripe: StripeDouble
 ) -> None:
