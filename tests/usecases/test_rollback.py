@@ -112,7 +112,7 @@ def test_later_rows_of_an_hour_do_not_bring_back_what_was_cancelled_of_it(
     assert rollback(batch).code == 0
     assert billed(stripe) == {("api_calls", "cus_1"): Decimal(100)}
     held = export()
-    assert (held.code, held.document["to_mend"]) == (3, ["rolled_back"])
+    assert (held.code, held.document["to_mend"], held.document["batches"]) == (3, ["rolled_back"], [])
     assert export("--resend-rolled-back").code == 0
     assert billed(stripe) == owed(sql)
     add_usage(sql, "co_1", "api_calls", 1, minute=40)
@@ -175,17 +175,19 @@ def test_whole_totals_cannot_be_cancelled_but_a_last_value_can(
     stripe.bulk(
         [], [{"event_name": "by_hour", "event_time_window": "hour"}, {"event_name": "seats", "formula": "last"}]
     )
+    stripe.bulk([], [{"event_name": "peak", "formula": "last", "event_time_window": "hour"}])
     add_usage(sql, "co_1", "by_hour", 5)
+    add_usage(sql, "co_1", "peak", 5)
     add_usage(sql, "co_1", "seats", 5)
     first = export().document["batches"][0]["batch_id"]
     add_usage(sql, "co_1", "by_hour", 2, minute=30)
     add_usage(sql, "co_1", "seats", 9, minute=30)
     second = export().document["batches"][0]["batch_id"]
-    assert fates(billing("batches", "rollback", first)) == {"overtaken": 1, "total": 1}
+    assert fates(billing("batches", "rollback", first)) == {"overtaken": 1, "total": 2}
     answer = rollback(second)
     assert (answer.code, fates(answer)) == (3, {"cancelled": 1, "total": 1})
     assert [event["value"] for event in stripe.events() if event["event_name"] == "seats"] == ["5"]
-    assert fates(billing("batches", "rollback", first)) == {"cancel": 1, "total": 1}
+    assert fates(billing("batches", "rollback", first)) == {"cancel": 1, "total": 2}
     assert export("--resend-rolled-back").code == 0
     assert [event["value"] for event in stripe.events() if event["event_name"] == "seats"] == ["5", "9"]
 
@@ -246,6 +248,39 @@ def test_what_stripe_refuses_counts_as_before_and_may_be_asked_for_again(
     assert len(stripe.events()) == 2
     assert rollback(batch).code == 0
     assert stripe.events() == []
+
+
+def test_what_stripe_refused_or_was_not_asked_for_is_not_taken_up_again_by_the_same_run(
+    batch: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    def call(function: str, *arguments: object) -> Any:
+        places = ", ".join(["%s"] * len(arguments))
+        return sql.execute(f"select {function}({places})", arguments).fetchall()[0][0]
+
+    ((items_hash,),) = sql.execute("select billing_rollback_hash_v1(%s, '[]')", (batch,)).fetchall()
+    call("billing_rollback_open_v1", batch, "[]", items_hash, "digest", "tester")
+    call("billing_batch_acquire_v2", batch, "me", "tester")
+    claimed = call("billing_rollback_claim_v1", batch, "me", "tester", "[]", 10)["items"]
+    first, *rest = (item["item_id"] for item in claimed)
+    answers = [{"item_id": item, "outcome": "refused", "tries": 1, "error": "400: No."} for item in rest]
+    answers.append({"item_id": first, "outcome": "unsent", "tries": 3, "error": "429: Slow down."})
+    call("billing_rollback_settle_v1", batch, "me", "tester", Jsonb(answers))
+    others = call("billing_rollback_claim_v1", batch, "me", "tester", "[]", 100)["items"]
+    assert len(others) == 8
+    assert not {item["item_id"] for item in claimed} & {item["item_id"] for item in others}
+    done = [{"item_id": item["item_id"], "outcome": "cancelled", "tries": 1} for item in others]
+    call("billing_rollback_settle_v1", batch, "me", "tester", Jsonb(done))
+    # A second settlement of the same answers, as after a lost reply, changes nothing.
+    assert call("billing_rollback_settle_v1", batch, "me", "tester", Jsonb(done))["settled"] == 0
+    assert call("billing_rollback_finish_v1", batch, "me", "tester", "[]")["state"] == "rolling_back"
+    assert states(sql) == {"accepted": 10, "cancelled": 8}
+    # The next run asks for what was not asked for; what was refused is not left.
+    call("billing_batch_acquire_v2", batch, "other", "tester")
+    (item,) = call("billing_rollback_claim_v1", batch, "other", "tester", "[]", 100)["items"]
+    assert (item["item_id"], item["maybe_sent"]) == (first, False)
+    last = [{"item_id": first, "outcome": "cancelled", "tries": 1}]
+    call("billing_rollback_settle_v1", batch, "other", "tester", Jsonb(last))
+    assert call("billing_rollback_finish_v1", batch, "other", "tester", "[]")["state"] == "done"
 
 
 @pytest.mark.parametrize(
