@@ -136,7 +136,10 @@ begin
   ),
   rejected as (
     update public.billing_export_items i
-      set state = 'rejected', error = left(concat_ws(': ', s.code, s.message), 500)
+      -- What Stripe was asked to forget is not free to be sent again unasked.
+      set state = case when i.cancel_asked_at is null then 'rejected' else 'cancelled'
+                  end::public.billing_export_item_state,
+          error = left(concat_ws(': ', s.code, s.message), 500)
       from samples s
       where i.identifier = s.identifier and i.livemode = p_livemode and i.state in ('accepted', 'ambiguous')
       returning i.item_id

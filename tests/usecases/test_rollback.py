@@ -328,6 +328,17 @@ def test_a_refusal_after_a_lost_answer_proves_nothing_and_is_left_to_a_person(
     assert export().document["to_mend"] == ["rolled_back"]
 
 
+def test_what_stripe_reports_as_not_counted_is_cancelled_if_it_was_to_be_forgotten(
+    batch: str, sql: Connection, stripe: StripeDouble, rollback: Billing
+) -> None:
+    stripe.fault(kind="status", status=400, endpoint=ADJUSTMENTS)
+    rollback(batch)
+    samples = [{"request": {"identifier": f"{batch}-1"}, "error_message": "No such customer."}]
+    report = {"data": {"reason": {"error_types": [{"code": "no_customer", "sample_errors": samples}]}}}
+    sql.execute("select billing_webhook_meter_error_v1(%s, 'evt_1', false, 'tester')", (Jsonb(report),))
+    assert states(sql) == {"accepted": 17, "cancelled": 1}
+
+
 def test_a_silent_stripe_leaves_open_claims_for_the_same_command(
     batch: str, sql: Connection, stripe: StripeDouble, rollback: Billing, billing: Billing,
     monkeypatch: pytest.MonkeyPatch,
