@@ -122,7 +122,8 @@ begin
 end
 $$;
 
--- Stripe samples a few identifiers of events that it took and then could not count.
+-- Stripe samples a few identifiers of events that it took and then could not count. Whether it names events or
+-- requests is open (domain/meter_error.py), so both are understood. Of a duplicate, one was counted.
 create or replace function public.billing_webhook_meter_error_v1(
   p_json jsonb, p_event_id text, p_livemode boolean, p_actor text)
 returns text language plpgsql set search_path = '' as $$
@@ -130,9 +131,10 @@ declare
   v_items jsonb;
 begin
   with samples as (
-    select s #>> '{request,identifier}' as identifier, k ->> 'code' as code, s ->> 'error_message' as message
+    select regexp_replace(s #>> '{request,identifier}', '\.\d+\.\d+$', '') as identifier, k ->> 'code' as code, s ->> 'error_message' as message
     from jsonb_array_elements(coalesce(p_json #> '{data,reason,error_types}', '[]')) k,
          jsonb_array_elements(coalesce(k -> 'sample_errors', '[]')) s
+    where coalesce(k ->> 'code', '') not like '%duplicate%'
   ),
   rejected as (
     update public.billing_export_items i
@@ -141,7 +143,7 @@ begin
                   end::public.billing_export_item_state,
           error = left(concat_ws(': ', s.code, s.message), 500)
       from samples s
-      where i.identifier = s.identifier and i.livemode = p_livemode and i.state in ('accepted', 'ambiguous')
+      where i.identifier = s.identifier and i.livemode = p_livemode and i.state in ('accepted', 'ambiguous', 'missing') and i.verified_at is null
       returning i.item_id
   )
   select jsonb_agg(item_id order by item_id) into v_items from rejected;
