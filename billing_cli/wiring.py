@@ -30,6 +30,8 @@ from billing_cli.domain.ports import (
 from billing_cli.domain.reconciliation import Rules
 from billing_cli.settings import CommandLimitsConfig, RestAddress, Settings, minor_units
 from billing_cli.usecases.adjustments import AdjustmentPlanner
+from billing_cli.usecases.comparing import ReadObserver as VerifyObserver
+from billing_cli.usecases.comparing import Verifier
 from billing_cli.usecases.download import Downloader, DownloadObserver
 from billing_cli.usecases.environment import Observer, RunEnvironment
 from billing_cli.usecases.export import ExportPlanner
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from billing_cli.adapters.stripe.connection import StripeConnection
 
 # Stripe takes 25 calls a second to one endpoint; no second has more of ours, whichever second is taken.
-_LISTS_PER_S = 24.5
+LISTS_PER_S = 24.5
 
 
 def open_database(settings: Settings) -> Database:
@@ -129,6 +131,12 @@ def worker_processes(count: int, words: Sequence[str]) -> Workers:
     from billing_cli.adapters.worker_processes import WorkerProcesses
 
     return WorkerProcesses(count, words)
+
+
+def verifier(settings: Settings, database: Database, observer: VerifyObserver) -> Verifier:
+    lag_s = 3600 * settings.config.reconcile.usage_lag_hours
+    events, meters = event_reader(settings), stripe_reader(settings)
+    return Verifier(database, ledger_reader(settings), events, meters, lag_s, observer)
 
 
 def money_reader(settings: Settings) -> MoneyReader:
@@ -303,7 +311,7 @@ def _limits(config: CommandLimitsConfig) -> CommandLimits:
 def _for_lists(connection: "StripeConnection") -> "StripeConnection":
     from billing_cli.adapters.stripe.pace import Pace
 
-    return replace(connection, pace=Pace(_LISTS_PER_S))
+    return replace(connection, pace=Pace(LISTS_PER_S))
 
 
 def _stripe_connection(settings: Settings) -> "StripeConnection":

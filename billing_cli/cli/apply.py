@@ -16,6 +16,7 @@ from billing_cli.cli.refund import refund_from
 from billing_cli.cli.refund_status import status_from
 from billing_cli.cli.rollback import rollback_from
 from billing_cli.cli.session import Session, open_session
+from billing_cli.cli.verify import verify_from
 from billing_cli.cli.webhook_keep import fetch_from
 from billing_cli.cli.write import WriteCommand, carry_out
 from billing_cli.domain.errors import BadInput, BillingError, PlanChanged
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Callable[[Session, Mapping[str, Any], list[str]], WriteComma
     "export": export_from,
     "batches resume": resume_from,
     "batches rollback": rollback_from,
+    "batches verify": verify_from,
     "refund": refund_from,
     "refund --status": status_from,
     "adjust": adjust_from,

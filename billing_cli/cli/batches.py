@@ -9,6 +9,7 @@ import typer
 from billing_cli.cli.options import ALONE, Confirm, Expect, PlanOut, Rate, SendOptions, SignKey, Workers, WriteOptions
 from billing_cli.cli.rollback import rollback
 from billing_cli.cli.session import Session, open_session
+from billing_cli.cli.verify import verify
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.batch import ItemState, ResumePlan
 from billing_cli.domain.gate import ApprovedPlan, Gates
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 batches_app = typer.Typer(help="What an export did, and what to do next.", no_args_is_help=True)
 batches_app.command()(rollback)
+batches_app.command()(verify)
 
 
 @batches_app.command("list")

@@ -1,20 +1,34 @@
 """`billing export`: usage in Postgres becomes billed usage in Stripe."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from billing_cli.cli.options import ALONE, Confirm, Expect, PlanOut, Rate, SendOptions, SignKey, Workers, WriteOptions
+from billing_cli.cli.options import (
+    ALONE,
+    Confirm,
+    Expect,
+    PlanOut,
+    Rate,
+    SendOptions,
+    SignKey,
+    Verify,
+    VerifyFor,
+    Workers,
+    WriteOptions,
+)
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
+from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.export import ExportPlan, ExportRequest
 from billing_cli.domain.gate import ApprovedPlan, Gates
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.period import PERIODS, Window, window_from_bounds, window_from_period
+from billing_cli.domain.verify_plan import VerifyPlan
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -42,6 +56,8 @@ def export(
     ] = None,
     workers: Workers = None,
     rate: Rate = None,
+    verify: Verify = False,
+    verify_for: VerifyFor = 15,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
@@ -58,7 +74,7 @@ def export(
     chosen = Backend(backend) if backend else None
     request = ExportRequest(_window(start, end, period), company, meter, allow_corrections, resend_rolled_back, chosen)
     with open_session(ctx) as session:
-        sending = SendOptions(workers, rate)
+        sending = SendOptions(workers, rate, 60 * verify_for if verify else None)
         command = ExportCommand(session, request, _words(request, period) + sending.words, all_lines, sending)
         return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
 
@@ -96,8 +112,18 @@ class ExportCommand:
         plan, state = approved.plan, self.session.state
         with sending_environment(self.session, self.sending) as environment:
             runs = run_export(approved, environment)
-        state.emit(self.noun, export_result_document(plan, runs), render_result(plan, runs))
-        return exit_code(runs, bool(plan.to_mend))
+        verified = self._verified(approved, runs)
+        state.emit(self.noun, export_result_document(plan, runs, verified), render_result(plan, runs, verified))
+        return exit_code(runs, bool(plan.to_mend), verified)
+
+    def _verified(self, approved: ApprovedPlan[ExportPlan], runs: Sequence[BatchRun]) -> list[VerifyPlan]:
+        """What Stripe's totals say, once all is sent and where that was asked for."""
+        from billing_cli.cli.verify import wait_for_totals
+
+        for_s = self.sending.verify_for_s
+        if for_s is None or not all(run.finished for run in runs):
+            return []
+        return wait_for_totals(self.session, approved, runs, for_s)
 
 
 def export_from(session: Session, request: Mapping[str, Any], words: list[str]) -> ExportCommand:

@@ -52,6 +52,35 @@ class RollbackObserver(BatchObserver):
         self._progress.begin(self._events)
 
 
+class TotalsObserver:
+    """Stripe's totals being read, at most `per_s` a second."""
+
+    def __init__(self, progress: ConsoleProgress, per_s: float) -> None:
+        self._progress = progress
+        self._per_s = per_s
+
+    def reading(self, totals: int) -> None:
+        minutes = totals / self._per_s / 60
+        if minutes >= 1:
+            self._progress.err.print(
+                f"Reading {totals:,} pages of totals takes about {minutes:.0f} minutes: Stripe lets {self._per_s:.0f} "
+                "be read in a second.",
+                soft_wrap=True,
+            )
+        self._progress.begin(totals)
+
+    def read(self, totals: int) -> None:
+        self._progress.advance(totals)
+
+
+class PollObserver:
+    """Totals that are read again and again are not worth a bar of their own."""
+
+    def reading(self, totals: int) -> None: ...
+
+    def read(self, totals: int) -> None: ...
+
+
 class MoneyObserver:
     """Intents being carried out."""
 

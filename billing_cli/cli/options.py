@@ -28,19 +28,29 @@ Rate = Annotated[
     float | None,
     typer.Option("--rate", min=0.1, metavar="N", help="At most N events a second, by all that send this batch."),
 ]
+Verify = Annotated[bool, typer.Option("--verify", help="After sending, wait until Stripe's totals have it all.")]
+VerifyFor = Annotated[
+    float, typer.Option("--verify-for", min=0, metavar="MINUTES", help="How long to wait for that at most.")
+]
 
 
 @dataclass(frozen=True)
 class SendOptions:
-    """How a batch is sent, which is no part of its plan. Without `workers` by this process alone."""
+    """How a batch is sent, which is no part of its plan. Without `workers` by this process alone.
+
+    With `verify_for_s`, Stripe's totals are waited for afterwards, so long at most.
+    """
 
     workers: int | None = None
     rate: float | None = None
+    verify_for_s: float | None = None
 
     @property
     def words(self) -> list[str]:
         words = ["--workers", str(self.workers)] if self.workers else []
-        return words + (["--rate", f"{self.rate:g}"] if self.rate else [])
+        words += ["--rate", f"{self.rate:g}"] if self.rate else []
+        waits = self.verify_for_s
+        return words if waits is None else [*words, "--verify", "--verify-for", f"{waits / 60:g}"]
 
 
 ALONE = SendOptions()

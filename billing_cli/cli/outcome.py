@@ -5,19 +5,27 @@ from collections.abc import Sequence
 from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.errors import LockHeld
 from billing_cli.domain.rollback import Rollback
+from billing_cli.domain.verify_plan import VerifyPlan
 from billing_cli.usecases.moving import Moved
 
 EXIT_FOUND_WRONG = 3
 EXIT_PARTLY_DONE = 5
 
 
-def exit_code(runs: Sequence[BatchRun], to_mend: bool = False) -> int:
-    """5 while something is left to send, 3 when a person has to look, else 0."""
+def exit_code(runs: Sequence[BatchRun], to_mend: bool = False, verified: Sequence[VerifyPlan] = ()) -> int:
+    """5 while something is left to send, 3 when a person has to look, 5 while totals may lag, else 0."""
     if any(not run.finished for run in runs):
         return EXIT_PARTLY_DONE
-    if to_mend or any(run.batch.rejected or run.batch.ambiguous for run in runs):
+    if to_mend or any(run.batch.rejected or run.batch.ambiguous or run.batch.missing for run in runs):
         return EXIT_FOUND_WRONG
-    return 0
+    return verified_exit_code(verified)
+
+
+def verified_exit_code(plans: Sequence[VerifyPlan]) -> int:
+    """3 where Stripe's totals show anything wrong, 5 while they may lag or something is left to send, else 0."""
+    if any(plan.comparison.wrong for plan in plans):
+        return EXIT_FOUND_WRONG
+    return EXIT_PARTLY_DONE if any(plan.comparison.later or plan.batch.left for plan in plans) else 0
 
 
 def rollback_exit_code(ended: Rollback) -> int:

@@ -30,5 +30,5 @@ def sending_environment(session: Session, options: SendOptions) -> "Iterator[Run
 
 def _worker_words(session: Session, options: SendOptions) -> list[str]:
     """Each worker is a run like any other: it passes the gates itself, and sends alone."""
-    alone = replace(options, workers=1)
+    alone = replace(options, workers=1, verify_for_s=None)
     return [*session.state.global_words, "--quiet", "batches", "resume", "{batch}", *alone.words, "--confirm"]

@@ -130,8 +130,11 @@ class BatchSummary:
             return f"LIVE=true billing batches resume {self.batch_id} --confirm"
         if self.rejected:
             return f"billing batches show {self.batch_id} --state rejected"
-        if self.ambiguous:
-            return f"billing batches show {self.batch_id} --state ambiguous"
+        for count, state in ((self.ambiguous, ItemState.AMBIGUOUS), (self.missing, ItemState.MISSING)):
+            if count:
+                return f"billing batches show {self.batch_id} --state {state}"
+        if self.accepted and not self.verified_at:
+            return f"billing batches verify {self.batch_id}"
         return f"billing batches show {self.batch_id}"
 
 

@@ -17,7 +17,8 @@ SECONDS: Mapping[str, int] = {"hour": 3600, "day": 86400}
 class SentItem:
     """An item that Stripe may have counted. Instants in epoch seconds, `tried_s` and `verified_s` by the database.
 
-    `value` is the figure in its event; with `replaces` it stands for all before it.
+    `value` is the figure in its event; with `replaces` it stands for all before it. `cancel_asked`: Stripe was, or
+    may have been, told to forget it.
     """
 
     item_id: int
@@ -33,6 +34,7 @@ class SentItem:
     value: Decimal
     tried_s: float
     verified_s: float | None
+    cancel_asked: bool = False
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "SentItem":
@@ -66,9 +68,14 @@ class Slot:
         return [item for item in self.items if item.state is ItemState.ACCEPTED]
 
     @property
+    def cancelled(self) -> list[SentItem]:
+        return [item for item in self.items if item.state is ItemState.CANCELLED]
+
+    @property
     def ours(self) -> Decimal:
-        """What Stripe's total would be if it had all that it accepted."""
-        return exact_sum(self._standing)
+        """What Stripe's total would be if it had all that it took: what is accepted or missing."""
+        took = (ItemState.ACCEPTED, ItemState.MISSING)
+        return exact_sum(self._standing([item for item in self.items if item.state in took]))
 
     @property
     def replaces(self) -> bool:
@@ -76,9 +83,9 @@ class Slot:
 
     @property
     def as_sent(self) -> bool:
-        """All that was accepted is in the total, and nothing else may be."""
-        only_accepted = len(self.accepted) == len(self.items)
-        return self.total is not None and only_accepted and is_sum_of(self.total, self._standing)
+        """The total is all that was accepted, and nothing else may be in it but what Stripe was told to forget."""
+        known = all(item.state in (ItemState.ACCEPTED, ItemState.CANCELLED) for item in self.items)
+        return self.total is not None and known and is_sum_of(self.total, self._standing(self.accepted))
 
     def counted(self, but: Iterable[int] = ()) -> frozenset[int] | None:
         """The items in Stripe's total, those of `but` left out as certainly not; None where it cannot be told."""
@@ -98,14 +105,13 @@ class Slot:
         if self.total is None:
             return False
         if self.replaces:
-            largest = max(item.value for item in self.items)
+            largest = max(Decimal(0), *(item.value for item in self.items))
             return self.total > largest and not is_sum_of(self.total, [largest])
         return is_more_than(self.total, self._candidates(()))
 
-    @property
-    def _standing(self) -> list[Decimal]:
-        """The figures of accepted items that no later one replaced."""
-        values = [item.value for item in self.accepted]
+    def _standing(self, items: Sequence[SentItem]) -> list[Decimal]:
+        """The figures of items that no later one of them replaced."""
+        values = [item.value for item in items]
         return values[-1:] if self.replaces else values
 
     def _candidates(self, but: Iterable[int]) -> list[Candidate]:

@@ -59,12 +59,13 @@ def _render_run(run: BatchRun) -> Text:
     text = Text.assemble(
         ("Batch ", "dim"), (batch.batch_id, "bold"), f"  {batch.accepted:,} of {batch.items:,} accepted"
     )
-    for count, name in ((batch.rejected, "rejected"), (batch.ambiguous, "ambiguous"), (batch.left, "left")):
+    unsure = ((batch.rejected, "rejected"), (batch.ambiguous, "ambiguous"), (batch.missing, "missing"))
+    for count, name in (*unsure, (batch.left, "left")):
         if count:
             text.append(f", {count:,} {name}", "red")
     if run.stopped:
         text.append(f"  ({run.stopped})", "yellow")
-    if batch.left or batch.rejected or batch.ambiguous:
+    if batch.left or batch.rejected or batch.ambiguous or batch.missing:
         text.append(f"\nNext: {batch.next_command}", "cyan")
     return text
 

@@ -16,9 +16,11 @@ from billing_cli.domain.meter import Backend
 from billing_cli.domain.quantity import exact_sum, plain
 from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.domain.usage import UsageLine
+from billing_cli.domain.verify_plan import VerifyPlan
 from billing_cli.render.batches import batch_document, render_runs, run_document
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 from billing_cli.render.numbers import grouped, minute, sparkline
+from billing_cli.render.verify import VerifiedView, verified_document
 
 _SHOWN_LINES = 30
 _NARROW = 90
@@ -204,19 +206,22 @@ def _line_document(line: UsageLine) -> dict[str, object]:
     return {name: plain(value) if isinstance(value, Decimal) else value for name, value in vars(line).items()}
 
 
-def export_result_document(plan: ExportPlan, runs: Sequence[BatchRun]) -> dict[str, object]:
+def export_result_document(
+    plan: ExportPlan, runs: Sequence[BatchRun], verified: Sequence[VerifyPlan]
+) -> dict[str, object]:
     return {
         "digest": plan.digest,
         "rows": _rows(plan),
         "to_mend": list(plan.to_mend),
         "batches": [run_document(run) for run in runs],
+        "verified": [verified_document(found) for found in verified],
     }
 
 
-def render_result(plan: ExportPlan, runs: Sequence[BatchRun]) -> RenderableType:
+def render_result(plan: ExportPlan, runs: Sequence[BatchRun], verified: Sequence[VerifyPlan]) -> RenderableType:
     """What was done, batch by batch, and the next command."""
     lines = [render_runs(runs) if runs else Text("Nothing to send.", "bold green")]
     if plan.to_mend:
         reasons = ", ".join(plan.to_mend)
         lines.append(Text(f"{plan.skipped_rows:,} usage rows were skipped ({reasons}) and need a person.", "red"))
-    return Group(*lines)
+    return Group(*lines, *map(VerifiedView, verified))

@@ -70,6 +70,17 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
       where i.batch_id = p_batch_id and i.state = 'accepted' and i.verified_at is not null))
 $$;
 
+-- The batches of a window that are sent and were not found in Stripe's totals as a whole, oldest first.
+create or replace function public.billing_proof_unverified_v1(
+  p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz)
+returns jsonb language sql stable set search_path = '' as $$
+  select coalesce(jsonb_agg(public.billing_export_batch_summary_v1(b.batch_id) order by b.opened_at), '[]')
+  from public.billing_export_batches b
+  where b.stripe_account_id = p_account and b.livemode = p_livemode and b.state = 'done' and b.verified_at is null
+    and b.window_start = p_start and b.window_end = p_end
+    and exists (select from public.billing_export_items i where i.batch_id = b.batch_id and i.state = 'accepted')
+$$;
+
 -- Everything of this account that Stripe may have counted in some spans of time, whichever batch sent it: p_ranges is
 -- [{stripe_customer_id, event_name, start_s, end_s}]. Read it after Stripe's totals, so that nothing that they have
 -- is missing here.
@@ -81,6 +92,7 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
       'event_s', extract(epoch from i.event_at)::bigint, 'state', i.state, 'replaces', i.replaces,
       'value', trim_scale(i.sent_value)::text,
       'tried_s', extract(epoch from greatest(i.last_sent_at, i.settled_at, i.first_sent_at, i.cancel_asked_at))::text,
+      'cancel_asked', i.cancel_asked_at is not null,
       'verified_s', extract(epoch from i.verified_at)::text) order by i.event_at, i.item_id), '[]'))
   from jsonb_to_recordset(p_ranges) as r(stripe_customer_id text, event_name text, start_s bigint, end_s bigint)
   join public.billing_export_items i
@@ -109,8 +121,8 @@ begin
         settled_at = coalesce(i.settled_at, now())
     from jsonb_to_recordset(p_changes) as c(item_id bigint, before text, after text, reason text)
     where i.item_id = c.item_id and i.batch_id = p_batch_id and i.state::text = c.before
-      and (c.before, c.after) in (('accepted', 'rejected'), ('accepted', 'missing'), ('ambiguous', 'accepted'),
-                                  ('ambiguous', 'rejected'), ('missing', 'accepted'), ('missing', 'rejected'));
+      and c.before in ('accepted', 'ambiguous', 'missing') and c.after <> c.before
+      and c.after in ('accepted', 'missing', 'rejected', 'cancelled');
   update public.billing_export_items i set verified_at = now()
     where i.batch_id = p_batch_id and i.state = 'accepted'
       and i.item_id in (select f::bigint from jsonb_array_elements_text(p_found) f);
@@ -133,6 +145,7 @@ $$;
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_proof_claim_v1(text, text, text, int, int)',
   'public.billing_proof_pairs_v1(text, boolean)',
+  'public.billing_proof_unverified_v1(text, boolean, timestamptz, timestamptz)',
   'public.billing_proof_items_v1(text, boolean, jsonb)',
   'public.billing_proof_apply_v1(text, text, jsonb, jsonb)'
 ]) as f;

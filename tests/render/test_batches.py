@@ -96,7 +96,9 @@ def test_a_carried_item_shows_where_it_came_from_and_where_it_counts() -> None:
         (BATCH, f"LIVE=true billing batches resume {BATCH.batch_id} --confirm"),
         (replace(DONE, rejected=1, ambiguous=1), f"billing batches show {BATCH.batch_id} --state rejected"),
         (replace(DONE, ambiguous=1), f"billing batches show {BATCH.batch_id} --state ambiguous"),
-        (DONE, f"billing batches show {BATCH.batch_id}"),
+        (replace(DONE, missing=1), f"billing batches show {BATCH.batch_id} --state missing"),
+        (DONE, f"billing batches verify {BATCH.batch_id}"),
+        (replace(DONE, verified_at="2026-11-02T03:00:00+00:00"), f"billing batches show {BATCH.batch_id}"),
     ],
 )
 def test_the_next_command_follows_from_the_counts(batch: BatchSummary, command: str) -> None:

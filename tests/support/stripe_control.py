@@ -60,8 +60,11 @@ class StripeDouble:
     def forget(self, value: str) -> None:
         """Drops the meter event with this value: as if it had been taken, and never counted."""
         (event,) = [event for event in self.events() if event["value"] == value]
+        self.forget_identifier(event["identifier"], event["event_name"])
+
+    def forget_identifier(self, identifier: str, event_name: str) -> None:
         self._client().v1.billing.meter_event_adjustments.create(
-            {"type": "cancel", "event_name": event["event_name"], "cancel": {"identifier": event["identifier"]}}
+            {"type": "cancel", "event_name": event_name, "cancel": {"identifier": identifier}}
         )
 
     def send_as_another(self, customer: str, value: str, timestamp: int, event_name: str = "api_calls") -> None:

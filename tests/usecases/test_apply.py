@@ -21,6 +21,7 @@ WORDS: dict[str, list[str]] = {
     "export": ["export", "--start", DAY, "--end", DAY],
     "batches resume": ["batches", "resume", "BATCH"],
     "batches rollback": ["batches", "rollback", "BATCH"],
+    "batches verify": ["batches", "verify", "BATCH"],
     "refund": ["refund", "co_1", "pi_1", "--amount", "10", "--reason", "duplicate"],
     "refund --status": ["refund", "co_1", "pi_p", "--status"],
     "adjust": ["adjust", "co_1", "credit", "--amount", "5", "--currency", "usd", "--reason", "Outage"],
@@ -34,6 +35,10 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "batches rollback": (
         lambda stripe, sql: sql.execute("update billing_export_items set first_sent_at = now() - interval '2 days'"),
         "cancels.co_1 api_calls: missing now",
+    ),
+    "batches verify": (
+        lambda stripe, sql: stripe.forget("3"),
+        "found: 1 was planned, 0 is found",
     ),
     "refund": (
         lambda stripe, sql: stripe.payments([{"id": "pi_1", "customer": "cus_1", "amount": 9000, "currency": "usd"}]),
@@ -67,15 +72,15 @@ def words(billing: Billing, stripe: StripeDouble, sql: Connection) -> Callable[[
     stripe.invoices([invoice("open")])
 
     def prepare(name: str) -> list[str]:
-        if name in ("export", "batches resume", "batches rollback"):
+        if name in ("export", "batches resume", "batches rollback", "batches verify"):
             add_usage(sql, "co_1", "api_calls", 3)
         if name == "batches resume":
             stripe.fault(kind="status", status=401, endpoint="/v1/billing/meter_events")
             billing(*WORDS["export"], "--confirm")
             stripe.heal()
-        if name == "batches rollback":
+        if name in ("batches rollback", "batches verify"):
             billing(*WORDS["export"], "--confirm")
-        if name in ("batches resume", "batches rollback"):
+        if name in ("batches resume", "batches rollback", "batches verify"):
             batch = billing("batches", "list").document["batches"][0]["batch_id"]
             return [*WORDS[name][:2], batch]
         if name == "webhooks fetch":

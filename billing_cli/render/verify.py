@@ -1,0 +1,188 @@
+"""A batch beside Stripe's totals, as tables and as a JSON document."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from billing_cli.domain.batch import BatchSummary, ItemState
+from billing_cli.domain.gate import Gates
+from billing_cli.domain.quantity import exact_sum, plain
+from billing_cli.domain.verification import SAID, Change, Judged, Verdict
+from billing_cli.domain.verify_plan import Comparison, VerifyPlan
+from billing_cli.render.batches import batch_document
+from billing_cli.render.gates import gates_document, render_gates, render_identity
+from billing_cli.render.numbers import grouped
+
+_SHOWN = 30
+_NARROW = 90
+_STYLES = {Verdict.FOUND: "green", Verdict.LATER: "yellow"}
+
+
+@dataclass(frozen=True)
+class VerifyPlanView:
+    """The comparison and the gates, for a terminal of any width."""
+
+    plan: VerifyPlan
+    gates: Gates
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield _head("Verify batch ", self.plan.batch)
+        yield render_identity(self.plan.identity)
+        yield ComparisonView(self.plan.comparison)
+        yield render_gates(self.plan, self.gates)
+
+
+@dataclass(frozen=True)
+class VerifiedView:
+    """What was found and written down; the batch of the plan is as it is then."""
+
+    plan: VerifyPlan
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        batch = self.plan.batch
+        yield _head("Batch ", batch)
+        yield ComparisonView(self.plan.comparison)
+        if batch.verified_at:
+            yield Text("Verified: Stripe's totals have every event of this batch.", "bold green")
+        elif self.plan.comparison.later:
+            yield Text(f"Next: LIVE=true billing batches verify {batch.batch_id} --confirm", "cyan")
+
+
+@dataclass(frozen=True)
+class ComparisonView:
+    """Totals by verdict, those that are wrong, and what changes."""
+
+    comparison: Comparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        compared, narrow = self.comparison, options.max_width < _NARROW
+        if compared.verified_before:
+            yield Text(f"{compared.verified_before:,} events were found in Stripe's totals before.", "dim")
+        yield _verdicts(compared) if compared.slots else Text("Nothing is left to compare.", "green")
+        if compared.usage_records:
+            yield Text(f"{compared.usage_records:,} usage records cannot be verified: {_NO_TOTALS}", "yellow")
+        yield from _wrong(compared, narrow)
+        yield from _changes(compared)
+
+
+_NO_TOTALS = "Stripe has totals of them by the billing period only."
+
+
+def _head(what: str, batch: BatchSummary) -> Text:
+    return Text.assemble((what, "dim"), (batch.batch_id, "bold"), f"  {batch.state}")
+
+
+def _verdicts(compared: Comparison) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    for verdict in Verdict:
+        if count := compared.slots.get(verdict):
+            table.add_row(Text(verdict.value, _STYLES.get(verdict, "red")), f"{count:,}", SAID[verdict])
+    return table
+
+
+def _wrong(compared: Comparison, narrow: bool) -> Iterator[RenderableType]:
+    shown = compared.shown[:_SHOWN]
+    if shown and narrow:
+        yield from _wrong_lines(shown)
+    elif shown:
+        table = Table(header_style="bold")
+        for name in ("from", "company", "meter"):
+            table.add_column(name, overflow="fold")
+        for name in ("at Stripe", "sent", "difference"):
+            table.add_column(name, justify="right", overflow="fold")
+        table.add_column("verdict")
+        for judged in shown:
+            figures = (_figure(judged.slot.total), grouped(judged.slot.ours), _figure(_difference(judged)))
+            table.add_row(*_where(judged), *figures, judged.verdict.value)
+        yield table
+    if len(compared.shown) > _SHOWN:
+        yield Text(f"… and {len(compared.shown) - _SHOWN:,} more (see --json)", "dim")
+    if shown:
+        yield Text("What to do: RUNBOOK.md, “Stripe counts less or more than we sent”.", "cyan")
+
+
+def _wrong_lines(shown: Sequence[Judged]) -> Iterator[RenderableType]:
+    for judged in shown:
+        yield Text(" ".join(_where(judged)), "bold")
+        yield Text(
+            f"  {judged.verdict.value}: {_figure(judged.slot.total)} at Stripe, {grouped(judged.slot.ours)} sent"
+        )
+
+
+def _where(judged: Judged) -> tuple[str, str, str]:
+    item = judged.slot.items[0]
+    start = f"{datetime.fromtimestamp(judged.slot.start_s, UTC):%Y-%m-%d %H:%M}Z"
+    return start, item.company_id, item.meter
+
+
+def _difference(judged: Judged) -> Decimal | None:
+    total = judged.slot.total
+    return None if total is None else exact_sum((total, -judged.slot.ours))
+
+
+def _figure(value: Decimal | None) -> str:
+    return "?" if value is None else grouped(value)
+
+
+def _changes(compared: Comparison) -> Iterator[RenderableType]:
+    for change in compared.changes[:_SHOWN]:
+        style = "green" if change.after is ItemState.ACCEPTED else "red"
+        line = Text(f"{change.item.identifier}: {change.item.state.value} → {change.after.value}", style)
+        yield line.append(f"  {change.reason}", "dim") if change.reason else line
+    if len(compared.changes) > _SHOWN:
+        yield Text(f"… and {len(compared.changes) - _SHOWN:,} more changes (see --json)", "dim")
+
+
+def verify_document(plan: VerifyPlan, gates: Gates) -> dict[str, object]:
+    return gates_document(plan, gates) | verified_document(plan)
+
+
+def verified_document(plan: VerifyPlan) -> dict[str, object]:
+    compared = plan.comparison
+    return {
+        "digest": plan.digest,
+        "batch": batch_document(plan.batch),
+        "totals": {verdict.value: compared.slots.get(verdict, 0) for verdict in Verdict},
+        "found": len(compared.found),
+        "verified_before": compared.verified_before,
+        "usage_records": compared.usage_records,
+        "wrong": [_slot_document(judged) for judged in compared.shown],
+        "changes": [_change_document(change) for change in compared.changes],
+    }
+
+
+def _slot_document(judged: Judged) -> dict[str, object]:
+    slot, item, difference = judged.slot, judged.slot.items[0], _difference(judged)
+    return {
+        "company_id": item.company_id,
+        "stripe_customer_id": slot.stripe_customer_id,
+        "meter": item.meter,
+        "event_name": slot.event_name,
+        "start": datetime.fromtimestamp(slot.start_s, UTC),
+        "hours": slot.width_s // 3600,
+        "stripe": None if slot.total is None else plain(slot.total),
+        "sent": plain(slot.ours),
+        "difference": None if difference is None else plain(difference),
+        "verdict": judged.verdict.value,
+    }
+
+
+def _change_document(change: Change) -> dict[str, object]:
+    item = change.item
+    return {
+        "identifier": item.identifier,
+        "company_id": item.company_id,
+        "meter": item.meter,
+        "value": plain(item.value),
+        "before": item.state.value,
+        "after": change.after.value,
+        "reason": change.reason,
+    }
