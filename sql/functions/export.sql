@@ -22,7 +22,8 @@ returns table (
   unbilled boolean)       -- Stripe counts it, and the customer's subscriptions do not reach its time
 language sql stable as $$
   with meters as (
-    select * from jsonb_to_recordset(p_meters)
+    select m.*, ('1 ' || m.bucket)::interval as width
+    from jsonb_to_recordset(p_meters)
       as m(meter text, event_name text, customer_key text, value_key text, problem text,
            bucket text, aggregation text, replaces boolean, backend text, unit numeric)
   ),
@@ -53,7 +54,7 @@ language sql stable as $$
     from public.billing_usage_events u
     join meters m on m.meter = u.meter and m.aggregation = 'last'
     cross join lateral (
-      select date_bin(('1 ' || m.bucket)::interval, u.occurred_at, '2000-01-01 00:00:00+00') as bucket_start) b
+      select date_bin(m.width, u.occurred_at, '2000-01-01 00:00:00+00') as bucket_start) b
     where exists (select from meters where aggregation = 'last')
       and u.occurred_at >= p_start and u.occurred_at < p_end
       and (p_company is null or u.company_id = p_company)
@@ -123,10 +124,10 @@ language sql stable as $$
            m.bucket, m.aggregation, m.backend, m.replaces,
            case when m.unit <> 1 then b.quantity / m.unit when m.replaces then b.quantity else b.delta end as sent_value,
            s.subscription_item, s.meter is not null as subscribed, s.conflicting as conflicting_subscription,
-           s.open_from, b.bucket_start + ('1 ' || m.bucket)::interval as bucket_end,
+           s.open_from, b.bucket_start + m.width as bucket_end,
            -- Totals stay in their bucket, and an ended subscription has no period to move to.
            not m.replaces and s.open_from < s.open_until as movable,
-           coalesce(b.bucket_start + ('1 ' || m.bucket)::interval <= s.began or b.bucket_start >= s.open_until, false)
+           coalesce(b.bucket_start + m.width <= s.began or b.bucket_start >= s.open_until, false)
              as unbilled
     from buckets b
     left join companies c on c.company_id = b.company_id
@@ -168,7 +169,9 @@ language sql stable as $$
            -- An hour inside Stripe's 35 days, so that it is still good when its turn comes.
            when t.event_at < now() - interval '35 days' + interval '1 hour' then 'too_old'
            when t.backend = 'usage-records' and (t.sent_value < 0 or t.sent_value <> trunc(t.sent_value)) then 'not_whole'
-           when length(ltrim(replace(trim_scale(abs(t.sent_value))::text, '.', ''), '0')) > 15 then 'too_precise'
+           -- Counting digits is dear, and most amounts are small.
+           when (abs(t.sent_value) >= 1e9 or scale(t.sent_value) > 6)
+             and length(ltrim(replace(trim_scale(abs(t.sent_value))::text, '.', ''), '0')) > 15 then 'too_precise'
            when t.aggregation = 'last' and t.good_rows = 0 then 'value_gone'
            when t.delta < 0 and t.aggregation <> 'last' and not p_allow_corrections then 'correction'
            else 'send'
@@ -191,7 +194,7 @@ create or replace function public.billing_export_line_text_v2(
   p_customer text, p_event_name text, p_customer_key text, p_value_key text,
   p_backend text, p_sent_value numeric, p_event_at timestamptz, p_subscription_item text)
 returns text language sql immutable as $$
-  select jsonb_build_array(p_company, p_meter, extract(epoch from p_bucket)::bigint, trim_scale(p_quantity)::text,
+  select json_build_array(p_company, p_meter, extract(epoch from p_bucket)::bigint, trim_scale(p_quantity)::text,
                            p_customer, p_event_name, p_customer_key, p_value_key, p_backend,
                            trim_scale(p_sent_value)::text, extract(epoch from p_event_at)::bigint,
                            p_subscription_item)::text

@@ -86,12 +86,13 @@ def _child(environment: dict[str, str], arguments: list[str], step: Step | None,
     _hurry()
     if step is not None:
         _arm(step)
-    from billing_cli.cli.app import run
+    from billing_cli.__main__ import main
 
+    sys.argv = ["billing", *arguments]
     if not clock_offset_s:
-        sys.exit(run(arguments))
+        main()
     with time_machine.travel(time.time() + clock_offset_s, tick=True):
-        sys.exit(run(arguments))
+        main()
 
 
 def _hurry() -> None:
