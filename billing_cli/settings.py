@@ -32,6 +32,7 @@ from billing_cli.domain.price import PricedPlan
 from billing_cli.domain.skip import SKIP_REASONS
 
 _PLACEHOLDER = re.compile(r"\.\.\.|…|<.*>|(^|_)x{3,}$|changeme|your[-_]|example\.com|placeholder", re.IGNORECASE)
+DEFAULT_ENV_FILE = Path(".env")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -194,14 +195,29 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls, env_file: Path | None = None) -> "Settings":
         """Settings from the environment and `env_file` (or .env). Raises Misconfigured in a sentence."""
+        return cls.without_config(env_file).with_config()
+
+    @classmethod
+    def without_config(cls, env_file: Path | None = None) -> "Settings":
+        """As if there were no billing.toml."""
         if env_file is not None and not env_file.is_file():
             raise Misconfigured(f"There is no file {env_file}.", "Check --env-file.")
         try:
-            settings = cls(_env_file=env_file or ".env")  # type: ignore[call-arg]
-            config = _load_config(settings.billing_config)
+            return cls(_env_file=env_file or DEFAULT_ENV_FILE)  # type: ignore[call-arg]
         except (ValidationError, UnicodeDecodeError) as error:
             raise Misconfigured(f"The settings in the environment cannot be read: {_places(error)}.") from None
-        return settings.model_copy(update={"config": config})
+
+    def with_config(self) -> "Settings":
+        """With billing.toml. Raises Misconfigured where it cannot be read or understood."""
+        return self.model_copy(update={"config": _load_config(self.billing_config)})
+
+    @property
+    def has_rest(self) -> bool:
+        return self.supabase_url is not None
+
+    @property
+    def has_wire(self) -> bool:
+        return self.supabase_db_url is not None
 
     @property
     def live(self) -> bool:
@@ -228,6 +244,17 @@ class Settings(BaseSettings):
             )
         if not key.isascii() or key != key.strip() or " " in key:
             raise Misconfigured("STRIPE_SECRET_KEY has characters that no key has.", "Copy it again from Stripe.")
+        return key
+
+    def publishable_key(self) -> str | None:
+        """The publishable key, if there is one. Raises Misconfigured for a placeholder or another kind of key."""
+        if self.stripe_publishable_key is None:
+            return None
+        key = _required("STRIPE_PUBLISHABLE_KEY", SecretStr(self.stripe_publishable_key))
+        if not key.startswith(("pk_test_", "pk_live_")):
+            raise Misconfigured(
+                "STRIPE_PUBLISHABLE_KEY is not a publishable key.", "It starts with pk_test_ or pk_live_."
+            )
         return key
 
     def webhook_secrets(self) -> list[str]:

@@ -1,13 +1,15 @@
 """Settings to adapters to use cases: the only file that knows every name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from billing_cli.domain.account import StripeIdentity, is_live_key
-from billing_cli.domain.errors import Refused
+from billing_cli.domain.doctor import Check
+from billing_cli.domain.errors import Misconfigured, Refused
 from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.meter import Backend, MeterRule
@@ -28,10 +30,14 @@ from billing_cli.domain.ports import (
     Workers,
 )
 from billing_cli.domain.reconciliation import Rules
-from billing_cli.settings import CommandLimitsConfig, RestAddress, Settings, minor_units
+from billing_cli.settings import DEFAULT_ENV_FILE, CommandLimitsConfig, RestAddress, Settings, minor_units
 from billing_cli.usecases.adjustments import AdjustmentPlanner
 from billing_cli.usecases.comparing import ReadObserver as VerifyObserver
 from billing_cli.usecases.comparing import Verifier
+from billing_cli.usecases.doctor.env_file import env_file_checks
+from billing_cli.usecases.doctor.environment import environment_checks
+from billing_cli.usecases.doctor.facts import Fact
+from billing_cli.usecases.doctor.setup import Setup, network_checks
 from billing_cli.usecases.download import Downloader, DownloadObserver
 from billing_cli.usecases.environment import Observer, RunEnvironment
 from billing_cli.usecases.export import ExportPlanner
@@ -57,9 +63,14 @@ def open_database(settings: Settings) -> Database:
         from billing_cli.adapters.database.supabase import SupabaseDatabase
 
         return SupabaseDatabase(address.url, address.key.get_secret_value())
+    return open_wire(settings)
+
+
+def open_wire(settings: Settings) -> Database:
+    """The database over the wire, whatever else is configured."""
     from billing_cli.adapters.database.postgres import PostgresDatabase
 
-    return PostgresDatabase(address.url.get_secret_value())
+    return PostgresDatabase(settings.require_db_url())
 
 
 def stripe_reader(settings: Settings) -> BillingReader:
@@ -77,6 +88,49 @@ def price_reader(settings: Settings) -> PriceReader:
 def record_prices(settings: Settings) -> frozenset[str]:
     """The prices that usage records go to."""
     return frozenset(meter.price for meter in settings.config.meters.values() if meter.price)
+
+
+@contextmanager
+def doctor_checks(
+    settings: Settings, config_error: Misconfigured | None, env_file: Path | None
+) -> Iterator[list[Check]]:
+    """The checks of `doctor`; nothing is asked before they are run. Good until the context ends."""
+    from billing_cli.adapters.env_file import look_at
+    from billing_cli.adapters.stripe.setup_reader import sdk_versions
+
+    sdk = sdk_versions()
+    with ExitStack() as opened:
+        yield [
+            *environment_checks(settings, config_error, sdk),
+            *env_file_checks(Fact(lambda: look_at(env_file or DEFAULT_ENV_FILE))),
+            *network_checks(settings, settings.stripe_api_version or sdk.api, _setup(settings, opened)),
+        ]
+
+
+def _setup(settings: Settings, opened: ExitStack) -> Setup:
+    from billing_cli.adapters.database.migrator import sql_files
+    from billing_cli.adapters.stripe.setup_reader import StripeSetupReader
+
+    def database(open_one: Callable[[Settings], Database]) -> Database:
+        return opened.enter_context(closing(open_one(settings)))
+
+    return Setup(
+        stripe=lambda: StripeSetupReader(_stripe_connection(settings)),
+        main=lambda: database(open_database),
+        has_rest=settings.has_rest,
+        wire=(lambda: database(open_wire)) if settings.has_wire else None,
+        applied=lambda: migrator(settings.require_db_url()).applied(),
+        files=sql_files(),
+        rules=_meter_rules(settings),
+        record_prices=record_prices(settings),
+        expected_skips=settings.config.export.expected_skips,
+        usage_lag_hours=settings.config.reconcile.usage_lag_hours,
+        clock=clock,
+    )
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
 
 
 def export_planner(settings: Settings, database: Database) -> ExportPlanner:

@@ -17,6 +17,7 @@ COMMANDS = {
     "reconcile": "Ours against Stripe's: every row of both sides, read-only; exit 3 on any difference.",
     "verify-webhook": "Check a webhook's signature and say why it fails. Works offline; exit 3 where it is not "
     "Stripe's.",
+    "doctor": "Is this environment ready? Every failure comes with its next step; read-only; exit 3 on a failure.",
     "batches": "What an export did, and what to do next.",
     "intents": "Refunds, charges and credits that were begun.",
     "invoices": "Invoices, in Stripe and here.",

@@ -12,6 +12,7 @@ from billing_cli.domain.approval import Signer
 from billing_cli.domain.balance_transaction import BalanceTransaction
 from billing_cli.domain.batch import MeterEvent, SendResult
 from billing_cli.domain.billing_period import SubscribedItem
+from billing_cli.domain.doctor import Destinations, WebhookTarget
 from billing_cli.domain.intent import Intent, MoveResult
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.invoice_file import LinkedInvoice
@@ -65,6 +66,18 @@ class PriceReader(BillingReader, Protocol):
     def price(self, price_id: str) -> Price | None:
         """None where Stripe has none in the key's mode."""
         ...
+
+
+class SetupReader(PriceReader, Protocol):
+    """How the Stripe account is set up: GET requests only."""
+
+    def reach(self) -> datetime:
+        """When Stripe answered, by its own clock, in whole seconds. Tries once."""
+        ...
+
+    def endpoints(self) -> list[WebhookTarget]: ...
+
+    def destinations(self) -> Destinations: ...
 
 
 class SubscriptionReader(Protocol):

@@ -8,6 +8,8 @@ from typing import Any
 from billing_cli.domain.errors import BadInput
 
 SNAPSHOT, THIN = "event", "v2.core.event"
+# Thin ones that tell of usage which Stripe took and then could not count.
+METER_ERRORS = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 
+from billing_cli import wiring
 from billing_cli.cli.app import EXIT_CODES, app
 from billing_cli.cli.commands import COMMANDS, load_command
 from billing_cli.domain.skip import SKIP_REASONS
@@ -76,6 +77,14 @@ def test_every_skip_reason_is_in_the_runbook() -> None:
     text = (ROOT / "RUNBOOK.md").read_text(encoding="utf-8")
     section = text.split("## Rows were skipped")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(SKIP_REASONS)
+
+
+def test_every_check_of_the_doctor_is_explained() -> None:
+    text = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[a-z-]+`(?:, `[a-z-]+`)*) \|( offline \|)?", text, re.MULTILINE)
+    explained = {(name, bool(mark)) for names, mark in rows for name in re.findall(r"[a-z-]+", names)}
+    with wiring.doctor_checks(Settings.without_config(), None, None) as checks:
+        assert explained == {(check.name, check.offline) for check in checks}
 
 
 def test_the_example_environment_lists_every_setting() -> None:

@@ -46,6 +46,12 @@ where c.relnamespace = 'public'::regnamespace and c.relname like 'billing\_%' an
 """
 
 
+def sql_files() -> list[SqlFile]:
+    """Migrations in order, then functions; from the checkout, or from the installed package."""
+    root = sql_root()
+    return [*_read(root, "migrations", MIGRATION), *_read(root, "functions", FUNCTIONS)]
+
+
 class PostgresMigrator:
     """The migrations' side of a database. Opens its own connection for every call."""
 
@@ -53,9 +59,7 @@ class PostgresMigrator:
         self._url = url
 
     def files(self) -> list[SqlFile]:
-        """Migrations in order, then functions; from the checkout, or from the installed package."""
-        root = sql_root()
-        return [*_read(root, "migrations", MIGRATION), *_read(root, "functions", FUNCTIONS)]
+        return sql_files()
 
     def applied(self) -> dict[str, str]:
         """Name to checksum of what the database has; empty where we never were."""

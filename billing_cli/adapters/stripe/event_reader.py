@@ -10,9 +10,7 @@ from billing_cli.adapters.stripe.reader import read_identity
 from billing_cli.adapters.stripe.reading import PAGE, read
 from billing_cli.adapters.stripe.sharded import read_sharded
 from billing_cli.domain.account import StripeIdentity
-from billing_cli.domain.webhook_event import WebhookEvent, read_event
-
-METER_ERRORS = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
+from billing_cli.domain.webhook_event import METER_ERRORS, WebhookEvent, read_event
 
 
 class StripeEventReader:

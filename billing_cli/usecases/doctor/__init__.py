@@ -1,0 +1,1 @@
+"""Is this environment ready? One module of checks for each subject; `examination` runs them."""
