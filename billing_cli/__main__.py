@@ -1,6 +1,9 @@
 """`billing`, and `python -m billing_cli`."""
 
+import os
 import sys
+
+_PARTLY_DONE = 5
 
 
 def main() -> None:
@@ -12,7 +15,13 @@ def main() -> None:
     except KeyboardInterrupt:
         # It came before the command line could say so itself.
         sys.stderr.write("billing: Interrupted.\n")
-        code = 5
+        code = _PARTLY_DONE
+    if code == _PARTLY_DONE:
+        # Python remembers some interrupts although they were caught, and would end by SIGINT in place of this code;
+        # nor is anybody left to wait for.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -27,7 +27,7 @@ EXPORT = [
 ]
 # How a run may end when nothing more goes wrong: all done, or done but for what a person has to look at.
 SETTLED = (0, 3)
-_LONGEST_ATTEMPT_S = 1.2
+_LONGEST_ATTEMPT_S = 0.7
 _CALM_ATTEMPTS = 8
 _HANGS_AFTER_S = 90
 

@@ -82,12 +82,12 @@ class Scene:
     def __init__(self, world: World, db_url: str, dice: random.Random) -> None:
         self.world, self.db_url, self._dice = world, db_url, dice
         self._hours_passed = 0
-        self._companies, self._hours = dice.randint(2, 8), dice.randint(1, 8)
+        self._companies, self._hours = dice.randint(2, 10), dice.randint(1, 12)
         world.stripe.reset()
         world.stripe.heal()
         with self.sql() as sql:
             world.stripe.bulk(add_companies(sql, self._companies), METERS)
-        self.add_usage(dice.randint(20, 150))
+        self.add_usage(dice.randint(20, 400))
 
     @contextmanager
     def sql(self) -> Iterator[Connection]:

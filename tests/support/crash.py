@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import time_machine
@@ -68,13 +69,18 @@ def run_billing(
 def start_billing(
     environment: dict[str, str], arguments: list[str], step: Step | None = None, clock_offset_s: int = 0
 ) -> BaseProcess:
-    """`billing …` in a process of its own, whose wall clock is off by so much."""
-    child = _CONTEXT.Process(target=_child, args=(environment, arguments, step, clock_offset_s))
+    """`billing …` in a process of its own, whose wall clock is off by so much; it has begun when this returns."""
+    begun = _CONTEXT.Event()
+    child = _CONTEXT.Process(target=_child, args=(begun, environment, arguments, step, clock_offset_s))
     child.start()
+    begun.wait(30)
     return child
 
 
-def _child(environment: dict[str, str], arguments: list[str], step: Step | None, clock_offset_s: int) -> None:
+def _child(
+    begun: Event, environment: dict[str, str], arguments: list[str], step: Step | None, clock_offset_s: int
+) -> None:
+    begun.set()
     # What is inherited is kept: going through it for garbage would copy all of its memory.
     gc.freeze()
     os.environ.clear()
