@@ -22,7 +22,7 @@ from billing_cli.usecases.doctor.database import DatabaseFacts, Transport, migra
 from billing_cli.usecases.doctor.env_file import kept_from_git
 from billing_cli.usecases.doctor.examination import examine
 from billing_cli.usecases.doctor.facts import Fact, after
-from billing_cli.usecases.doctor.webhooks import delivered_to, meter_errors_told, refunds_told
+from billing_cli.usecases.doctor.webhooks import delivered_to, in_version, meter_errors_told, refunds_told
 from billing_cli.usecases.doctor.work import cancel_window, open_intents, resend_window, unverified_batches
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
@@ -46,19 +46,37 @@ def levels(findings: Iterable[Finding]) -> list[tuple[str, str]]:
     return [(finding.check, finding.verdict.level.value) for finding in findings]
 
 
-def test_one_check_that_fails_stops_no_other() -> None:
-    def away() -> Iterator[Verdict]:
-        raise Unavailable("Stripe cannot be reached.", "Check the network.")
-
-    def fault() -> Iterator[Verdict]:
+def raising(error: Exception) -> Any:
+    def look() -> Iterator[Verdict]:
         yield passed("so far")
-        raise KeyError("data")
+        raise error
 
-    checks = [check("a", away), check("b", fault), check("c", away), check("d", lambda: [passed("fine")])]
+    return look
+
+
+def test_one_check_that_fails_stops_no_other() -> None:
+    away = raising(Unavailable("Stripe cannot be reached.", "Check the network."))
+    checks = [
+        check("a", away),
+        check("b", raising(KeyError("data"))),
+        check("c", away),
+        check("d", lambda: [passed("")]),
+    ]
     findings = examine(checks)
     assert levels(findings) == [("a", "fail"), ("b", "fail"), ("c", "skip"), ("d", "pass")]
     assert "First settle a." in findings[2].verdict.next_step
     assert "KeyError" in findings[1].verdict.says
+
+
+def test_two_things_that_fail_alike_are_both_told() -> None:
+    alike = [raising(Unavailable("The database cannot be reached.")) for _ in range(2)]
+    assert levels(examine([check("rest", alike[0]), check("wire", alike[1])])) == [("rest", "fail"), ("wire", "fail")]
+
+
+def test_a_setting_that_is_refused_twice_is_told_once() -> None:
+    refused = [raising(Misconfigured("STRIPE_SECRET_KEY is not set.")) for _ in range(2)]
+    checks = [Check("stripe-key", Subject.ENVIRONMENT, refused[0]), check("stripe-reach", refused[1])]
+    assert levels(examine(checks)) == [("stripe-key", "fail"), ("stripe-reach", "skip")]
 
 
 def test_a_fact_is_asked_for_once_even_where_that_fails() -> None:
@@ -99,6 +117,13 @@ def test_what_stripe_delivers_and_where() -> None:
     assert worst(delivered_to([ENDPOINT, ENDPOINT], ["whsec_1", "whsec_2"])) == "pass"
     assert worst(delivered_to([replace(ENDPOINT, url="http://app.test/hook")], ["whsec_1"])) == "warn"
     assert worst(delivered_to([replace(ENDPOINT, url="http://localhost:4242/hook")], ["whsec_1"])) == "pass"
+
+
+def test_an_endpoints_address_is_shown_without_what_may_be_secret() -> None:
+    secret = replace(ENDPOINT, url="https://ana:s3cret@app.test:8443/hook?token=s3cret", api_version="2020-08-27")
+    said = told([*delivered_to([secret], ["whsec_1"]), *in_version([secret], "2026-10-28.endive")])
+    assert said.count("https://app.test:8443/hook ") == 2
+    assert "s3cret" not in said
 
 
 def test_refunds_may_be_told_by_an_event_destination_too() -> None:

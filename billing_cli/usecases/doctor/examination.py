@@ -2,29 +2,39 @@
 
 from collections.abc import Iterable, Iterator
 
-from billing_cli.domain.doctor import Check, Finding
+from billing_cli.domain.doctor import Check, Finding, Subject
 from billing_cli.domain.errors import BillingError
 from billing_cli.domain.verdict import Verdict, failed, skipped
+
+_Told = list[tuple[BillingError, Check]]
 
 
 def examine(checks: Iterable[Check]) -> list[Finding]:
     """What each check found, in their order. An error that stops several is told by the first of them."""
-    told: dict[str, str] = {}
+    told: _Told = []
     return [Finding(check.name, check.subject, verdict) for check in checks for verdict in _look(check, told)]
 
 
-def _look(check: Check, told: dict[str, str]) -> Iterator[Verdict]:
-    """`told`: the check that told of an error, by its message."""
+def _look(check: Check, told: _Told) -> Iterator[Verdict]:
     try:
         verdicts = list(check.look())
     except BillingError as error:
-        teller = told.setdefault(error.message, check.name)
-        if teller == check.name:
+        teller = _teller(error, told)
+        if teller is None:
+            told.append((error, check))
             yield failed(error.message, error.next_step or "Correct it, then run this again.")
         else:
-            yield skipped(f"Not looked at: {error.message}", f"First settle {teller}.")
+            yield skipped(f"Not looked at: {error.message}", f"First settle {teller.name}.")
     except Exception as error:
         # One check that cannot cope must not hide what the others see.
         yield failed(f"A fault in billing itself: {type(error).__name__}.", "Report it, with the name of this check.")
     else:
         yield from verdicts
+
+
+def _teller(error: BillingError, told: _Told) -> Check | None:
+    """Settings are refused anew each time they are asked for; other facts keep their one error."""
+    for known, check in told:
+        if known is error or (check.subject is Subject.ENVIRONMENT and known.message == error.message):
+            return check
+    return None

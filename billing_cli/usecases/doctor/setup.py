@@ -62,7 +62,8 @@ class StripeFacts:
 def network_checks(settings: Declared, api_version: str, setup: Setup) -> list[Check]:
     """Everything that Stripe or the database is asked for. `api_version` is the one that billing speaks."""
     stripe, database = _stripe_facts(settings, setup), Fact(setup.main)
-    main = _transport(database, setup.clock)
+    applied = Fact(setup.applied) if setup.wire else None
+    main = _transport(database, setup.clock, None if setup.has_rest else applied)
 
     def asked(function: str, **arguments: object) -> Fact[dict[str, Any]]:
         return after(main.server, lambda: database().call(function, **arguments))
@@ -72,7 +73,7 @@ def network_checks(settings: Declared, api_version: str, setup: Setup) -> list[C
     return [
         *stripe_checks(stripe.reach, stripe.identity),
         *webhook_checks(stripe.endpoints, stripe.destinations, secrets, api_version),
-        *database_checks(_database_facts(setup, main, asked("billing_doctor_doors_v1"))),
+        *database_checks(_database_facts(setup, main, applied, asked("billing_doctor_doors_v1"))),
         *catalogue_checks(plans, stripe.prices, stripe.meters, setup.rules, companies, usage, setup.expected_skips),
         *work_checks(asked("billing_doctor_work_v1", p_lag_hours=setup.usage_lag_hours)),
     ]
@@ -96,22 +97,28 @@ def _stripe_facts(settings: Declared, setup: Setup) -> StripeFacts:
     )
 
 
-def _database_facts(setup: Setup, main: Transport, doors: Fact[dict[str, Any]]) -> DatabaseFacts:
-    wire = _transport(Fact(setup.wire), setup.clock) if setup.wire and setup.has_rest else None
+def _database_facts(
+    setup: Setup, main: Transport, applied: Fact[Mapping[str, str]] | None, doors: Fact[dict[str, Any]]
+) -> DatabaseFacts:
+    wire = _transport(Fact(setup.wire), setup.clock, applied) if setup.wire and setup.has_rest else None
     return DatabaseFacts(
         main=main,
         rest=main if setup.has_rest else None,
         wire=wire if setup.has_rest else main,
-        applied=Fact(setup.applied) if setup.wire else None,
+        applied=applied,
         files=setup.files,
         doors=doors,
     )
 
 
-def _transport(database: Fact[Database], clock: Callable[[], datetime]) -> Transport:
+def _transport(
+    database: Fact[Database], clock: Callable[[], datetime], reached: Fact[object] | None = None
+) -> Transport:
+    """`reached` is asked before; where it failed, so does this."""
+
     def server() -> Server:
         document = database().call("billing_doctor_server_v1")
         return Server(**{**document, "at": datetime.fromisoformat(document["at"])})
 
-    loaded = Fact(lambda: timed(clock, server))
+    loaded = after(reached or database, lambda: timed(clock, server))
     return Transport(loaded, after(loaded, lambda: database().call("billing_doctor_rows_v1", p_rows=PROBED_ROWS)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from billing_cli.domain.doctor import Check, Destinations, Subject, WebhookTarget
 from billing_cli.domain.errors import BillingError
@@ -34,7 +35,7 @@ def delivered_to(endpoints: Sequence[WebhookTarget], secrets: Sequence[str]) -> 
     if not endpoints:
         yield warned("Stripe has no webhook endpoint.", f"Create one in Stripe, or run by cron: {_FETCH}")
     for endpoint in endpoints:
-        url = endpoint.url or ""
+        url = _shown(endpoint.url)
         if not endpoint.enabled:
             yield failed(f"{url} is disabled: Stripe delivers nothing there.", "Enable or delete it in Stripe.")
         elif url.startswith("http:") and not url.startswith(_LOOPBACK):
@@ -78,11 +79,17 @@ def in_version(endpoints: Sequence[WebhookTarget], api_version: str) -> Iterator
     others = [e for e in endpoints if e.enabled and e.api_version not in (None, api_version)]
     for endpoint in others:
         yield warned(
-            f"{endpoint.url} gets events of API version {endpoint.api_version}; {api_version} was tested.",
+            f"{_shown(endpoint.url)} gets events of API version {endpoint.api_version}; {api_version} was tested.",
             f"In Stripe, create the endpoint anew with API version {api_version}.",
         )
     if not others:
         yield passed(f"{api_version}, or the account's default version.")
+
+
+def _shown(url: str | None) -> str:
+    """Without name, password and query, which may be secrets."""
+    parts = urlsplit(url or "")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _untold(events: Sequence[str], targets: Sequence[WebhookTarget]) -> list[str]:
