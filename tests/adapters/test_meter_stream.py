@@ -66,6 +66,7 @@ class Stripe:
         self.session_keys: list[str] = []
         self.parcels: list[list[dict[str, Any]]] = []
         self.tokens: list[str] = []
+        self.keys: list[str] = []
         self.taken: Counter[str] = Counter()
         self.expired: set[str] = set()
         self._answer = answer
@@ -114,6 +115,7 @@ class Stripe:
     async def _take(self, request: web.Request) -> web.StreamResponse:
         token = request.headers["Authorization"].removeprefix("Bearer ")
         self.tokens.append(token)
+        self.keys.append(request.headers["Idempotency-Key"])
         if token in self.expired:
             return web.json_response(EXPIRED, status=401)
         self.parcels.append((await request.json())["events"])
@@ -160,8 +162,8 @@ def test_what_answers_prove_about_every_event_of_a_parcel(answers: list[Answer],
     results = asyncio.run(stripe.send(events(100)))
     assert [(r.item_id, r.outcome, r.tries) for r in results] == [(n, outcome, tries) for n in range(100)]
     assert {r.error is None for r in results} == {outcome is Outcome.ACCEPTED}
-    # The same events under the same identifiers in every try.
-    assert len(stripe.parcels) == tries
+    # The same events under the same identifiers in every try, and never the same idempotency key.
+    assert len(stripe.parcels) == tries == len(set(stripe.keys))
     assert len({json.dumps(parcel) for parcel in stripe.parcels}) == 1
 
 
@@ -188,6 +190,7 @@ def test_a_refused_parcel_is_taken_apart_until_what_is_at_fault_stands_alone(bad
     assert {number for number, outcome in found.items() if outcome is Outcome.REJECTED} == set(bad)
     assert Counter(found.values())[Outcome.ACCEPTED] == 100 - len(bad) == len(stripe.taken)
     assert set(stripe.taken.values()) == {1}
+    assert len(set(stripe.keys)) == len(stripe.keys)
 
 
 def test_what_is_refused_after_a_try_that_may_have_been_taken_is_ambiguous() -> None:

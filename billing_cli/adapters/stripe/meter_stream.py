@@ -1,5 +1,6 @@
 """Sends meter events over the stream (v2), a hundred a request, and says what each answer proves."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,6 +16,8 @@ from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
 
 if TYPE_CHECKING:
     from stripe.params.v2.billing import MeterEventStreamCreateParamsEvent
+
+    from billing_cli.adapters.stripe.aiohttp_client import EncodedBodies
 
 _REFUSED = (Outcome.REJECTED, Outcome.AMBIGUOUS)
 # A refusal and a silence prove less about an event that an earlier run may have sent.
@@ -32,10 +35,10 @@ class StripeMeterStreamSender(PacedSender):
     ordered = False
 
     def __init__(self, connection: StripeConnection) -> None:
-        from billing_cli.adapters.stripe.aiohttp_client import AiohttpClient
+        from billing_cli.adapters.stripe.aiohttp_client import EncodedBodies
 
         super().__init__(key_may_per_s(connection, connection.meter_events_base, _LIVE_PER_S), self.parcel_events)
-        self._http = AiohttpClient()
+        self._http = EncodedBodies()
         self._stripe = connection.client(self._http)
         self._session = StreamSession(self._stripe)
 
@@ -44,7 +47,7 @@ class StripeMeterStreamSender(PacedSender):
 
         Accepted means that the stream took it: Stripe looks at the events themselves afterwards.
         """
-        return await self._send(_Parcel(self._stripe, self._session, parcel))
+        return await self._send(_Parcel(self._stripe, self._http, self._session, parcel))
 
     async def _send(self, parcel: "_Parcel") -> list[SendResult]:
         """A parcel that is refused is sent in halves, until what is at fault stands alone."""
@@ -65,16 +68,18 @@ class _Parcel(Tries):
     def __init__(
         self,
         client: stripe.StripeClient,
+        http: "EncodedBodies",
         session: StreamSession,
         events: Sequence[MeterEvent],
         part_of: "_Parcel | None" = None,
     ) -> None:
         super().__init__(part_of.maybe_done if part_of else False, part_of.tries if part_of else 0, len(events))
         self._stripe = client
+        self._http = http
         self._session = session
         self._part_of = part_of
         self.events = events
-        self._params = [_params(event) for event in events]
+        self._body = json.dumps({"events": [_params(event) for event in events]}).encode()
 
     async def ask(self) -> None:
         """A token that Stripe does not take any more is no fault of the events: once more at once."""
@@ -87,8 +92,12 @@ class _Parcel(Tries):
             await self._ask(token)
 
     async def _ask(self, token: str) -> None:
-        # The SDK makes a new idempotency key for each call; the identifiers deduplicate.
-        await self._stripe.v2.billing.meter_event_stream.create_async({"events": self._params}, {"api_key": token})
+        # A new key for every try, as for single events; the identifiers deduplicate.
+        first = self.events[0]
+        key = f"{first.identifier}.{first.attempts}.{self.tries}"
+        self._http.bodies[key] = self._body
+        options: stripe.RequestOptions = {"api_key": token, "idempotency_key": key}
+        await self._stripe.v2.billing.meter_event_stream.create_async({"events": []}, options)
 
     def refused(self, error: stripe.StripeError) -> Outcome:
         if is_duplicate(error) and len(self.events) == 1:
@@ -101,7 +110,10 @@ class _Parcel(Tries):
 
     def halves(self) -> list["_Parcel"]:
         middle = len(self.events) // 2
-        return [_Parcel(self._stripe, self._session, e, self) for e in (self.events[:middle], self.events[middle:])]
+        return [
+            _Parcel(self._stripe, self._http, self._session, events, part_of=self)
+            for events in (self.events[:middle], self.events[middle:])
+        ]
 
     def results(self, outcome: Outcome) -> list[SendResult]:
         error = None if outcome is self.done else self._error
