@@ -122,10 +122,11 @@ class Claims:
         with suppress(IndexError):  # no more that are free
             while len(parcel) < self._parcel_events:
                 event = self._free.popleft()
-                if self._ordered and event.lane in self._busy:
-                    self._behind[event.lane].append(event)
-                    self._waiting += 1
-                    continue
-                self._busy.add(event.lane)
+                if self._ordered:
+                    if event.lane in self._busy:
+                        self._behind[event.lane].append(event)
+                        self._waiting += 1
+                        continue
+                    self._busy.add(event.lane)
                 parcel.append(event)
         return parcel
