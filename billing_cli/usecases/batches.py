@@ -101,7 +101,7 @@ def as_runner(
     """
     while True:
         ended = _one_turn(batch_id, run, work, finish)
-        if ended.stopped or not ended.batch.left or not run.shares:
+        if ended.stopped or ended.finished or not run.shares:
             return ended
         if not _others_are_done(batch_id, run):
             return replace(ended, stopped=StopReason.INTERRUPTED)
@@ -132,7 +132,7 @@ def _one_turn(
 
 
 def _others_are_done(batch_id: str, run: RunEnvironment) -> bool:
-    """Waits until nothing is left of the batch, or nobody is there to send it. False if it was interrupted."""
+    """Waits until the batch is done, or nobody is there to end it. False if it was interrupted."""
     stop = threading.Event()
     with stopping(stop.set):
         while not stop.is_set():
@@ -140,7 +140,7 @@ def _others_are_done(batch_id: str, run: RunEnvironment) -> bool:
             is_held = (
                 batch.runner and (batch.runner_left_s or 0) > 0 and run.processes.is_alive(batch.runner) is not False
             )
-            if not batch.left or not is_held:
+            if batch.state != "open" or not is_held:
                 return True
             stop.wait(_POLL_S)
     return False
