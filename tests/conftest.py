@@ -22,6 +22,9 @@ from billing_cli.sandbox import postgres
 from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.usecases.migrations import apply_pending
 
+# Names where the session's server lives. Not pytest's own directory: a session that has ended may find it cleared
+# away by another, and the note of what to stop with it.
+PLACE = "TESTS_SHARED_PLACE"
 _ENOUGH_MEMORY_BYTES = 2 << 30
 # As Supabase sets a project up: its API roles may do anything in public unless told otherwise.
 SUPABASE_DEFAULTS = """
@@ -36,7 +39,27 @@ create role authenticator noinherit; grant anon, authenticated, service_role to 
 """
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the place, once for all workers, which inherit its name."""
+    if hasattr(config, "workerinput"):
+        return
+    _prefer_memory()
+    place = Path(tempfile.mkdtemp(prefix="billing-tests-"))
+    # Run as root, the server has another account, which must get in.
+    place.chmod(0o711)
+    os.environ[PLACE] = str(place)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Not a worker's business: one of them may have crashed. All have ended by now."""
+    if not hasattr(config, "workerinput"):
+        place = Path(os.environ[PLACE])
+        # Before rmtree: the server's data may lie elsewhere.
+        postgres.remove(place / "postgres")
+        shutil.rmtree(place)
+
+
+def _prefer_memory() -> None:
     """Temporary files go to memory where there is enough of it, and programs may run from there.
 
     A database is some four hundred files: on a disk, making one can take thirty times as long.
@@ -49,26 +72,15 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> str:
+def server_url() -> str:
     """The session's Postgres, started by whichever worker comes first."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
+    shared = Path(os.environ[PLACE])
     with _locked(shared):
         url = postgres.start(shared / "postgres")
         if not (shared / "template").exists():
             _make_template(url)
             (shared / "template").touch()
     return url
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """Not a worker's business: one of them may have crashed. After the wrapped hooks, all have ended."""
-    yield
-    if not hasattr(session.config, "workerinput"):
-        factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
-        # Not rmtree: run as root, the server's data may lie elsewhere.
-        postgres.remove(factory.getbasetemp() / "postgres")
 
 
 # A disposable Supabase project to run the `database` tests against as well; its usage is emptied.
