@@ -209,3 +209,9 @@ def test_no_second_has_more_calls_however_late_the_threads_wake(clock: Clock, mo
         moments.append(clock.now_s)
     assert moments[24] == 1000.0
     assert all(later - earlier >= 1 for earlier, later in zip(moments, moments[25:], strict=False))
+
+
+def test_calls_of_many_events_are_no_fewer_in_flight_where_nobody_knows_a_limit() -> None:
+    assert Pace(events_a_call=100).in_flight == Pace().in_flight == 124
+    # A hundred calls a second at a tenth of a second each.
+    assert Pace(10_000, events_a_call=100).in_flight == 16

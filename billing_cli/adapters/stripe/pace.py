@@ -56,7 +56,7 @@ class Pace:
     @property
     def in_flight(self) -> int:
         """How many calls to have under way: by Little's law, a fifth more for what varies, and a few at least."""
-        calls_per_s = (self._per_s or _HIGH_LIMIT_PER_S) / self._events_a_call
+        calls_per_s = _HIGH_LIMIT_PER_S if self._per_s is None else self._per_s / self._events_a_call
         return int(max(1, min(math.ceil(1.2 * calls_per_s * self._latency_s) + 4, self._most_in_flight)))
 
     def limit(self, most_per_s: float | None) -> None:
