@@ -36,9 +36,10 @@ SEED ?= 1
 chaos: setup
 	cd tests && ../$(BIN)/python -m campaign --runs $(RUNS) --seed $(SEED)
 
-# Prints Markdown; about six minutes.
+# Prints Markdown; about ten minutes.
 bench: setup
 	$(BIN)/python benchmarks/export.py
+	$(BIN)/python benchmarks/stream.py
 	$(BIN)/python benchmarks/money.py
 	$(BIN)/python benchmarks/webhooks.py
 	$(BIN)/python benchmarks/reconcile.py
