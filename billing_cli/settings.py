@@ -190,6 +190,7 @@ class Settings(BaseSettings):
     supabase_db_url: SecretStr | None = None
     billing_actor: str | None = None
     billing_config: str | None = None
+    billing_audit_file: Path | None = None
     config: Config = Config()
 
     @classmethod

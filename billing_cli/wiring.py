@@ -14,6 +14,7 @@ from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.meter import Backend, MeterRule
 from billing_cli.domain.ports import (
+    AuditFile,
     BillingReader,
     Database,
     EventPoster,
@@ -228,6 +229,12 @@ def check_place(path: Path | None) -> None:
 
     if path is not None:
         check_place(path)
+
+
+def audit_file(path: Path) -> AuditFile:
+    from billing_cli.adapters.audit_file import JsonLinesAuditFile
+
+    return JsonLinesAuditFile(path)
 
 
 def refund_planner(settings: Settings, database: Database) -> RefundPlanner:

@@ -10,7 +10,7 @@ from typer.exceptions import Abort, TyperException
 
 from billing_cli import __version__
 from billing_cli.cli.commands import Commands
-from billing_cli.cli.state import State
+from billing_cli.cli.state import State, complain
 from billing_cli.domain import errors
 
 EXIT_CODES: dict[type[errors.BillingError], int] = {
@@ -66,11 +66,11 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(args=arguments, prog_name="billing", standalone_mode=False)
     except errors.BillingError as error:
-        _say(error.message, error.next_step)
+        complain(error.message, error.next_step)
         return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
     except TyperException as error:
         if message := error.format_message():  # empty after a group without a command, which shows its help
-            _say(message, "See: billing --help")
+            complain(message, "See: billing --help")
         return EXIT_USAGE
     except (KeyboardInterrupt, Abort):
         return _interrupted()
@@ -81,7 +81,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("BILLING_DEBUG") == "true":
             raise
-        _say(
+        complain(
             f"A fault in billing itself: {type(error).__name__}.",
             "Set BILLING_DEBUG=true to see where, and report it.",
         )
@@ -92,11 +92,5 @@ def run(arguments: list[str]) -> int:
 
 
 def _interrupted() -> int:
-    _say("Interrupted.", "The same command again is safe and goes on where this one stopped.")
+    complain("Interrupted.", "The same command again is safe and goes on where this one stopped.")
     return EXIT_PARTLY_DONE
-
-
-def _say(message: str, next_step: str) -> None:
-    typer.secho(f"billing: {message}", err=True, fg="red")
-    if next_step:
-        typer.echo(f"         {next_step}", err=True)

@@ -63,6 +63,13 @@ class State:
                 self.console.print(command, style="cyan", soft_wrap=True)
 
 
+def complain(message: str, next_step: str) -> None:
+    """What went wrong and what to do, on stderr; with --quiet too."""
+    typer.secho(f"billing: {message}", err=True, fg="red")
+    if next_step:
+        typer.echo(f"         {next_step}", err=True)
+
+
 def state_of(ctx: typer.Context) -> State:
     state = ctx.find_object(State)
     return state if state is not None else State()

@@ -4,6 +4,7 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from billing_cli.cli.audit_file import check_audit_file, send_audit
 from billing_cli.cli.options import WriteOptions
 from billing_cli.cli.session import Session
 from billing_cli.domain.errors import BadInput
@@ -44,7 +45,10 @@ def carry_out(session: Session, command: WriteCommand[P], options: WriteOptions)
         _write_plan_file(session, plan, options)
     show(session, command, plan, gates)
     approved = approve(plan, gates)
-    return 0 if approved is None else command.run(approved)
+    if approved is None:
+        return 0
+    check_audit_file(session)
+    return send_audit(session, command.run(approved))
 
 
 def show(session: Session, command: WriteCommand[P], plan: P, gates: Gates) -> None:

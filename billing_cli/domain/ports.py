@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.adjustment import CustomerFacts
 from billing_cli.domain.approval import Signer
+from billing_cli.domain.audit import AuditHead
 from billing_cli.domain.balance_transaction import BalanceTransaction
 from billing_cli.domain.batch import MeterEvent, SendResult
 from billing_cli.domain.billing_period import SubscribedItem
@@ -289,6 +290,34 @@ class Signatures(Protocol):
     def verify(self, text: bytes, namespace: str, signature: str) -> Signer:
         """Who signed it. Raises Refused for anybody unknown, another text or another namespace."""
         ...
+
+
+class AuditLines(Protocol):
+    """What is known elsewhere of the audit log, while nobody else adds to it."""
+
+    @property
+    def head(self) -> AuditHead | None: ...
+
+    def append(self, lines: str) -> AuditHead | None:
+        """All of them or none; returns the head of the last one."""
+        ...
+
+
+class AuditFile(Protocol):
+    """A copy of the audit log out of reach of those who own the database."""
+
+    @property
+    def path(self) -> Path: ...
+
+    def heads(self) -> list[AuditHead]:
+        """Everything it knows of the log."""
+        ...
+
+    def check(self) -> None:
+        """Raises Misconfigured where it could not be added to."""
+        ...
+
+    def appending(self) -> AbstractContextManager[AuditLines]: ...
 
 
 class Migrator(Protocol):

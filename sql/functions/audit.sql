@@ -13,7 +13,13 @@ declare
   v_previous_hash text;
   v_at timestamptz;
 begin
-  -- One writer at a time, or two rows would follow the same one.
+  -- A snapshot from before the lock may lack the newest row, and two rows would follow the same one.
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception 'The audit log cannot be written in a transaction that is %.',
+      upper(current_setting('transaction_isolation')) using errcode = 'BL005',
+      hint = 'Call this in a READ COMMITTED transaction.';
+  end if;
+  -- One writer at a time, for the same reason.
   perform pg_advisory_xact_lock(hashtext('billing_audit_log'));
   v_at := clock_timestamp();
   select hash into v_previous_hash from public.billing_audit_log order by audit_id desc limit 1;
@@ -36,8 +42,86 @@ create or replace trigger billing_audit_log_append_only
   before update or delete or truncate on public.billing_audit_log
   for each statement execute function public.billing_audit_refuse_change_v1();
 
+-- A page, the newest first; go on with the last one's audit_id. `export.*` means all actions of a kind.
+create or replace function public.billing_audit_list_v1(
+  p_actor text default null, p_action text default null, p_subject text default null,
+  p_since timestamptz default null, p_until timestamptz default null, p_before bigint default null,
+  p_limit int default 500)
+returns jsonb language sql stable set search_path = '' as $$
+  select coalesce(jsonb_agg(to_jsonb(l) order by l.audit_id desc), '[]')
+  from (select * from public.billing_audit_log
+        where (p_actor is null or actor = p_actor)
+          and (p_action is null or action = p_action
+            or (right(p_action, 2) = '.*' and starts_with(action, left(p_action, -1))))
+          and (p_subject is null or subject = p_subject)
+          and (p_since is null or at >= p_since) and (p_until is null or at < p_until)
+          and (p_before is null or audit_id < p_before)
+        order by audit_id desc limit p_limit) l
+$$;
+
+-- Recomputes a page of the chain that follows the head (p_after, p_hash, p_rows), the oldest row first, and holds
+-- it against heads known from elsewhere: p_known is [{audit_id, hash, rows}], all of this page and maybe later ones.
+-- Returns {count, head: {audit_id, hash, rows}, fault: {audit_id, problem, entry}}; go on until `count` < p_limit.
+-- Rows with the same id, which only their owner can make, are on the same page, and one of them does not follow.
+-- Problems: content (not what its hash was made of), link (does not follow the row before it), missing (known, and
+-- not here), differs (known with another hash or at another place).
+create or replace function public.billing_audit_verify_v1(
+  p_after bigint default null, p_hash text default '', p_rows bigint default 0, p_known jsonb default '[]',
+  p_limit int default 2000)
+returns jsonb language sql stable set search_path = '' set statement_timeout = '5min' as $$
+  with page as materialized (
+    select l.*, lag(l.hash, 1, p_hash) over (order by l.audit_id) as hash_before,
+           p_rows + row_number() over (order by l.audit_id) as position
+    from (select * from public.billing_audit_log where p_after is null or audit_id > p_after
+          order by audit_id fetch first p_limit rows with ties) l
+  ),
+  -- The last page answers for all that is known to come later.
+  reached as (select count(*) as rows, case when count(*) >= p_limit then max(audit_id) end as audit_id from page),
+  faults as (
+    select p.audit_id, case when p.previous_hash is distinct from p.hash_before then 'link' else 'content' end as problem
+    from page p
+    where p.previous_hash is distinct from p.hash_before or p.hash is distinct from public.billing_audit_hash_v1(
+      p.previous_hash, p.at, p.actor, p.action, p.subject, p.details)
+    union all
+    select k.audit_id, case when p.audit_id is null then 'missing' else 'differs' end
+    from reached r, jsonb_to_recordset(p_known) as k(audit_id bigint, hash text, rows bigint)
+         left join page p on p.audit_id = k.audit_id
+    where (r.audit_id is null or k.audit_id <= r.audit_id)
+      and (p.audit_id is null or p.hash is distinct from k.hash or p.position is distinct from k.rows)
+  )
+  select jsonb_build_object(
+    'count', (select rows from reached),
+    'head', (select jsonb_build_object('audit_id', audit_id, 'hash', hash, 'rows', position)
+             from page order by audit_id desc limit 1),
+    'fault', (select jsonb_build_object('audit_id', f.audit_id, 'problem', f.problem, 'entry', to_jsonb(l))
+              from faults f left join public.billing_audit_log l on l.audit_id = f.audit_id
+              order by f.audit_id, f.problem limit 1))
+$$;
+
+-- A page of the rows that follow the head (p_after, p_hash, p_rows), as JSON lines that are each a head too:
+-- {lines, count, continues}; `continues` is false where that head is gone, or the next row does not follow it.
+create or replace function public.billing_audit_lines_v1(
+  p_after bigint default null, p_hash text default '', p_rows bigint default 0, p_limit int default 2000)
+returns jsonb language sql stable set search_path = '' as $$
+  with page as materialized (
+    select l.*, p_rows + row_number() over (order by l.audit_id) as rows
+    from (select * from public.billing_audit_log where p_after is null or audit_id > p_after
+          order by audit_id fetch first p_limit rows with ties) l
+  )
+  select jsonb_build_object(
+    'lines', (select coalesce(string_agg((to_jsonb(p) || '{"schema": "billing.audit-entry/v1"}')::text, e'\n'
+                                         order by p.audit_id), '') from page p),
+    'count', (select count(*) from page),
+    'continues',
+      (p_after is null or exists (select from public.billing_audit_log where audit_id = p_after and hash = p_hash))
+      and coalesce((select previous_hash from page order by audit_id limit 1), p_hash) = p_hash)
+$$;
+
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_audit_hash_v1(text, timestamptz, text, text, text, jsonb)',
   'public.billing_audit_append_v1(text, text, text, jsonb)',
-  'public.billing_audit_refuse_change_v1()'
+  'public.billing_audit_refuse_change_v1()',
+  'public.billing_audit_list_v1(text, text, text, timestamptz, timestamptz, bigint, int)',
+  'public.billing_audit_verify_v1(bigint, text, bigint, jsonb, int)',
+  'public.billing_audit_lines_v1(bigint, text, bigint, int)'
 ]) as f;

@@ -1,0 +1,89 @@
+"""`billing audit`: who did what, and the proof that the log still says so."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from billing_cli.cli.outcome import EXIT_FOUND_WRONG
+from billing_cli.cli.session import Session, open_session
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.moment import moment
+
+if TYPE_CHECKING:
+    from billing_cli.domain.ports import AuditFile
+
+audit_app = typer.Typer(help="Who did what, and the proof that nobody changed the log.", no_args_is_help=True)
+
+
+@audit_app.command("list")
+def list_entries(
+    ctx: typer.Context,
+    actor: Annotated[str | None, typer.Option(help="Only what this person or job did.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action; refund.* means all of a kind.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only this batch, intent, approval or event.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="T", help="From then on: 2h, 3d or 2026-11-24T09:00Z.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="T", help="Up to then, not including it.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 20,
+) -> int:
+    """Who did what, newest first.
+
+    billing audit list --since 3d --actor ana
+
+    billing audit list --subject exp_20261124_023802_d76c4e40
+    """
+    from billing_cli.render.audit import EntriesView, entry_document
+    from billing_cli.usecases.audit import AuditFilter, find_entries
+
+    now = datetime.now(UTC)
+    wanted = AuditFilter(
+        actor,
+        action,
+        subject,
+        moment(since, "--since", now) if since else None,
+        moment(until, "--until", now) if until else None,
+    )
+    with open_session(ctx) as session:
+        found = list(find_entries(session.database, wanted, limit))
+    session.state.emit("audit", {"entries": list(map(entry_document, found))}, EntriesView(found))
+    return 0
+
+
+@audit_app.command()
+def verify(
+    ctx: typer.Context,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Heads known earlier; BILLING_AUDIT_FILE if that is set."),
+    ] = None,
+) -> int:
+    """Recompute the chain of hashes, and look for every row known elsewhere; exit 3 where anything was changed.
+
+    billing audit verify
+
+    billing audit verify --against /mnt/elsewhere/billing-audit.jsonl
+    """
+    from billing_cli import wiring
+    from billing_cli.render.audit import VerificationView, verification_document
+    from billing_cli.usecases.audit import send_log, verify_log
+
+    with open_session(ctx) as session:
+        kept = session.settings.billing_audit_file
+        source = _known_file(session, against)
+        found = verify_log(session.database, source.heads() if source else ())
+        sent = send_log(session.database, wiring.audit_file(kept)) if kept and not found.fault else 0
+    place = str(source.path) if source else None
+    session.state.emit(
+        "audit-verify", verification_document(found, place, sent), VerificationView(found, place, str(kept), sent)
+    )
+    return EXIT_FOUND_WRONG if found.fault else 0
+
+
+def _known_file(session: Session, against: Path | None) -> "AuditFile | None":
+    from billing_cli import wiring
+
+    if against and not against.is_file():
+        raise BadInput(f"There is no file {against}.", "Check --against.")
+    path = against or session.settings.billing_audit_file
+    return wiring.audit_file(path) if path else None

@@ -1,0 +1,83 @@
+"""The audit log: its rows, the head that seals them, and what can be wrong with the chain."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """Who did what to what, and when; `hash` seals it and, by `previous_hash`, every row before it."""
+
+    audit_id: int
+    at: str
+    actor: str
+    action: str
+    subject: str
+    details: Mapping[str, Any]
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class AuditHead:
+    """Up to which row a log is known: `rows` counts the rows up to it. The same hash means the same rows."""
+
+    audit_id: int
+    hash: str
+    rows: int
+
+    @classmethod
+    def from_line(cls, line: str) -> "AuditHead | None":
+        """Of a line of BILLING_AUDIT_FILE, or of what `audit verify` printed with --json; None where that had none.
+
+        Raises ValueError for anything else.
+        """
+        try:
+            document = json.loads(line)
+            if document["schema"] not in ("billing.audit-entry/v1", "billing.audit-verify/v1"):
+                raise ValueError("something else")
+            head = document["head"] if document["schema"] == "billing.audit-verify/v1" else document
+            return None if head is None else cls(int(head["audit_id"]), str(head["hash"]), int(head["rows"]))
+        except (KeyError, TypeError):
+            raise ValueError("no head of the audit log") from None
+
+
+class Problem(StrEnum):
+    """What is wrong with the first row that is wrong."""
+
+    CONTENT = "content"
+    LINK = "link"
+    MISSING = "missing"
+    DIFFERS = "differs"
+
+
+@dataclass(frozen=True)
+class AuditFault:
+    """The first row that is wrong; `entry` is None where there is none of that id."""
+
+    audit_id: int
+    problem: Problem
+    entry: AuditEntry | None
+
+    @property
+    def says(self) -> str:
+        """A sentence for the operator."""
+        return {
+            Problem.CONTENT: f"Row {self.audit_id} was changed: its hash is not that of what it says.",
+            Problem.LINK: f"Row {self.audit_id} does not follow the row before it: "
+            "rows were removed, inserted, moved or written anew there.",
+            Problem.MISSING: f"Row {self.audit_id} is gone: it was there when it was written down elsewhere.",
+            Problem.DIFFERS: f"Row {self.audit_id} is not what it was when it was written down elsewhere.",
+        }[self.problem]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """`head` is None for a log without rows, and for one that is not intact; `known` counts the heads compared."""
+
+    head: AuditHead | None
+    known: int
+    fault: AuditFault | None
