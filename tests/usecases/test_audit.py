@@ -17,7 +17,7 @@ from support.usage import Connection, add_usage
 from billing_cli.adapters.audit_file import JsonLinesAuditFile
 from billing_cli.adapters.database.postgres import PostgresDatabase
 from billing_cli.domain.audit import AuditHead
-from billing_cli.domain.errors import BadInput, Misconfigured
+from billing_cli.domain.errors import BadInput, FoundWrong, Misconfigured
 from billing_cli.domain.ports import Database
 from billing_cli.usecases import audit
 from billing_cli.usecases.audit import AuditFilter, find_entries, send_log, verify_log
@@ -212,6 +212,7 @@ def test_two_heads_that_contradict_each_other_are_found(wire: Database, sql: Con
     for index, head in enumerate(heads):
         fault = verify_log(wire, [*heads, AuditHead(head.audit_id, "f" * 64, head.rows)]).fault
         assert fault, index
+    assert verify_log(wire, [AuditHead(6, heads[-1].hash, 5)]).fault
     assert verify_log(wire, [*heads, *heads]).fault is None
 
 
@@ -306,6 +307,16 @@ def test_a_log_that_does_not_go_on_from_the_file_is_not_appended(
     assert (answer.code, answer.document["batches"][0]["accepted"]) == (3, 1)
     assert "does not go on from where" in answer.stderr
     assert (billing("audit", "verify").code, kept.read_bytes()) == (3, before)
+
+
+def test_newest_rows_that_are_gone_are_noticed_before_there_are_others(
+    wire: Database, sql: Connection, kept: Path
+) -> None:
+    write(sql)
+    send_log(wire, JsonLinesAuditFile(kept))
+    owner(sql, "delete from billing_audit_log where audit_id = 7")
+    with pytest.raises(FoundWrong, match="does not go on"):
+        send_log(wire, JsonLinesAuditFile(kept))
 
 
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_sent(
