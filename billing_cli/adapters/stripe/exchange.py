@@ -53,6 +53,8 @@ class Tries(ABC):
             # Most need no more than this, and building a retrier takes a tenth of the time of a request.
             return await self._try(sender)
         except stripe.StripeError:
+            if self._failures >= _FAILURES:
+                return self._not_done()
             await sender.pause(random.uniform(0, _FIRST_WAIT_S))  # noqa: S311
         again = retrying(lambda state: sender.ending or self._is_hopeless(state)).copy(sleep=sender.pause)
         try:
