@@ -40,6 +40,7 @@ chaos: setup
 bench: setup
 	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/stream.py
+	$(BIN)/python benchmarks/workers.py
 	$(BIN)/python benchmarks/money.py
 	$(BIN)/python benchmarks/webhooks.py
 	$(BIN)/python benchmarks/reconcile.py
