@@ -40,7 +40,8 @@ class WorkerProcesses:
     def interrupt(self) -> None:
         if not self._interrupted:
             self._interrupted = True
-            self._send(signal.SIGINT)
+            # Like Ctrl-C to a run; and to an interpreter that has barely begun an end without a complaint.
+            self._send(signal.SIGTERM)
 
     def wait(self) -> list[str]:
         try:
@@ -48,8 +49,7 @@ class WorkerProcesses:
         except BaseException:
             self.kill()
             raise
-        # One that was interrupted before it had begun ends by the signal itself.
-        expected = {*_DONE, -signal.SIGINT, -signal.SIGKILL} if self._interrupted else _DONE
+        expected = {*_DONE, -signal.SIGTERM, -signal.SIGKILL} if self._interrupted else _DONE
         ends = enumerate(zip(self._processes, said, strict=True), start=1)
         return [_sentence(n, p.returncode, text) for n, (p, text) in ends if p.returncode not in expected]
 

@@ -29,8 +29,8 @@ class Others:
 
         False if it was interrupted; so below.
         """
-        joined_at = self._meet(None)["at"]
-        return self._until(lambda: all(other["heard"] for other in self._meet(joined_at)["others"]))
+        joined_at = self._meet()["at"]
+        return self._until(lambda: all(other["heard"] for other in self._meet(p_since=joined_at)["others"]))
 
     def leave(self) -> bool:
         """Waits until the runners that joined later are gone, or have left something to send.
@@ -39,13 +39,13 @@ class Others:
         """
 
         def gone() -> bool:
-            answer = self._meet(None)
+            answer = self._meet(p_count=True)
             return answer["claimable"] or not any(other["later"] for other in answer["others"])
 
         return self._until(gone)
 
     def left_something(self) -> bool:
-        return bool(self._meet(None)["claimable"])
+        return bool(self._meet(p_count=True)["claimable"])
 
     def _until(self, happened: Callable[[], bool]) -> bool:
         stop = threading.Event()
@@ -61,11 +61,11 @@ class Others:
                 stop.wait(_POLL_S)
         return False
 
-    def _meet(self, since: str | None) -> dict[str, Any]:
-        keys = {"p_batch_id": self.batch_id, "p_runner": self.runner, "p_actor": self.actor, "p_since": since}
-        answer = database_call(self.database, MEET, **keys)
+    def _meet(self, **args: object) -> dict[str, Any]:
+        args |= {"p_batch_id": self.batch_id, "p_runner": self.runner, "p_actor": self.actor}
+        answer = database_call(self.database, MEET, **args)
         dead = known_dead(answer, self.processes)
-        return database_call(self.database, MEET, **keys, p_dead=dead) if dead else answer
+        return database_call(self.database, MEET, **args, p_dead=dead) if dead else answer
 
 
 def known_dead(answer: dict[str, Any], processes: Processes) -> list[str]:

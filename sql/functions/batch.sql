@@ -148,12 +148,13 @@ create or replace function public.billing_export_resendable_v1() returns interva
 language sql immutable as $$ select interval '23 hours' $$;
 
 -- Renews the caller's lease and answers what all runners share, with the `others`: whether one was `heard` of since
--- p_since (an `at` of an earlier answer), and whether it joined `later`. `claimable`: whether anything waits that the
--- caller could send. With p_count also how much is `left` of the batch. Those of p_dead are known to be dead, and go.
+-- p_since (an `at` of an earlier answer), and whether it joined `later`. With p_count also how much is `left` of the
+-- batch, and whether any of it is `claimable` for the caller. Those of p_dead are known to be dead, and go.
 create or replace function public.billing_batch_others_v1(
   p_batch_id text, p_runner text, p_actor text, p_dead jsonb default '[]', p_since timestamptz default null,
   p_count boolean default false)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql
+set search_path = '' set enable_seqscan = off as $$
 declare
   v_shared jsonb := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
   v_gone text[];
@@ -168,15 +169,13 @@ begin
     v_shared := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
   end if;
   if p_count then
-    v_shared := v_shared || jsonb_build_object('left', (
-      select count(*) from public.billing_export_items
-      where batch_id = p_batch_id and state in ('pending', 'sending')));
+    v_shared := v_shared || (
+      select jsonb_build_object('left', count(*), 'claimable', coalesce(bool_or(
+        (state = 'pending' and claimed_by is distinct from p_runner or state = 'sending' and claimed_by is null)
+        and (replaces or coalesce(first_sent_at, now()) >= now() - public.billing_export_resendable_v1())), false))
+      from public.billing_export_items where batch_id = p_batch_id and state in ('pending', 'sending'));
   end if;
-  return v_shared || jsonb_build_object('at', now(), 'claimable', exists (
-    select from public.billing_export_items
-    where batch_id = p_batch_id
-      and ((state = 'sending' and claimed_by is null) or (state = 'pending' and claimed_by is distinct from p_runner))
-      and (replaces or coalesce(first_sent_at, now()) >= now() - public.billing_export_resendable_v1())), 'others', (
+  return v_shared || jsonb_build_object('at', now(), 'others', (
     select coalesce(jsonb_agg(jsonb_build_object(
       'runner', o.runner, 'heard', coalesce(o.seen_at >= p_since, false),
       'later', (o.joined_at, o.runner) > (m.joined_at, m.runner)) order by o.joined_at, o.runner), '[]')

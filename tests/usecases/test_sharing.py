@@ -84,9 +84,9 @@ def test_claims_of_one_that_is_gone_are_free_for_the_others(
     first, second = Runner(database, batch_id, "first"), Runner(database, batch_id, "second")
     while second.claim(100):
         pass
-    assert not first.meet()["claimable"]
+    assert not first.meet(p_count=True)["claimable"]
     if how == "lease is over":
         sql.execute("update billing_export_runners set expires_at = now() where runner = 'second'")
-    met = first.meet(p_dead=["second"] if how == "known to be dead" else [])
-    assert (met["others"], met["runners"], met["claimable"]) == ([], 1, True)
+    met = first.meet(p_dead=["second"] if how == "known to be dead" else [], p_count=True)
+    assert (met["others"], met["runners"], met["left"], met["claimable"]) == ([], 1, 72, True)
     assert len(first.claim(100)) == 72

@@ -138,6 +138,19 @@ def test_ctrl_c_ends_the_workers_too_and_settles_what_is_in_flight(
     assert_billed_exactly(sql, stripe)
 
 
+def test_a_stop_waits_for_nobodys_turn(start: Start, sql: Connection, stripe: StripeDouble) -> None:
+    """At this pace the batch takes an hour and a half, and the events that were claimed more than a minute."""
+    slow = start("--rate", "0.1")
+    until(lambda: len(stripe.events()) > 0)
+    slow.send_signal(signal.SIGINT)
+    _, err = slow.communicate(timeout=TOO_LONG_S)
+    assert slow.returncode == 5, err
+    sent = len(stripe.events())
+    assert sent <= TOO_LONG_S / 10
+    counts = sql.execute("select state::text, count(*) from billing_export_items group by 1 order by 1").fetchall()
+    assert counts == [("accepted", sent), ("pending", EVENTS - sent)]
+
+
 def test_a_run_alone_lets_nobody_join(start: Start, export: Billing, sql: Connection, stripe: StripeDouble) -> None:
     stripe.fault(kind="delay", delay_s=1, endpoint=METER_EVENTS)
     alone = start()
@@ -172,6 +185,30 @@ def test_runs_that_join_one_batch_keep_to_one_budget(
         "(select min(audit_id) from billing_audit_log where action = 'export.finished')"
     ).fetchall()
     assert len(runners) == 2
+    assert_billed_exactly(sql, stripe)
+
+
+def test_one_that_joins_sends_nothing_before_the_others_have_heard_of_it(
+    start: Start, export: Billing, sql: Connection, stripe: StripeDouble
+) -> None:
+    """The other one is silent, and may be sending at the whole rate for as long as its lease lasts."""
+    stripe.fault(kind="status", status=401, endpoint=METER_EVENTS)
+    assert export().code == 78
+    stripe.heal()
+    silent = sql.execute(
+        "insert into billing_export_runners (batch_id, runner, shares, expires_at) "
+        "select batch_id, 'other-machine/host/1/1.00', true, now() + interval '4 seconds' from billing_export_batches "
+        "returning expires_at"
+    ).fetchone()
+    before = sql.execute("select max(audit_id) from billing_audit_log").fetchone()
+    assert silent
+    assert before
+    assert export("--workers", "1").code == 0
+    claimed = sql.execute(
+        "select min(at) from billing_audit_log where action = 'export.claimed' and audit_id > %s", before
+    ).fetchone()
+    assert claimed
+    assert claimed[0] >= silent[0]
     assert_billed_exactly(sql, stripe)
 
 
