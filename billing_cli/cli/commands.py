@@ -23,6 +23,7 @@ COMMANDS = {
     "invoices": "Invoices, in Stripe and here.",
     "webhooks": "Stripe's events: kept, fetched, compared, replayed.",
     "approvals": "The second person: approve, list and revoke.",
+    "timeline": "What happened to one company, in time order, with Stripe's request ids; personal data is masked.",
     "audit": "Who did what, and the proof that nobody changed the log.",
     "plans": "Plans and their prices, against Stripe.",
     "db": "The tables and functions that billing needs in Postgres.",

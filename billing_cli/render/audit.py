@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -25,7 +26,8 @@ class EntriesView:
         elif options.max_width < _NARROW:
             for entry in self.entries:
                 yield Text.assemble((entry.action, "bold"), f"  {entry.actor}")
-                yield Text(f"  {_second(entry)}  row {entry.audit_id}\n  {entry.subject}\n  {_details(entry)}", "dim")
+                said = f"{_second(entry)}  row {entry.audit_id}\n{entry.subject}\n{_details(entry)}"
+                yield Padding(Text(said, "dim", overflow="fold"), (0, 0, 0, 2), expand=False)
         else:
             yield _table(self.entries)
 

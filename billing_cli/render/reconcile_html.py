@@ -4,60 +4,23 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from billing_cli.domain.reconciliation import FINE, REASONS, DayTotal, Finding, Report
+from billing_cli.render.html_page import page, searched
 from billing_cli.render.reconcile import SIDES, agreement, by_class, finding_cells, shown_amount, span
 
 _BAR_HEIGHT = 120
 _SHORT = 12
-
-_STYLE = """
-:root { color-scheme: light dark; --fine: #2e7d32; --off: #c62828; --line: #8884; }
-@media (prefers-color-scheme: dark) { :root { --fine: #81c784; --off: #ef9a9a; } }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
-h1 { font-size: 1.4rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.facts { opacity: .75; margin-top: .2rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: pre; }
-.nowrap { white-space: nowrap; }
-.fine { color: var(--fine); } .off { color: var(--off); }
-.chart { display: flex; align-items: flex-end; gap: 2px; height: 140px; border-bottom: 1px solid var(--line); }
-.chart div { flex: 1; min-width: 3px; }
-.chart i { display: block; } .chart .ok { background: var(--fine); } .chart .bad { background: var(--off); }
-input { font: inherit; padding: .3rem .6rem; width: min(100%, 24rem); margin-bottom: .6rem; }
-"""
-_SCRIPT = """
-const rows = [...document.querySelectorAll('#differences tbody tr')];
-const found = document.getElementById('found');
-document.getElementById('search').addEventListener('input', event => {
-  const words = event.target.value.toLowerCase().split(/\\s+/);
-  let shown = 0;
-  for (const row of rows) {
-    const text = row.textContent.toLowerCase();
-    row.hidden = !words.every(word => text.includes(word));
-    if (!row.hidden) shown += 1;
-  }
-  found.textContent = shown + ' of ' + rows.length;
-});
-"""
 
 
 def write_html(report: Report, findings: Iterable[Finding]) -> bytes:
     """The whole file; every text from outside is escaped, and nothing is loaded from anywhere."""
     verdict = agreement(report) if report.agrees else f"{report.different:,} differences"
     parts = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(span(report))}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(span(report))}</h1>",
-        f'<p class="facts">{escape(_facts(report))}</p>',
         f'<p class="{"fine" if report.agrees else "off"}"><strong>{verdict}</strong></p>',
         *_totals(report),
         *_chart(report.days),
         *_differences(report, findings),
-        "</body></html>\n",
     ]
-    return "\n".join(parts).encode()
+    return page(span(report), _facts(report), parts)
 
 
 def _facts(report: Report) -> str:
@@ -119,20 +82,12 @@ def _differences(report: Report, findings: Iterable[Finding]) -> list[str]:
     if report.agrees:
         return []
     head = _row("th", ("class", "reason", "id", "day", "company"), ("at Stripe", "here"))
-    hint = f"Search {report.different:,} differences"
-    parts = [
-        f'<h2>Differences</h2><input id="search" type="search" aria-label="{hint}" placeholder="{hint}">',
-        ' <span id="found"></span>',
-        f'<div class="scroll"><table id="differences"><thead>{head}</thead><tbody>',
-    ]
-    for each in findings:
-        stripe, here = finding_cells(report, each)
-        texts = (
-            each.verdict.value,
-            each.reason,
-            each.key,
-            str(each.day or "-"),
-            each.company_id or each.customer_id or "-",
-        )
-        parts.append(_row("td", texts, (stripe, here), "off"))
-    return [*parts, "</tbody></table></div>", f"<script>{_SCRIPT}</script>"]
+    rows = (_difference(report, each) for each in findings)
+    return ["<h2>Differences</h2>", *searched(f"Search {report.different:,} differences", head, rows)]
+
+
+def _difference(report: Report, each: Finding) -> str:
+    stripe, here = finding_cells(report, each)
+    company = each.company_id or each.customer_id or "-"
+    texts = (each.verdict.value, each.reason, each.key, str(each.day or "-"), company)
+    return _row("td", texts, (stripe, here), "off")

@@ -47,5 +47,5 @@ def test_it_shows_every_total_day_and_difference() -> None:
         assert expected in text
     left_out = '<td class="">not compared</td><td>beyond the window, on this side</td><td class="number">1</td>'
     assert f'{left_out}<td class="number"></td><td class="number">7.00 USD</td>' in text
-    assert 'id="differences"' not in page(Verdict.MATCHED)
+    assert 'id="search"' not in page(Verdict.MATCHED)
     assert "Everything agrees" in page(Verdict.MATCHED)
