@@ -70,7 +70,7 @@ def run(arguments: list[str]) -> int:
         return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
     except TyperException as error:
         if message := error.format_message():  # empty after a group without a command, which shows its help
-            complain(message, "See: billing --help")
+            complain(message, f"See: {_command_path(error)} --help")
         return EXIT_USAGE
     except (KeyboardInterrupt, Abort):
         return _interrupted()
@@ -89,6 +89,12 @@ def run(arguments: list[str]) -> int:
     if result == _TYPERS_CTRL_C:
         return _interrupted()
     return result if isinstance(result, int) else 0
+
+
+def _command_path(error: TyperException) -> str:
+    """The command whose help tells more; `billing` where the words did not get so far."""
+    context = getattr(error, "ctx", None)
+    return context.command_path if context else "billing"
 
 
 def _interrupted() -> int:

@@ -26,7 +26,9 @@ Workers = Annotated[
 ]
 Rate = Annotated[
     float | None,
-    typer.Option("--rate", min=0.1, metavar="N", help="At most N events a second, by all that send this batch."),
+    typer.Option(
+        "--rate", min=0.1, max=1e6, metavar="N", help="At most N events a second, by all that send this batch."
+    ),
 ]
 Verify = Annotated[bool, typer.Option("--verify", help="After sending, wait until Stripe's totals have it all.")]
 VerifyFor = Annotated[

@@ -81,7 +81,10 @@ def _write_plan_file(session: Session, plan: Plan, options: WriteOptions) -> Non
     try:
         write_plan_file(options.plan_out, plan, wiring.signatures(session.settings), options.sign_key)
     except OSError as error:
-        raise BadInput(f"The plan cannot be written to {options.plan_out}: {error.strerror}.") from None
+        raise BadInput(
+            f"The plan cannot be written to {options.plan_out}: {error.strerror}.",
+            "Name a file in a directory that is there and that you may write to.",
+        ) from None
     session.state.err.print(f"Plan written to {options.plan_out}.", soft_wrap=True)
 
 

@@ -217,8 +217,9 @@ def _acquire(batch_id: str, run: RunEnvironment) -> BatchSummary:
         batch = BatchSummary.from_document(answer)
         silent_s = batch.runner_silent_s or 0
         if any(map(run.processes.is_alive, answer["living"])) or silent_s < last_silent_s:
+            doing = "rolling back" if batch.state == "rolling_back" else "sending"
             raise LockHeld(
-                f"Another run ({batch.runner}) is sending batch {batch_id}.",
+                f"Another run ({batch.runner}) is {doing} batch {batch_id}.",
                 f"Wait for it, then run this again. To watch it: billing batches show {batch_id}",
             )
         if last_silent_s < 0:

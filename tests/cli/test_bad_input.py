@@ -36,6 +36,10 @@ def environment(
         (["export", *DATES, "--meter", "nothing"], 2),
         (["export", *DATES, "--expect", "short", "--confirm"], 2),
         (["export", "--bogus"], 2),
+        (["export", *DATES, "--plan-out", "/nowhere/at/all.json"], 2),
+        *((["export", *DATES, "--confirm", "--rate", rate], 2) for rate in ("0", "-1", "nan", "inf", "1e300")),
+        (["export", *DATES, "--confirm", "--workers", "0"], 2),
+        (["batches", "resume", "exp_none", "--confirm", "--rate", "inf"], 2),
         (["frobnicate"], 2),
         (["batches", "show", "exp_none"], 2),
         (["batches", "show", "exp_none", "--state", "nonsense"], 2),
@@ -48,6 +52,22 @@ def test_wrong_words(arguments: list[str], code: int, sql: Connection, capsys: p
     assert run(arguments) == code
     _assert_one_sentence(capsys.readouterr().err)
     _assert_nothing_written(sql)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "help_of"),
+    [
+        (["--bogus"], "billing --help"),
+        (["export", "--rate", "0"], "billing export --help"),
+        (["batches", "frobnicate"], "billing batches --help"),
+        (["batches", "show", "exp_none", "--state", "nonsense"], "billing batches show --help"),
+    ],
+)
+def test_wrong_words_name_the_help_of_their_command(
+    arguments: list[str], help_of: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert f"See: {help_of}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
