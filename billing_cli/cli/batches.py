@@ -48,13 +48,16 @@ def show(
     limit: Annotated[int, typer.Option(min=0, help="At most so many items.")] = 50,
 ) -> int:
     """One batch: each item with its state, attempts and Stripe request, and the hours left to act."""
-    from billing_cli.render.batches import batch_document, render_batch
+    from billing_cli.render.batches import BatchView, batch_document
     from billing_cli.usecases.batches import batch_items, show_batch
 
     with open_session(ctx) as session:
         batch = show_batch(session.database, batch_id)
         items = list(batch_items(session.database, batch_id, item_state.value if item_state else None, limit))
-    session.state.emit("batch", {"batch": batch_document(batch), "items": items}, render_batch(batch, items))
+    document: dict[str, object] = {"batch": batch_document(batch), "items": items}
+    state, itself = session.state, f"billing batches show {batch_id}"
+    next_steps = state.next_steps([] if batch.next_command == itself else [batch.next_command])
+    state.emit("batch", document, BatchView(batch, items), next_steps)
     return 0
 
 
@@ -107,14 +110,14 @@ class ResumeCommand:
     def run(self, approved: ApprovedPlan[ResumePlan]) -> int:
         from billing_cli.cli.outcome import exit_code
         from billing_cli.cli.sending import sending_environment
-        from billing_cli.render.batches import render_runs, run_document
+        from billing_cli.render.batches import next_commands, render_runs, run_document
         from billing_cli.usecases.batches import resume_batch
 
         state = self.session.state
         with sending_environment(self.session, self.sending) as environment:
             runs = resume_batch(approved, environment)
         document: dict[str, object] = {"digest": approved.plan.digest, "batches": [run_document(run) for run in runs]}
-        state.emit(self.noun, document, render_runs(runs))
+        state.emit(self.noun, document, render_runs(runs), state.next_steps(next_commands(runs)))
         return exit_code(runs)
 
 

@@ -106,14 +106,21 @@ class ExportCommand:
     def run(self, approved: ApprovedPlan[ExportPlan]) -> int:
         from billing_cli.cli.outcome import exit_code
         from billing_cli.cli.sending import sending_environment
+        from billing_cli.render.batches import next_commands
         from billing_cli.render.export import export_result_document, render_result
+        from billing_cli.render.verify import next_verifications
         from billing_cli.usecases.export import run_export
 
         plan, state = approved.plan, self.session.state
         with sending_environment(self.session, self.sending) as environment:
             runs = run_export(approved, environment)
         verified = self._verified(approved, runs)
-        state.emit(self.noun, export_result_document(plan, runs, verified), render_result(plan, runs, verified))
+        state.emit(
+            self.noun,
+            export_result_document(plan, runs, verified),
+            render_result(plan, runs, verified),
+            state.next_steps([*next_commands(runs), *next_verifications(verified)]),
+        )
         return exit_code(runs, bool(plan.to_mend), verified)
 
     def _verified(self, approved: ApprovedPlan[ExportPlan], runs: Sequence[BatchRun]) -> list[VerifyPlan]:

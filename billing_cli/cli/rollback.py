@@ -63,7 +63,7 @@ class RollbackCommand:
         from billing_cli.cli.observer import RollbackObserver
         from billing_cli.cli.outcome import rollback_exit_code
         from billing_cli.cli.progress import ConsoleProgress
-        from billing_cli.render.rollback import render_rollback, rollback_document
+        from billing_cli.render.rollback import after_rollback, render_rollback, rollback_document
         from billing_cli.usecases.rollback import run_rollback
 
         plan, state = approved.plan, self.session.state
@@ -71,7 +71,8 @@ class RollbackCommand:
             observer = RollbackObserver(progress, plan.events)
             environment = wiring.run_environment(self.session.settings, self.session.database, observer)
             ended = run_rollback(approved, environment)
-        state.emit(self.noun, rollback_document(plan, ended), render_rollback(ended))
+        next_steps = state.next_steps(after_rollback(ended))
+        state.emit(self.noun, rollback_document(plan, ended), render_rollback(ended), next_steps)
         return rollback_exit_code(ended)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,10 @@ class State:
     def command(self, text: str) -> str:
         """A command for the operator to type, with the global options of this one."""
         return text.replace("billing ", shlex.join(["billing", *self.global_words]) + " ", 1)
+
+    def next_steps(self, commands: Iterable[str]) -> str:
+        """Commands to type next, one a line, for `emit`."""
+        return "\n".join(f"Next: {self.command(text)}" for text in dict.fromkeys(commands))
 
     def settings(self) -> "Settings":
         from billing_cli.settings import Settings

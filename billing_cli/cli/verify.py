@@ -85,12 +85,13 @@ class VerifyCommand:
 
     def run(self, approved: ApprovedPlan[VerifyPlan]) -> int:
         from billing_cli.cli.outcome import verified_exit_code
-        from billing_cli.render.verify import VerifiedView, verified_document
+        from billing_cli.render.verify import VerifiedView, next_verifications, verified_document
         from billing_cli.usecases.verifying import apply_verification
 
         session = self.session
         verified = apply_verification(approved, session.database, session.settings.actor)
-        session.state.emit(self.noun, verified_document(verified), VerifiedView(verified))
+        next_steps = session.state.next_steps(next_verifications([verified]))
+        session.state.emit(self.noun, verified_document(verified), VerifiedView(verified), next_steps)
         return verified_exit_code([verified])
 
 

@@ -219,7 +219,7 @@ def export_result_document(
 
 
 def render_result(plan: ExportPlan, runs: Sequence[BatchRun], verified: Sequence[VerifyPlan]) -> RenderableType:
-    """What was done, batch by batch, and the next command."""
+    """What was done, batch by batch."""
     lines = [render_runs(runs) if runs else Text("Nothing to send.", "bold green")]
     if plan.to_mend:
         reasons = ", ".join(plan.to_mend)

@@ -26,6 +26,9 @@ class ResumePlanView:
                 f"{batch.pending:,} events were not sent yet; {batch.sending:,} may have been, and go again under the "
                 "identifiers they have, or are looked up in Stripe's totals where that was over 23 hours ago."
             )
+        elif batch.state == "rolling_back":
+            yield Text("Nothing is left to send. The batch is being taken back; to go on with that:", "yellow")
+            yield Text(batch.next_command, "cyan")
         else:
             yield Text("Nothing is left to send.", "bold green")
         yield render_gates(self.plan, self.gates)

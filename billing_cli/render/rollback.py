@@ -22,6 +22,11 @@ _FINAL = (
     "stays on it, and is given back with a credit note."
 )
 
+_HELD = (
+    "The next export sends nothing of what was cancelled: it holds it as rolled_back. "
+    "Once it is right, an export with --resend-rolled-back sends it."
+)
+
 
 @dataclass(frozen=True)
 class RollbackPlanView:
@@ -38,7 +43,7 @@ class RollbackPlanView:
         if plan.events:
             yield Text(f"{plan.events:,} events to cancel; Stripe takes about 25 cancellations a second.")
             yield Text(f"Warning: {_FINAL}", "yellow")
-            yield _held(plan.batch)
+            yield Text(_HELD)
         else:
             yield Text("Nothing is left that can be cancelled.", "bold green")
         yield from _remedies(plan.batch, [line for line in plan.lines if FATES[line.fate].mend])
@@ -46,19 +51,23 @@ class RollbackPlanView:
 
 
 def render_rollback(ended: Rollback) -> RenderableType:
-    """What became of the batch, and the next commands."""
+    """What became of the batch, and what to do about what stays billed."""
     batch = ended.run.batch
     text = Text.assemble(
         ("Batch ", "dim"), (batch.batch_id, "bold"), f"  {batch.cancelled:,} of {batch.items:,} cancelled"
     )
     if ended.run.stopped:
         text.append(f"  ({ended.run.stopped})", "yellow")
+    held = [Text(_HELD)] if batch.cancelled and ended.run.finished else []
+    return Group(_table(ended.lines), text, *_remedies(batch, ended.kept), *held)
+
+
+def after_rollback(ended: Rollback) -> list[str]:
+    """What to type next: to go on, or, once the usage is right, to send it again."""
+    batch = ended.run.batch
     if not ended.run.finished:
-        text.append(f"\nNext: {batch.next_command}", "cyan")
-    parts: list[RenderableType] = [_table(ended.lines), text]
-    if batch.cancelled:
-        parts.append(_held(batch))
-    return Group(*parts, *_remedies(batch, ended.kept))
+        return [batch.next_command]
+    return [resend_command(batch)] if batch.cancelled else []
 
 
 def _table(lines: Sequence[RollbackLine]) -> RenderableType:
@@ -84,13 +93,6 @@ def _what(line: RollbackLine) -> str:
     if line.fate == "cancel" and line.error:
         return f"accepted: Stripe refused to cancel some ({line.error})"
     return what
-
-
-def _held(batch: BatchSummary) -> Text:
-    return Text.assemble(
-        "The next export sends nothing of what was cancelled: it holds it as rolled_back. Once it is right, send it:\n",
-        (resend_command(batch), "cyan"),
-    )
 
 
 def _remedies(batch: BatchSummary, lines: Sequence[RollbackLine]) -> Iterator[Text]:

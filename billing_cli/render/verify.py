@@ -1,6 +1,6 @@
 """A batch beside Stripe's totals, as tables and as a JSON document."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -33,6 +33,9 @@ class VerifyPlanView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield _head("Verify batch ", self.plan.batch)
         yield render_identity(self.plan.identity)
+        if left := self.plan.batch.left:
+            yield Text(f"{left:,} events are still to be settled, which comes first:", "yellow")
+            yield Text(self.plan.batch.next_command, "cyan")
         yield ComparisonView(self.plan.comparison)
         yield render_gates(self.plan, self.gates)
 
@@ -49,8 +52,15 @@ class VerifiedView:
         yield ComparisonView(self.plan.comparison)
         if batch.verified_at:
             yield Text("Verified: Stripe's totals have every event of this batch.", "bold green")
-        elif self.plan.comparison.later:
-            yield Text(f"Next: LIVE=true billing batches verify {batch.batch_id} --confirm", "cyan")
+
+
+def next_verifications(plans: Iterable[VerifyPlan]) -> list[str]:
+    """What to type next, of each batch that has more to send or to compare."""
+    commands = []
+    for batch, compared in ((plan.batch, plan.comparison) for plan in plans):
+        commands += [batch.next_command] if batch.left else []
+        commands += [f"LIVE=true billing batches verify {batch.batch_id} --confirm"] if compared.later else []
+    return commands
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun, BatchSummary, ResumePlan, StopReason
 from billing_cli.domain.gate import Gates
-from billing_cli.render.batches import batch_document, render_batch, render_batches, render_runs
+from billing_cli.render.batches import BatchView, batch_document, next_commands, render_batches, render_runs
 from billing_cli.render.resume import ResumePlanView
 
 BATCH = BatchSummary(
@@ -67,7 +67,7 @@ def shown(renderable: RenderableType, width: int = 120) -> str:
     "renderable",
     [
         render_batches([BATCH, DONE]),
-        render_batch(BATCH, [ITEM]),
+        BatchView(BATCH, [ITEM]),
         render_runs([BatchRun(BATCH, StopReason.INTERRUPTED)]),
         ResumePlanView(ResumePlan(BATCH, IDENTITY, "0" * 64), Gates(confirm=False, live=False)),
     ],
@@ -77,17 +77,17 @@ def test_nothing_is_wider_than_the_terminal(renderable: RenderableType, width: i
 
 
 def test_an_item_is_shown_as_it_is() -> None:
-    text = shown(render_batch(BATCH, [ITEM]), 160)
+    text = shown(BatchView(BATCH, [ITEM]), 160)
     assert all(part in text for part in ("co_[bold]1", "123456789012345", "[red]No.", "req_123456789"))
     assert "silent for 3 s" in text
     assert "test mode" in text
-    assert "LIVE" in shown(render_batch(replace(BATCH, livemode=True), []))
+    assert "LIVE" in shown(BatchView(replace(BATCH, livemode=True), []))
 
 
 def test_a_carried_item_shows_where_it_came_from_and_where_it_counts() -> None:
     carried = {**ITEM, "event_at": "2026-11-15T10:30:00+00:00"}
-    assert "2026-11-01 13:00Z → 2026-11-15 10:30Z" in shown(render_batch(BATCH, [carried]), 200)
-    assert "→" not in shown(render_batch(BATCH, [ITEM]), 200)
+    assert "2026-11-01 13:00Z → 2026-11-15 10:30Z" in shown(BatchView(BATCH, [carried]), 200)
+    assert "→" not in shown(BatchView(BATCH, [ITEM]), 200)
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,38 @@ def test_a_carried_item_shows_where_it_came_from_and_where_it_counts() -> None:
 )
 def test_the_next_command_follows_from_the_counts(batch: BatchSummary, command: str) -> None:
     assert batch_document(batch)["next_command"] == command
-    assert f"Next: {command}\n" in shown(render_batch(batch, []))
 
 
 def test_a_run_says_what_is_left_and_why_it_stopped() -> None:
     text = shown(render_runs([BatchRun(BATCH, StopReason.STRIPE_UNREACHABLE)]), 200)
     assert "1,000,000 of 1,001,242 accepted, 2 rejected, 1 ambiguous, 1,239 left  (Stripe cannot be reached)" in text
-    assert "Next" not in shown(render_runs([BatchRun(DONE, None)]))
+    assert next_commands([BatchRun(BATCH, None), BatchRun(DONE, None)]) == [BATCH.next_command]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_ids_stay_whole_to_be_copied(width: int) -> None:
+    lines = shown(render_batches([BATCH]), width).splitlines()
+    assert lines[0].startswith(BATCH.batch_id)
+    assert "req_123456789" in shown(BatchView(BATCH, [ITEM]), width)
+
+
+def test_the_list_says_what_each_batch_covers_and_counts_what_there_is() -> None:
+    text = shown(render_batches([BATCH, replace(DONE, cancelled=3)]), 120)
+    assert "2026-11-01 00:00Z up to 2026-11-02 00:00Z" in text
+    assert "1,234 pending, 5 sending, 1,000,000 accepted, 2 rejected, 1 ambiguous\n" in text
+    assert "  1,000,000 accepted, 3 cancelled\n" in text
+
+
+def test_a_batch_without_items_to_show_has_no_empty_table() -> None:
+    assert "company" not in shown(BatchView(BATCH, []))
+    assert "found in Stripe's totals" not in shown(BatchView(BATCH, []))
+    assert "2026-11-02 03:00Z" in shown(BatchView(replace(DONE, verified_at="2026-11-02T03:00:00+00:00"), []))
+
+
+def test_resuming_what_is_being_taken_back_points_to_the_rollback() -> None:
+    batch = replace(DONE, state="rolling_back", cancelling=2)
+    text = shown(ResumePlanView(ResumePlan(batch, IDENTITY, "0" * 64), Gates(confirm=True, live=True)))
+    assert f"LIVE=true billing batches rollback {batch.batch_id} --confirm" in text
 
 
 def test_nothing_is_said_in_words() -> None:

@@ -13,7 +13,7 @@ from billing_cli.domain.gate import Gates
 from billing_cli.domain.slot import SentItem, Slot
 from billing_cli.domain.verification import SAID, Change, Judged, Verdict
 from billing_cli.domain.verify_plan import Comparison, VerifyPlan, plan_verify
-from billing_cli.render.verify import VerifiedView, VerifyPlanView, verify_document
+from billing_cli.render.verify import VerifiedView, VerifyPlanView, next_verifications, verify_document
 
 from .test_batches import DONE
 
@@ -67,7 +67,7 @@ def test_nothing_is_wider_than_the_terminal_and_all_figures_are_there(width: int
 
 def test_a_verified_batch_says_so_and_a_lagging_one_names_the_next_command() -> None:
     later = plan_verify(DONE, IDENTITY, replace(COMPARISON, shown=[], changes=[]), again=False, resend_missing=False)
-    assert f"Next: LIVE=true billing batches verify {DONE.batch_id} --confirm" in shown(VerifiedView(later))
+    assert next_verifications([later]) == [f"LIVE=true billing batches verify {DONE.batch_id} --confirm"]
     verified = replace(EMPTY, batch=replace(DONE, verified_at="2026-11-02T03:00:00+00:00"))
     assert "Stripe's totals have every event" in shown(VerifiedView(verified))
     assert "Nothing is left to compare." in shown(VerifiedView(EMPTY))
