@@ -24,7 +24,7 @@ class WorkerProcesses:
     def start(self, batch_id: str) -> None:
         """See `billing_cli.domain.ports.Workers`; so below."""
         # -P: not a module that happens to lie in the working directory.
-        command = [sys.executable, "-P", "-m", "billing_cli", *(word.format(batch=batch_id) for word in self._words)]
+        command = [sys.executable, "-P", "-m", "billing_cli", *(word.replace("{batch}", batch_id) for word in self._words)]
         for _ in range(self._count):
             self._processes.append(
                 subprocess.Popen(
@@ -49,8 +49,9 @@ class WorkerProcesses:
         except BaseException:
             self.kill()
             raise
+        ended, self._processes = self._processes, []  # an export may send two batches: an older one, then its own
         expected = {*_DONE, -signal.SIGTERM, -signal.SIGKILL} if self._interrupted else _DONE
-        ends = enumerate(zip(self._processes, said, strict=True), start=1)
+        ends = enumerate(zip(ended, said, strict=True), start=1)
         return [_sentence(n, p.returncode, text) for n, (p, text) in ends if p.returncode not in expected]
 
     def kill(self) -> None:

@@ -27,3 +27,11 @@ def test_one_that_was_told_to_end_is_not_told_of(end: str) -> None:
     getattr(workers, end)()
     workers.interrupt()
     assert workers.wait() == []
+
+
+def test_the_same_workers_send_one_batch_after_the_other() -> None:
+    workers = WorkerProcesses(1, ["--env-file", "{odd} place", "batches", "resume", "{batch}", "--no-such-option"])
+    for batch_id in ("exp_1", "exp_2"):
+        workers.start(batch_id)
+        (failure,) = workers.wait()
+        assert failure.startswith("Worker 1 ended with exit code 2: ")
