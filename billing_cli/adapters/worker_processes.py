@@ -24,7 +24,13 @@ class WorkerProcesses:
     def start(self, batch_id: str) -> None:
         """See `billing_cli.domain.ports.Workers`; so below."""
         # -P: not a module that happens to lie in the working directory.
-        command = [sys.executable, "-P", "-m", "billing_cli", *(word.replace("{batch}", batch_id) for word in self._words)]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "billing_cli",
+            *(word.replace("{batch}", batch_id) for word in self._words),
+        ]
         for _ in range(self._count):
             self._processes.append(
                 subprocess.Popen(
