@@ -36,8 +36,9 @@ SEED ?= 1
 chaos: setup
 	cd tests && ../$(BIN)/python -m campaign --runs $(RUNS) --seed $(SEED)
 
-# Prints Markdown; about ten minutes.
+# Prints Markdown; about twenty minutes.
 bench: setup
+	$(BIN)/python benchmarks/preview.py
 	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/stream.py
 	$(BIN)/python benchmarks/workers.py

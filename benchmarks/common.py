@@ -5,16 +5,53 @@ import platform
 import resource
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import stripe
 
+from billing_cli.sandbox import postgres
+from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.wiring import migrate_database
 
 KEY = "sk_test_benchmark"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """A Postgres and a simulated Stripe; `directory` is gone with them."""
+
+    directory: Path
+    admin_url: str
+    stripe_url: str
+
+    def database(self, name: str) -> str:
+        """A migrated one; its URL."""
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute(f"create database {name}")
+        url = f"{self.admin_url.rsplit('/', 1)[0]}/{name}"
+        migrate_database(url)
+        return url
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        # Root's Postgres runs as somebody else.
+        directory.chmod(0o755)
+        admin_url = postgres.start(directory / "postgres")
+        simulator = start_simulator(directory / "stripe")
+        try:
+            yield Servers(directory, admin_url, simulator.url)
+        finally:
+            simulator.stop()
+            postgres.remove(directory / "postgres")
 
 
 @dataclass(frozen=True)
@@ -33,15 +70,6 @@ class Measure:
 
 def machine() -> str:
     return f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, stripe {stripe.VERSION}"
-
-
-def new_database(admin_url: str, name: str) -> str:
-    """A migrated database; returns its URL."""
-    with psycopg.connect(admin_url, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    url = f"{admin_url.rsplit('/', 1)[0]}/{name}"
-    migrate_database(url)
-    return url
 
 
 def billing(db_url: str, stripe_url: str, words: list[str]) -> tuple[float, float, float]:

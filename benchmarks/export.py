@@ -1,84 +1,95 @@
-"""Measures `billing export` beside a sequential stripe-python loop and bare aiohttp, in one run.
+"""Measures `billing export` beside bare aiohttp, stripe-node and stripe-python, in one run.
 
 Run by `make bench`; prints Markdown. Server, database and contenders share this machine, so read
 the ratios first.
 """
 
 import asyncio
-import tempfile
-import time
+import json
+import shutil
+import subprocess
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
 import psycopg
 import stripe
-from common import KEY, Measure, billing, machine, measure, new_database, print_table
+from common import KEY, Measure, billing, machine, measure, print_table, servers
 
-from billing_cli.sandbox import postgres
 from billing_cli.sandbox.seed import seed
-from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.sandbox.stripe_control import ask
 
 IN_FLIGHT = 100
+# So many usage rows, spread over 34 days, are about 70,000 events.
+ROWS, DAYS = 300_000, 34
 SEQUENTIAL = {0: 500, 100: 30}
-AIOHTTP = {0: 5_000, 100: 2_000}
+CONCURRENT = {0: 5_000, 100: 2_000}
+# What Stripe takes of a live key; at another address than its own nobody knows a limit, so the pace is named.
+LIMIT_PER_S, RATE = 1_000, ["--rate", "980"]
 
 
 def main() -> None:
     print(f"{machine()}\n")
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        admin_url = postgres.start(directory / "postgres")
-        simulator = start_simulator(directory / "stripe")
-        try:
-            for rows in (100_000, 1_000_000):
-                url = new_database(admin_url, f"usage_{rows}")
-                seed(url, simulator.url, rows=rows)
-                _preview(rows, url, simulator.url)
-            for latency_ms in (0, 100):
-                url = new_database(admin_url, f"latency_{latency_ms}")
-                ask(simulator.url, "POST", "reset", {})
-                seed(url, simulator.url, rows=100_000)
-                if latency_ms:
-                    ask(simulator.url, "POST", "faults", {"kind": "delay", "delay_s": latency_ms / 1000})
-                _throughput(latency_ms, url, simulator.url)
-        finally:
-            simulator.stop()
-            postgres.stop(directory / "postgres")
+    with servers() as at, _stripe_node(at.directory) as node:
+        for latency_ms in (0, 100):
+            url = at.database(f"latency_{latency_ms}")
+            ask(at.stripe_url, "POST", "reset", {})
+            seed(url, at.stripe_url, rows=ROWS, days=DAYS)
+            if latency_ms:
+                ask(at.stripe_url, "POST", "faults", {"kind": "delay", "delay_s": latency_ms / 1000})
+                ask(at.stripe_url, "POST", "settings", {"rate": LIMIT_PER_S})
+            _throughput(latency_ms, url, at.stripe_url, node)
 
 
-def _preview(rows: int, db_url: str, stripe_url: str) -> None:
-    samples = [_export(db_url, stripe_url, []) for _ in range(3)]
-    wall_s, _, peak_mb = min(samples)
-    started_at = time.perf_counter()
-    with psycopg.connect(db_url) as connection:
-        connection.execute(
-            "select company_id, meter, date_bin('1 hour', occurred_at, '2000-01-01Z'), count(*), sum(quantity) "
-            "from billing_usage_events where occurred_at >= date_trunc('day', now(), 'UTC') - interval '34 days' "
-            "and occurred_at < date_trunc('day', now(), 'UTC') group by 1, 2, 3"
-        ).fetchall()
-    bare_s = time.perf_counter() - started_at
-    print(f"dry run, {rows:,} usage rows: {wall_s:.2f} s, peak {peak_mb:.0f} MB; bare aggregate {bare_s:.2f} s")
-
-
-def _throughput(latency_ms: int, db_url: str, stripe_url: str) -> None:
-    wall_s, cpu_s, _ = _export(db_url, stripe_url, ["--confirm"])
+def _throughput(latency_ms: int, db_url: str, stripe_url: str, node: Path | None) -> None:
+    wall_s, cpu_s, _ = _export(db_url, stripe_url, [*(RATE if latency_ms else []), "--confirm"])
+    refused = ask(stripe_url, "GET", "status")["rate_limited"]
+    ask(stripe_url, "POST", "settings", {"rate": 0})
     with psycopg.connect(db_url) as connection:
         row = connection.execute("select count(*) from billing_export_items where state = 'accepted'").fetchone()
+    concurrent, sequential = CONCURRENT[latency_ms], SEQUENTIAL[latency_ms]
     measures = [
         Measure("billing export (process start, plan, claims, settles)", row[0] if row else 0, wall_s, cpu_s),
-        measure("bare aiohttp, 100 in flight", AIOHTTP[latency_ms], lambda n: asyncio.run(_aiohttp(stripe_url, n))),
-        measure("stripe-python, one after another", SEQUENTIAL[latency_ms], lambda n: _sequential(stripe_url, n)),
+        measure("bare aiohttp, 100 in flight", concurrent, lambda n: asyncio.run(_aiohttp(stripe_url, n))),
     ]
-    print_table(f"at {latency_ms} ms", "events", measures)
+    if node:
+        measures.append(_node(node, stripe_url, concurrent, IN_FLIGHT))
+        measures.append(_node(node, stripe_url, sequential, 1))
+    measures.append(measure("stripe-python, one after another", sequential, lambda n: _sequential(stripe_url, n)))
+    limit = f", at most {LIMIT_PER_S:,} calls a second for billing: {refused} refused" if latency_ms else ""
+    print_table(f"at {latency_ms} ms{limit}", "events", measures)
+
+
+@contextmanager
+def _stripe_node(directory: Path) -> Iterator[Path | None]:
+    """Where stripe-node is installed, for as long as this runs; None, with a word, where there is no node."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        print("(stripe-node is left out: there is no node here)\n")
+        yield None
+        return
+    place = directory / "node"
+    place.mkdir()
+    shutil.copy(Path(__file__).with_name("stripe_node.mjs"), place)
+    subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "stripe"], cwd=place, check=True)
+    yield place
+
+
+def _node(place: Path, stripe_url: str, events: int, in_flight: int) -> Measure:
+    """Wall-clock seconds without the start of node, CPU seconds with it."""
+    command = ["node", "stripe_node.mjs", stripe_url, str(events), str(in_flight)]
+    answer = json.loads(subprocess.run(command, cwd=place, check=True, capture_output=True, text=True).stdout)
+    name = f"stripe-node, {in_flight} in flight" if in_flight > 1 else "stripe-node, one after another"
+    return Measure(name, events, answer["wall_s"], answer["cpu_s"])
 
 
 def _export(db_url: str, stripe_url: str, options: list[str]) -> tuple[float, float, float]:
     """One `billing export` over 34 days."""
     with psycopg.connect(db_url) as connection:
-        row = connection.execute("select (now() at time zone 'UTC')::date - 34, (now() at time zone 'UTC')::date - 1")
+        row = connection.execute(
+            "select (now() at time zone 'UTC')::date - %s, (now() at time zone 'UTC')::date - 1", (DAYS,)
+        )
         start, end = map(str, row.fetchone() or ("", ""))
     return billing(db_url, stripe_url, ["export", "--start", start, "--end", end, *options])
 

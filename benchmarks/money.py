@@ -4,17 +4,14 @@ Run by `make bench`; prints Markdown. Server, database and contenders share this
 the ratios first.
 """
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
 import stripe
-from common import KEY, Measure, billing, machine, measure, new_database, print_table
+from common import KEY, Measure, billing, machine, measure, print_table, servers
 
-from billing_cli.sandbox import postgres
-from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.sandbox.stripe_control import ask
 
 COUNT, SAMPLE = 1000, 30
@@ -24,20 +21,12 @@ OCTOBER = 1_790_900_000  # 2026-10-01 and some hours
 
 def main() -> None:
     print(f"\n{machine()}; {LATENCY_S * 1000:.0f} ms latency")
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        admin_url = postgres.start(directory / "postgres")
-        simulator = start_simulator(directory / "stripe")
-        try:
-            url = new_database(admin_url, "money")
-            _prepare(url, simulator.url)
-            ask(simulator.url, "POST", "faults", {"kind": "delay", "delay_s": LATENCY_S})
-            _refunds(url, simulator.url, directory)
-            _invoices(url, simulator.url, directory)
-        finally:
-            simulator.stop()
-            postgres.stop(directory / "postgres")
+    with servers() as at:
+        url = at.database("money")
+        _prepare(url, at.stripe_url)
+        ask(at.stripe_url, "POST", "faults", {"kind": "delay", "delay_s": LATENCY_S})
+        _refunds(url, at.stripe_url, at.directory)
+        _invoices(url, at.stripe_url, at.directory)
 
 
 def _prepare(db_url: str, stripe_url: str) -> None:

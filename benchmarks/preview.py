@@ -5,16 +5,12 @@ Run by `make bench`; prints Markdown.
 
 import shutil
 import subprocess
-import tempfile
 import time
-from pathlib import Path
 
 import psycopg
-from common import billing, machine, new_database
+from common import billing, machine, servers
 
-from billing_cli.sandbox import postgres
 from billing_cli.sandbox.seed import seed
-from billing_cli.sandbox.simulator.process import start_simulator
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 SAMPLES = 3
@@ -34,26 +30,18 @@ def main() -> None:
         "| usage rows | bare aggregate s | dry run s | × aggregate | peak MB | × smallest |\n|--:|--:|--:|--:|--:|--:|"
     )
     smallest_mb: float | None = None
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        admin_url = postgres.start(directory / "postgres")
-        simulator = start_simulator(directory / "stripe")
-        try:
-            for rows in SIZES:
-                url = new_database(admin_url, f"usage_{rows}")
-                seed(url, simulator.url, rows=rows, days=DAYS)
-                bare_s = min(_bare(url) for _ in range(SAMPLES))
-                wall_s, _, peak_mb = min(_dry_run(url, simulator.url) for _ in range(SAMPLES))
-                smallest_mb = smallest_mb or peak_mb
-                print(
-                    f"| {rows:,} | {bare_s:.2f} | {wall_s:.2f} | {wall_s / bare_s:.1f} | {peak_mb:.0f} "
-                    f"| {peak_mb / smallest_mb:.2f} |",
-                    flush=True,
-                )
-        finally:
-            simulator.stop()
-            postgres.stop(directory / "postgres")
+    with servers() as at:
+        for rows in SIZES:
+            url = at.database(f"usage_{rows}")
+            seed(url, at.stripe_url, rows=rows, days=DAYS)
+            bare_s = min(_bare(url) for _ in range(SAMPLES))
+            wall_s, _, peak_mb = min(_dry_run(url, at.stripe_url) for _ in range(SAMPLES))
+            smallest_mb = smallest_mb or peak_mb
+            print(
+                f"| {rows:,} | {bare_s:.2f} | {wall_s:.2f} | {wall_s / bare_s:.1f} | {peak_mb:.0f} "
+                f"| {peak_mb / smallest_mb:.2f} |",
+                flush=True,
+            )
 
 
 def _bare(url: str) -> float:

@@ -4,16 +4,13 @@ Run by `make bench`; prints Markdown. Server, database and contenders share this
 """
 
 import csv
-import tempfile
 import time
 from pathlib import Path
 
 import psycopg
 import stripe
-from common import KEY, Measure, billing, machine, measure, new_database, print_table
+from common import KEY, Measure, billing, machine, measure, print_table, servers
 
-from billing_cli.sandbox import postgres
-from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.sandbox.stripe_control import ask
 
 ROWS, READ, SAMPLE, CHUNK = 1_000_000, 100_000, 2_000, 5_000
@@ -44,18 +41,10 @@ COLUMNS = [
 
 def main() -> None:
     print(f"\n{machine()}; {LATENCY_S * 1000:.0f} ms latency")
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        admin_url = postgres.start(directory / "postgres")
-        simulator = start_simulator(directory / "stripe")
-        try:
-            url = new_database(admin_url, "reconcile")
-            _match(url, simulator.url, directory)
-            _read(new_database(admin_url, "reading"), simulator.url)
-        finally:
-            simulator.stop()
-            postgres.stop(directory / "postgres")
+    with servers() as at:
+        url = at.database("reconcile")
+        _match(url, at.stripe_url, at.directory)
+        _read(at.database("reading"), at.stripe_url)
 
 
 def _match(db_url: str, stripe_url: str, directory: Path) -> None:

@@ -5,19 +5,15 @@ the ratios first.
 """
 
 import asyncio
-import tempfile
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import psycopg
 import stripe
-from common import KEY, Measure, billing, machine, measure, new_database, print_table
+from common import KEY, Measure, billing, machine, measure, print_table, servers
 
-from billing_cli.sandbox import postgres
-from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.sandbox.stripe_control import ask
 
 COMPANIES, HOURS = 400, 33 * 24
@@ -29,22 +25,14 @@ SESSION, STREAM = "/v2/billing/meter_event_session", "/v2/billing/meter_event_st
 
 def main() -> None:
     print(f"{machine()}\n")
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        admin_url = postgres.start(directory / "postgres")
-        simulator = start_simulator(directory / "stripe")
-        try:
-            for latency_ms in (0, 100):
-                ask(simulator.url, "POST", "reset", {})
-                url = new_database(admin_url, f"stream_{latency_ms}")
-                _fill(url, simulator.url)
-                if latency_ms:
-                    ask(simulator.url, "POST", "faults", {"kind": "delay", "delay_s": latency_ms / 1000})
-                _compare(latency_ms, url, simulator.url)
-        finally:
-            simulator.stop()
-            postgres.stop(directory / "postgres")
+    with servers() as at:
+        for latency_ms in (0, 100):
+            ask(at.stripe_url, "POST", "reset", {})
+            url = at.database(f"stream_{latency_ms}")
+            _fill(url, at.stripe_url)
+            if latency_ms:
+                ask(at.stripe_url, "POST", "faults", {"kind": "delay", "delay_s": latency_ms / 1000})
+            _compare(latency_ms, url, at.stripe_url)
 
 
 def _fill(db_url: str, stripe_url: str) -> None:

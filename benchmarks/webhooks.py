@@ -5,7 +5,6 @@ read the ratios first.
 """
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -17,11 +16,9 @@ from typing import Any
 import httpx
 import psycopg
 import stripe
-from common import KEY, Measure, billing, machine, measure, new_database, print_table
+from common import KEY, Measure, billing, machine, measure, print_table, servers
 
 from billing_cli.domain.webhook_signature import signed_header
-from billing_cli.sandbox import postgres
-from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.sandbox.stripe_control import ask
 
 EVENTS, OBJECTS, SAMPLE = 5000, 500, 30
@@ -31,20 +28,12 @@ SECRET = "whsec_benchmark"
 
 def main() -> None:
     print(f"\n{machine()}; {LATENCY_S * 1000:.0f} ms latency")
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        admin_url = postgres.start(directory / "postgres")
-        simulator = start_simulator(directory / "stripe")
-        try:
-            url = new_database(admin_url, "webhooks")
-            _prepare(simulator.url)
-            ask(simulator.url, "POST", "faults", {"kind": "delay", "delay_s": LATENCY_S})
-            _fetch(url, simulator.url)
-            _replay(url, simulator.url, directory)
-        finally:
-            simulator.stop()
-            postgres.stop(directory / "postgres")
+    with servers() as at:
+        url = at.database("webhooks")
+        _prepare(at.stripe_url)
+        ask(at.stripe_url, "POST", "faults", {"kind": "delay", "delay_s": LATENCY_S})
+        _fetch(url, at.stripe_url)
+        _replay(url, at.stripe_url, at.directory)
 
 
 def _prepare(stripe_url: str) -> None:

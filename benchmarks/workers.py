@@ -4,17 +4,13 @@ Run by `make bench`; prints Markdown. Server, database and workers share this ma
 cores show what sharing costs, not what more machines would give.
 """
 
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
-from common import billing, machine, new_database
+from common import billing, machine, servers
 
-from billing_cli.sandbox import postgres
 from billing_cli.sandbox.seed import seed
-from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.sandbox.stripe_control import ask
 
 ROWS, LIMIT_PER_S, LATENCY_S = 100_000, 1_000, 0.1
@@ -39,26 +35,18 @@ class Run:
 
 def main() -> None:
     print(machine())
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        admin_url = postgres.start(directory / "postgres")
-        simulator = start_simulator(directory / "stripe")
-        try:
-            for title, latency_s, limit_per_s, options in (
-                ("at 0 ms, no limit", 0.0, 0, []),
-                # A live key has this pace by itself; at another address than Stripe's own nobody knows a limit.
-                ("at 100 ms, Stripe refuses more than 1,000/s", LATENCY_S, LIMIT_PER_S, ["--rate", "980"]),
-            ):
-                runs = []
-                for workers in WORKERS:
-                    url = new_database(admin_url, f"w{workers}_{limit_per_s}")
-                    _arrange(url, simulator.url, latency_s, limit_per_s)
-                    runs.append(_run(url, simulator.url, workers, options))
-                _print(title, runs)
-        finally:
-            simulator.stop()
-            postgres.stop(directory / "postgres")
+    with servers() as at:
+        for title, latency_s, limit_per_s, options in (
+            ("at 0 ms, no limit", 0.0, 0, []),
+            # A live key has this pace by itself; at another address than Stripe's own nobody knows a limit.
+            ("at 100 ms, Stripe refuses more than 1,000/s", LATENCY_S, LIMIT_PER_S, ["--rate", "980"]),
+        ):
+            runs = []
+            for workers in WORKERS:
+                url = at.database(f"w{workers}_{limit_per_s}")
+                _arrange(url, at.stripe_url, latency_s, limit_per_s)
+                runs.append(_run(url, at.stripe_url, workers, options))
+            _print(title, runs)
 
 
 def _arrange(db_url: str, stripe_url: str, latency_s: float, limit_per_s: int) -> None:

@@ -1,38 +1,27 @@
 """Sends meter events (v1) and says what each answer proves."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.exchange import Exchange, is_duplicate
-from billing_cli.adapters.stripe.paced_sender import PacedSender, key_may_per_s
-from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
+from billing_cli.adapters.stripe.single_sender import SingleSender
+from billing_cli.domain.batch import MeterEvent, Outcome
 
 # Calls a second that Stripe takes in live mode.
 _LIVE_PER_S = 1000.0
 
 
-class StripeMeterEventSender(PacedSender):
-    """Many events at a time over one aiohttp session; made and closed inside one event loop."""
-
-    parcel_events = 1
-    ordered = True
+class StripeMeterEventSender(SingleSender):
+    """One meter event a request, under the event's identifier."""
 
     def __init__(self, connection: StripeConnection) -> None:
-        from billing_cli.adapters.stripe.aiohttp_client import AiohttpClient
+        super().__init__(connection, _LIVE_PER_S)
 
-        super().__init__(key_may_per_s(connection, connection.api_base, _LIVE_PER_S))
-        self._http = AiohttpClient()
-        self._stripe = connection.client(self._http)
-
-    async def send(self, parcel: Sequence[MeterEvent]) -> list[SendResult]:
-        """See `billing_cli.domain.ports.UsageSender.send`: a parcel is one event."""
-        return [await _Sending(self._stripe, event).run(self) for event in parcel]
-
-    async def close(self) -> None:
-        await self._http.close_async()  # type: ignore[no-untyped-call]
+    @staticmethod
+    def exchange(client: stripe.StripeClient, event: MeterEvent) -> Exchange:
+        return _Sending(client, event)
 
 
 class _Sending(Exchange):

@@ -1,14 +1,13 @@
 """Sends usage records, the way of telling Stripe of usage before meters, and says what each answer proves."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.exchange import Exchange
-from billing_cli.adapters.stripe.paced_sender import PacedSender, key_may_per_s
-from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
+from billing_cli.adapters.stripe.single_sender import SingleSender
+from billing_cli.domain.batch import MeterEvent, Outcome
 from billing_cli.domain.errors import Misconfigured
 
 # The last version that has them; every other call goes by the present one.
@@ -17,25 +16,15 @@ _API_VERSION = "2025-02-24.acacia"
 _LIVE_PER_S = 25.0
 
 
-class StripeUsageRecordSender(PacedSender):
-    """One record a request over one aiohttp session; made and closed inside one event loop."""
-
-    parcel_events = 1
-    ordered = True
+class StripeUsageRecordSender(SingleSender):
+    """One record a request."""
 
     def __init__(self, connection: StripeConnection) -> None:
-        from billing_cli.adapters.stripe.aiohttp_client import AiohttpClient
+        super().__init__(connection, _LIVE_PER_S)
 
-        super().__init__(key_may_per_s(connection, connection.api_base, _LIVE_PER_S))
-        self._http = AiohttpClient()
-        self._stripe = connection.client(self._http)
-
-    async def send(self, parcel: Sequence[MeterEvent]) -> list[SendResult]:
-        """See `billing_cli.domain.ports.UsageSender.send`: a parcel is one record."""
-        return [await _Setting(self._stripe, event).run(self) for event in parcel]
-
-    async def close(self) -> None:
-        await self._http.close_async()  # type: ignore[no-untyped-call]
+    @staticmethod
+    def exchange(client: stripe.StripeClient, event: MeterEvent) -> Exchange:
+        return _Setting(client, event)
 
 
 class _Setting(Exchange):
