@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test lint fuzz chaos bench format lock
+.PHONY: setup demo test package lint fuzz chaos bench format lock
 
 setup: $(STAMP)
 
@@ -19,6 +19,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 4 --dist worksteal
+
+# Both packages, and the wheel at work in an empty environment that `pip install` made.
+package: setup
+	.ci/package
 
 lint: setup
 	$(BIN)/ruff check .
