@@ -1,17 +1,23 @@
 """`billing`, and `python -m billing_cli`."""
 
 import os
+import signal
 import sys
 
 _PARTLY_DONE = 5
 
 
 def main() -> None:
-    """Runs the command line and exits with the documented code; a traceback never reaches the terminal."""
+    """Runs the command line and exits with the documented code; a traceback never reaches the terminal.
+
+    SIGTERM is a Ctrl-C at any time. Without a handler it would do nothing at all to the first process of a container.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from billing_cli.cli.app import run
+        from billing_cli.cli.log import logged
 
-        code = run(sys.argv[1:])
+        code = logged(run, sys.argv[1:])
     except KeyboardInterrupt:
         # It came before the command line could say so itself.
         sys.stderr.write("billing: Interrupted.\n")

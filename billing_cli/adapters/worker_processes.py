@@ -1,5 +1,6 @@
 """Processes of this machine that send a batch together with this one."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -31,10 +32,13 @@ class WorkerProcesses:
             "billing_cli",
             *(word.replace("{batch}", batch_id) for word in self._words),
         ]
+        # What they say is read here and becomes a part of a sentence: for people, whatever this process writes.
+        environment = {name: value for name, value in os.environ.items() if name != "BILLING_LOG"}
         for _ in range(self._count):
             self._processes.append(
                 subprocess.Popen(
                     command,
+                    env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,

@@ -10,6 +10,7 @@ from typer.exceptions import Abort, TyperException
 
 from billing_cli import __version__
 from billing_cli.cli.commands import Commands
+from billing_cli.cli.log import bind
 from billing_cli.cli.state import State, complain
 from billing_cli.domain import errors
 
@@ -58,6 +59,7 @@ def _global_options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
+    bind(command=ctx.invoked_subcommand or "")
     ctx.obj = State(json=json, quiet=quiet, no_color=no_color, env_file=env_file)
 
 

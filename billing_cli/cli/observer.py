@@ -1,5 +1,6 @@
 """Tells people on stderr how a run goes."""
 
+from billing_cli.cli.log import bind
 from billing_cli.cli.progress import ConsoleProgress
 from billing_cli.domain.batch import BatchSummary, SendResult
 from billing_cli.usecases.moving import Moved
@@ -13,6 +14,7 @@ class BatchObserver:
         self._events = 0
 
     def started(self, batch: BatchSummary) -> None:
+        bind(batch_id=batch.batch_id)
         self._events = batch.left
         self._progress.err.print(f"Sending batch {batch.batch_id}: {batch.left:,} events.", soft_wrap=True)
         self._progress.begin(batch.left)
@@ -48,6 +50,7 @@ class RollbackObserver(BatchObserver):
         self._events = events
 
     def started(self, batch: BatchSummary) -> None:
+        bind(batch_id=batch.batch_id)
         self._progress.err.print(f"Rolling back batch {batch.batch_id}: {self._events:,} events.", soft_wrap=True)
         self._progress.begin(self._events)
 

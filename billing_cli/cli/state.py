@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from billing_cli.cli.log import record_error
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -70,6 +72,8 @@ class State:
 
 def complain(message: str, next_step: str) -> None:
     """What went wrong and what to do, on stderr; with --quiet too."""
+    if record_error(message, next_step):
+        return
     typer.secho(f"billing: {message}", err=True, fg="red")
     if next_step:
         typer.echo(f"         {next_step}", err=True)

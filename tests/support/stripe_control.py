@@ -43,6 +43,10 @@ class StripeDouble:
     def fault(self, **settings: object) -> None:
         ask(self.url, "POST", "faults", settings)
 
+    def hits(self) -> int:
+        """How often the faults that are switched on struck."""
+        return sum(fault["hits"] for fault in ask(self.url, "GET", "faults")["faults"])
+
     def heal(self) -> None:
         ask(self.url, "DELETE", "faults")
 

@@ -1,0 +1,78 @@
+"""What is said on stderr, as JSON lines where BILLING_LOG=json asks for them."""
+
+import io
+import json
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TextIO, cast
+
+EXIT_MISCONFIGURED = 78
+# What a scheduler mends by running the same command again: partly done, and try later.
+_TO_REPEAT = {5, 75}
+
+
+def logged(run: Callable[[list[str]], int], arguments: list[str]) -> int:
+    """Runs a command; with BILLING_LOG=json all that it says on stderr is JSON lines, and its end is one too.
+
+    The variable is read from the process environment only: it must count before any file is read.
+    """
+    wanted = os.environ.get("BILLING_LOG", "text")
+    if wanted not in ("json", "text"):
+        sys.stderr.write("billing: BILLING_LOG is neither json nor text.\n         Set it to json, or unset it.\n")
+        return EXIT_MISCONFIGURED
+    if wanted == "text":
+        return run(arguments)
+    plain, begun_at = sys.stderr, time.monotonic()
+    lines = JsonLines(plain)
+    sys.stderr = cast(TextIO, lines)
+    code = run(arguments)
+    level = "info" if code == 0 else "warning" if code in _TO_REPEAT else "error"
+    lines.record(level, f"Ended with exit code {code}.", exit_code=code, seconds=round(time.monotonic() - begun_at, 3))
+    sys.stderr = plain
+    return code
+
+
+def bind(**fields: str) -> None:
+    """From now on every line of the log has these fields too."""
+    if isinstance(sys.stderr, JsonLines):
+        sys.stderr.fields.update(fields)
+
+
+def record_error(message: str, next_step: str) -> bool:
+    """One line of the log; False where there is none, but a stderr for people."""
+    if not isinstance(sys.stderr, JsonLines):
+        return False
+    sys.stderr.record("error", message, **({"next_step": next_step} if next_step else {}))
+    return True
+
+
+class JsonLines(io.TextIOBase):
+    """A stderr that makes every line that is written to it one JSON object: `time`, `level`, `run_id`, `message`."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.fields = {"run_id": uuid.uuid4().hex[:12]}
+        self._stream = stream
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            if line.strip():
+                self.record("info", line.strip())
+        return len(text)
+
+    def record(self, level: str, message: str, **fields: object) -> None:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        document = {"time": at, "level": level, **self.fields, "message": message, **fields}
+        self._stream.write(json.dumps(document) + "\n")
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        return False
