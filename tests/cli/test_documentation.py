@@ -17,7 +17,9 @@ from billing_cli.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
-WITH_COMMANDS = sorted({ROOT / "README.md", ROOT / "RUNBOOK.md", *ROOT.glob("docs/*.md")})
+WITH_COMMANDS = sorted(
+    {ROOT / "README.md", ROOT / "RUNBOOK.md", *ROOT.glob("docs/*.md"), *ROOT.glob("docs/operating/*.md")}
+)
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:LIVE=true )?billing [a-z-][^`\n]*)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
