@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test package lint fuzz chaos bench format lock
+.PHONY: setup demo test package lint docs fuzz chaos bench format lock
 
 setup: $(STAMP)
 
@@ -29,6 +29,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+# What is generated and committed; `make test` fails where it is not what this makes.
+docs: setup
+	$(BIN)/python docs/generate/commands.py
+	$(BIN)/python docs/generate/help_pages.py
 
 # The webhook verifier beside Stripe's own, over many more bytes than `make test` tries; 200,000 in about three minutes.
 fuzz: setup

@@ -5,6 +5,7 @@ import signal
 import sys
 
 _PARTLY_DONE = 5
+_QUESTION = "_BILLING_COMPLETE"
 
 
 def main() -> None:
@@ -14,10 +15,11 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        from billing_cli.cli.app import run
+        from billing_cli.cli.app import complete, run
         from billing_cli.cli.log import logged
 
-        code = logged(run, sys.argv[1:])
+        # The shell's question, which is no run: nothing may be said on stderr.
+        code = complete() if os.environ.get(_QUESTION) else logged(run, sys.argv[1:])
     except KeyboardInterrupt:
         # It came before the command line could say so itself.
         sys.stderr.write("billing: Interrupted.\n")

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from billing_cli.cli.completion import ids
 from billing_cli.cli.money import MoneyCommand
-from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.options import Company, Confirm, Expect, PlanOut, SignKey, WriteOptions
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.adjustment import AdjustRequest, Direction, Instrument
@@ -16,7 +17,7 @@ from billing_cli.domain.money import Money, currency_code, major, parse_major
 
 def adjust(
     ctx: typer.Context,
-    company: Annotated[str, typer.Argument(metavar="COMPANY")],
+    company: Company,
     direction: Annotated[
         Direction, typer.Argument(metavar="charge|credit", help="What the customer owes more or less.")
     ],
@@ -26,7 +27,9 @@ def adjust(
     instrument: Annotated[
         Instrument | None, typer.Option("--as", help="Where it goes; the invoice's state decides if left out.")
     ] = None,
-    invoice: Annotated[str | None, typer.Option(metavar="in_…", help="The invoice it is about.")] = None,
+    invoice: Annotated[
+        str | None, typer.Option(metavar="in_…", help="The invoice it is about.", autocompletion=ids("invoices"))
+    ] = None,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
@@ -36,9 +39,12 @@ def adjust(
 
     Without --confirm it only shows what it would do, before and after.
 
-    billing adjust co_0001 credit --amount 12.50 --currency usd --reason "Outage on 3 November"
+    Writes: Stripe, database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
 
-    billing adjust co_0001 charge --amount 80 --currency usd --reason "Onboarding" --as invoice-item
+    Examples:
+    billing adjust co_0001 credit --amount 12.50 --currency usd --reason "Outage on 3 November"
+    LIVE=true billing adjust co_0001 charge --amount 80 --currency usd --reason "Onboarding" --as invoice-item --confirm
     """
     if not reason.strip():
         raise BadInput("An adjustment needs a reason.", 'For example: --reason "Outage on 3 November"')

@@ -10,6 +10,8 @@ from typer.exceptions import Abort, TyperException
 
 from billing_cli import __version__
 from billing_cli.cli.commands import Commands
+from billing_cli.cli.completion import answer_quietly
+from billing_cli.cli.help import help_columns
 from billing_cli.cli.log import bind
 from billing_cli.cli.state import State, complain
 from billing_cli.domain import errors
@@ -35,15 +37,15 @@ app = typer.Typer(
     name="billing",
     cls=Commands,
     help="Operate Stripe billing on top of Supabase. Every write is shown first, and needs --confirm and LIVE=true.",
-    no_args_is_help=True,
+    rich_markup_mode=None,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(ctx: typer.Context, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
         typer.echo(f"billing {__version__}")
         raise typer.Exit
 
@@ -52,7 +54,9 @@ def _version(wanted: bool) -> None:
 def _global_options(
     ctx: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
-    env_file: Annotated[Path | None, typer.Option(help="Read settings from this file instead of .env.")] = None,
+    env_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read settings from this file instead of .env.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours (NO_COLOR works too).")] = False,
     version: Annotated[
@@ -66,13 +70,12 @@ def _global_options(
 def run(arguments: list[str]) -> int:
     """One command; the documented exit code. What went wrong is said on stderr."""
     try:
-        result = app(args=arguments, prog_name="billing", standalone_mode=False)
+        result = app(args=arguments, prog_name="billing", standalone_mode=False, terminal_width=help_columns())
     except errors.BillingError as error:
         complain(error.message, error.next_step)
         return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
     except TyperException as error:
-        if message := error.format_message():  # empty after a group without a command, which shows its help
-            complain(message, f"See: {_command_path(error)} --help")
+        complain(error.format_message(), f"See: {_command_path(error)} --help")
         return EXIT_USAGE
     except (KeyboardInterrupt, Abort):
         return _interrupted()
@@ -91,6 +94,11 @@ def run(arguments: list[str]) -> int:
     if result == _TYPERS_CTRL_C:
         return _interrupted()
     return result if isinstance(result, int) else 0
+
+
+def complete() -> int:
+    """What the shell asks for with `_BILLING_COMPLETE`, on stdout; never anything on stderr."""
+    return answer_quietly(lambda: app(args=[], prog_name="billing"))
 
 
 def _command_path(error: TyperException) -> str:

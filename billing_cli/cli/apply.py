@@ -50,8 +50,13 @@ def apply(
 ) -> int:
     """Carry out a saved plan. The facts are loaded again; if anything differs, it is named and refused.
 
-    billing refund co_0001 pi_seed_0001_1 --reason duplicate --plan-out plan.json
+    Without --confirm it only shows the plan. Save one with --plan-out, which every write command has.
 
+    Writes: Stripe, database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
+
+    Examples:
+    billing apply plan.json
     LIVE=true billing apply plan.json --confirm
     """
     from billing_cli.usecases.plan_files import load_plan_file

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from billing_cli.cli.apply import SavedCommand
+from billing_cli.cli.completion import ids
+from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.options import Confirm, Expect, WriteOptions
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from billing_cli.domain.plan_file import PlanFile
 
-approvals_app = typer.Typer(help="The second person: approve, list and revoke.", no_args_is_help=True)
+approvals_app = CommandGroup("The second person: approve, list and revoke.")
 ApproverKey = Annotated[
     Path, typer.Option("--sign-key", metavar="KEY", help="Your SSH key; its public half if an agent holds it.")
 ]
@@ -26,9 +28,18 @@ ApproverKey = Annotated[
 
 @approvals_app.command("list")
 def list_approvals(
-    ctx: typer.Context, limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
-    """Who approved which plan, until when, and whether it was used."""
+    """Who approved which plan, until when, and whether it was used.
+
+    Writes: nothing
+    Needs: database
+
+    Examples:
+    billing approvals list
+    billing --json approvals list --limit 100
+    """
     from billing_cli.render.approvals import approvals_document, render_approvals
     from billing_cli.usecases.approvals import list_approvals as load
 
@@ -48,8 +59,13 @@ def approve(
 ) -> int:
     """Look at somebody else's plan, and approve exactly this one, once, for a limited time.
 
-    billing approvals approve plan.json --sign-key ~/.ssh/id_ed25519
+    Without --confirm it only shows the plan, made again from the facts of now.
 
+    Writes: database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
+
+    Examples:
+    billing approvals approve plan.json --sign-key ~/.ssh/id_ed25519
     LIVE=true billing approvals approve plan.json --sign-key ~/.ssh/id_ed25519 --confirm
     """
     from billing_cli.usecases.plan_files import load_plan_file
@@ -64,12 +80,19 @@ def approve(
 @approvals_app.command()
 def revoke(
     ctx: typer.Context,
-    approval: Annotated[str, typer.Argument(metavar="APPROVAL", help="apr_…")],
+    approval: Annotated[str, typer.Argument(metavar="APPROVAL", help="apr_…", autocompletion=ids("approvals"))],
     confirm: Confirm = False,
     expect: Expect = None,
 ) -> int:
     """Take an approval back that was not used yet.
 
+    Without --confirm it only shows its state.
+
+    Writes: database (with --confirm and LIVE=true)
+    Needs: database
+
+    Examples:
+    billing approvals revoke apr_0123456789abcdef01234567
     LIVE=true billing approvals revoke apr_0123456789abcdef01234567 --confirm
     """
     with open_session(ctx) as session:

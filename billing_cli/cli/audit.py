@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.session import Session, open_session
 from billing_cli.domain.errors import BadInput
@@ -14,23 +15,30 @@ from billing_cli.domain.moment import moment
 if TYPE_CHECKING:
     from billing_cli.domain.ports import AuditFile
 
-audit_app = typer.Typer(help="Who did what, and the proof that nobody changed the log.", no_args_is_help=True)
+audit_app = CommandGroup("Who did what, and the proof that nobody changed the log.")
 
 
 @audit_app.command("list")
 def list_entries(
     ctx: typer.Context,
-    actor: Annotated[str | None, typer.Option(help="Only what this person or job did.")] = None,
-    action: Annotated[str | None, typer.Option(help="Only this action; refund.* means all of a kind.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Only this batch, intent, approval or event.")] = None,
+    actor: Annotated[str | None, typer.Option(metavar="NAME", help="Only what this person or job did.")] = None,
+    action: Annotated[
+        str | None, typer.Option(metavar="ACTION", help="Only this action; refund.* means all of a kind.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this batch, intent, approval or event.")
+    ] = None,
     since: Annotated[str | None, typer.Option(metavar="T", help="From then on: 2h, 3d or 2026-11-24T09:00Z.")] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="Up to then, not including it.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
     """Who did what, newest first.
 
-    billing audit list --since 3d --actor ana
+    Writes: nothing
+    Needs: database
 
+    Examples:
+    billing audit list --since 3d --actor ana
     billing audit list --subject exp_20261124_023802_d76c4e40
     """
     from billing_cli.render.audit import EntriesView, entry_document
@@ -60,8 +68,11 @@ def verify(
 ) -> int:
     """Recompute the chain of hashes, and look for every row known elsewhere; exit 3 where anything was changed.
 
-    billing audit verify
+    Writes: nothing, or the file BILLING_AUDIT_FILE
+    Needs: database
 
+    Examples:
+    billing audit verify
     billing audit verify --against /mnt/elsewhere/billing-audit.jsonl
     """
     from billing_cli import wiring

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from billing_cli.cli.options import ALONE, Confirm, Expect, PlanOut, Rate, SendOptions, SignKey, Workers, WriteOptions
+from billing_cli.cli.help import CommandGroup
+from billing_cli.cli.options import (
+    ALONE,
+    BatchId,
+    Confirm,
+    Expect,
+    PlanOut,
+    Rate,
+    SendOptions,
+    SignKey,
+    Workers,
+    WriteOptions,
+)
 from billing_cli.cli.rollback import rollback
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.verify import verify
@@ -17,17 +29,23 @@ from billing_cli.domain.gate import ApprovedPlan, Gates
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-batches_app = typer.Typer(help="What an export did, and what to do next.", no_args_is_help=True)
-batches_app.command()(rollback)
-batches_app.command()(verify)
+batches_app = CommandGroup("What an export did, and what to do next.")
 
 
 @batches_app.command("list")
 def list_batches(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
-    """The latest batches and their counts."""
+    """The latest batches and their counts.
+
+    Writes: nothing
+    Needs: database
+
+    Examples:
+    billing batches list
+    billing --json batches list --limit 100
+    """
     from billing_cli.render.batches import batch_document, render_batches
     from billing_cli.usecases.batches import list_batches as load
 
@@ -40,14 +58,22 @@ def list_batches(
 @batches_app.command()
 def show(
     ctx: typer.Context,
-    batch_id: Annotated[str, typer.Argument(metavar="BATCH")],
+    batch_id: BatchId,
     item_state: Annotated[
         ItemState | None,
         typer.Option("--state", help="Only items in this state."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many items.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most so many items.")] = 50,
 ) -> int:
-    """One batch: each item with its state, attempts and Stripe request, and the hours left to act."""
+    """One batch: each item with its state, attempts and Stripe request, and the hours left to act.
+
+    Writes: nothing
+    Needs: database
+
+    Examples:
+    billing batches show exp_20261124_023802_d76c4e40
+    billing batches show exp_20261124_023802_d76c4e40 --state ambiguous
+    """
     from billing_cli.render.batches import BatchView, batch_document
     from billing_cli.usecases.batches import batch_items, show_batch
 
@@ -64,7 +90,7 @@ def show(
 @batches_app.command()
 def resume(
     ctx: typer.Context,
-    batch_id: Annotated[str, typer.Argument(metavar="BATCH")],
+    batch_id: BatchId,
     workers: Workers = None,
     rate: Rate = None,
     confirm: Confirm = False,
@@ -74,7 +100,14 @@ def resume(
 ) -> int:
     """Finish a batch that was interrupted, under the identifiers it already has.
 
+    Without --confirm it only shows what is left of it.
+
+    Writes: Stripe, database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
+
+    Examples:
     billing batches resume exp_20261124_023802_d76c4e40
+    LIVE=true billing batches resume exp_20261124_023802_d76c4e40 --confirm
     """
     with open_session(ctx) as session:
         sending = SendOptions(workers, rate)
@@ -124,3 +157,7 @@ class ResumeCommand:
 def resume_from(session: Session, request: Mapping[str, Any], words: list[str]) -> ResumeCommand:
     """The command of a plan file."""
     return ResumeCommand(session, request["batch"], words)
+
+
+batches_app.command()(verify)
+batches_app.command()(rollback)

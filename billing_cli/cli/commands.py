@@ -4,7 +4,9 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
+
+from billing_cli.cli.help import Command, Group
 
 # What the list of commands says of each: the first paragraph of its own help.
 COMMANDS = {
@@ -31,7 +33,7 @@ COMMANDS = {
 }
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """Lists all commands, and loads the one that is called."""
 
     def __init__(self, **attributes: Any) -> None:
@@ -53,8 +55,8 @@ def load_command(name: str) -> Any:
     if group is not None:
         command: Any = typer.main.get_group(group)
     else:
-        alone = typer.Typer(add_completion=False)
-        alone.command(name)(getattr(module, stem))
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name, cls=Command)(getattr(module, stem))
         command = typer.main.get_command(alone)
     command.name = name
     return command

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
+from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.state import state_of
 
-db_app = typer.Typer(help="The tables and functions that billing needs in Postgres.", no_args_is_help=True)
+db_app = CommandGroup("The tables and functions that billing needs in Postgres.")
 
 
 @db_app.command()
@@ -18,8 +19,12 @@ def migrate(
 ) -> int:
     """Show what the database lacks, and apply it with --confirm.
 
-    billing db migrate --confirm
+    Writes: database (with --confirm; LIVE is not needed)
+    Needs: database URL
 
+    Examples:
+    billing db migrate
+    billing db migrate --confirm
     billing db migrate --print > supabase/migrations/20261101000000_billing.sql
     """
     from rich.text import Text
@@ -49,7 +54,15 @@ def migrate(
 
 @db_app.command()
 def status(ctx: typer.Context) -> int:
-    """Every SQL file and whether the database has it; exit 3 if any is missing, changed or edited."""
+    """Every SQL file and whether the database has it; exit 3 if any is missing, changed or edited.
+
+    Writes: nothing
+    Needs: database URL
+
+    Examples:
+    billing db status
+    billing --json db status
+    """
     from billing_cli import wiring
     from billing_cli.render.migrations import render_statuses, statuses_document
     from billing_cli.usecases.migrations import schema_status

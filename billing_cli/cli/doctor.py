@@ -15,8 +15,11 @@ def doctor(
 ) -> int:
     """Is this environment ready? Every failure comes with its next step; read-only; exit 3 on a failure.
 
-    billing doctor
+    Writes: nothing
+    Needs: nothing
 
+    Examples:
+    billing doctor
     billing --json doctor --offline
     """
     from billing_cli import wiring

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from billing_cli.cli.completion import ids
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG, EXIT_PARTLY_DONE
 from billing_cli.cli.session import Session, open_session
 from billing_cli.domain.errors import BadInput
@@ -14,8 +15,13 @@ from billing_cli.domain.period import Window, window_from_month
 
 def download_invoice(
     ctx: typer.Context,
-    company: Annotated[str | None, typer.Argument(metavar="COMPANY", help="With --month, all if left out.")] = None,
-    invoice: Annotated[str | None, typer.Argument(metavar="INVOICE", help="in_…")] = None,
+    company: Annotated[
+        str | None,
+        typer.Argument(metavar="COMPANY", help="With --month, all if left out.", autocompletion=ids("companies")),
+    ] = None,
+    invoice: Annotated[
+        str | None, typer.Argument(metavar="INVOICE", help="in_…", autocompletion=ids("invoices"))
+    ] = None,
     month: Annotated[
         str | None, typer.Option(metavar="YYYY-MM", help="Every invoice created in this month, UTC.")
     ] = None,
@@ -25,8 +31,11 @@ def download_invoice(
 ) -> int:
     """Download invoices as PDF. A second run fetches only what is missing or has changed.
 
-    billing download-invoice co_0001 in_seed_0001_1
+    Writes: files
+    Needs: Stripe key, database
 
+    Examples:
+    billing download-invoice co_0001 in_seed_0001_1
     billing download-invoice --month 2026-10 -o october.zip
     """
     if month is None:

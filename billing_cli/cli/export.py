@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from billing_cli.cli.completion import words
 from billing_cli.cli.options import (
     ALONE,
     Confirm,
     Expect,
+    OnlyCompany,
     PlanOut,
     Rate,
     SendOptions,
@@ -40,9 +42,12 @@ def export(
     end: Annotated[
         str | None, typer.Option(help="Last day (included) or full hour (excluded), UTC.", metavar="DATE")
     ] = None,
-    period: Annotated[str | None, typer.Option(help=f"Instead of dates: {', '.join(PERIODS)}.", metavar="NAME")] = None,
-    company: Annotated[str | None, typer.Option(help="Only this company.")] = None,
-    meter: Annotated[str | None, typer.Option(help="Only this meter.")] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(help=f"Instead of dates: {', '.join(PERIODS)}.", metavar="NAME", autocompletion=words(*PERIODS)),
+    ] = None,
+    company: OnlyCompany = None,
+    meter: Annotated[str | None, typer.Option(metavar="METER", help="Only this meter.")] = None,
     allow_corrections: Annotated[
         bool, typer.Option("--allow-corrections", help="Also send negative events where a total shrank.")
     ] = False,
@@ -67,9 +72,13 @@ def export(
 
     Without --confirm it only shows what it would do. Running it again is always safe.
 
-    billing export --period yesterday
+    Writes: Stripe, database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
 
-    LIVE=true billing export --start 2026-10-01 --end 2026-10-31 --confirm
+    Examples:
+    billing export --period yesterday
+    LIVE=true billing export --period yesterday --confirm --expect 4b76ccf6c5e80e8d
+    LIVE=true billing export --start 2026-10-01 --end 2026-10-31 --confirm --verify
     """
     chosen = Backend(backend) if backend else None
     request = ExportRequest(_window(start, end, period), company, meter, allow_corrections, resend_rolled_back, chosen)

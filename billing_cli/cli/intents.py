@@ -5,25 +5,35 @@ from typing import Annotated, Any
 
 import typer
 
+from billing_cli.cli.completion import ids
+from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.money import MoneyCommand
-from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.options import Confirm, Expect, OnlyCompany, PlanOut, SignKey, WriteOptions
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.intent import IntentState
 
-intents_app = typer.Typer(help="Refunds, charges and credits that were begun.", no_args_is_help=True)
+IntentId = Annotated[
+    str, typer.Argument(metavar="INTENT", help="int_…; billing intents list has them.", autocompletion=ids("intents"))
+]
+intents_app = CommandGroup("Refunds, charges and credits that were begun.")
 
 
 @intents_app.command("list")
 def list_intents(
     ctx: typer.Context,
     state: Annotated[IntentState | None, typer.Option(help="Only intents in this state.")] = None,
-    company: Annotated[str | None, typer.Option(help="Only this company.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+    company: OnlyCompany = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
     """The latest refunds, charges and credits, and what became of them.
 
+    Writes: nothing
+    Needs: database
+
+    Examples:
     billing intents list --state sending
+    billing intents list --company co_0001 --limit 100
     """
     from billing_cli.render.intents import IntentsView, intent_document
     from billing_cli.usecases.intents import list_intents as load
@@ -35,8 +45,16 @@ def list_intents(
 
 
 @intents_app.command()
-def show(ctx: typer.Context, intent: Annotated[str, typer.Argument(metavar="INTENT")]) -> int:
-    """One intent: who began it, under which key, what Stripe answered."""
+def show(ctx: typer.Context, intent: IntentId) -> int:
+    """One intent: who began it, under which key, what Stripe answered.
+
+    Writes: nothing
+    Needs: database
+
+    Examples:
+    billing intents show int_20261124_042159_da49265ad121d756
+    billing --json intents show int_20261124_042159_da49265ad121d756
+    """
     from billing_cli.render.intents import intent_document, render_intent
     from billing_cli.usecases.intents import show_intent
 
@@ -49,7 +67,7 @@ def show(ctx: typer.Context, intent: Annotated[str, typer.Argument(metavar="INTE
 @intents_app.command()
 def resume(
     ctx: typer.Context,
-    intent: Annotated[str, typer.Argument(metavar="INTENT")],
+    intent: IntentId,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
@@ -57,7 +75,14 @@ def resume(
 ) -> int:
     """Finish an intent that was interrupted, under the key it has.
 
-    billing intents resume int_20261124_023802_d76c4e40a1b2c3d4
+    Without --confirm it only shows what is left to do.
+
+    Writes: Stripe, database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
+
+    Examples:
+    billing intents resume int_20261124_042159_da49265ad121d756
+    LIVE=true billing intents resume int_20261124_042159_da49265ad121d756 --confirm
     """
     with open_session(ctx) as session:
         command = resume_intent_from(session, {"intent": intent}, ["intents", "resume", intent])

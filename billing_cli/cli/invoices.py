@@ -5,26 +5,36 @@ from typing import Annotated, Any
 
 import typer
 
+from billing_cli.cli.completion import ids
+from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.money import MoneyCommand
-from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.options import Company, Confirm, Expect, PlanOut, SignKey, WriteOptions
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.invoice import InvoiceStatus
 
-invoices_app = typer.Typer(help="Invoices, in Stripe and here.", no_args_is_help=True)
+invoices_app = CommandGroup("Invoices, in Stripe and here.")
 
 
 @invoices_app.command("list")
 def list_invoices(
     ctx: typer.Context,
-    company: Annotated[str | None, typer.Argument(metavar="COMPANY", help="All companies if left out.")] = None,
+    company: Annotated[
+        str | None,
+        typer.Argument(metavar="COMPANY", help="All companies if left out.", autocompletion=ids("companies")),
+    ] = None,
     status: Annotated[InvoiceStatus | None, typer.Option(help="Only invoices with this status in Stripe.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
     """Invoices in Stripe, beside what billing_invoices says.
 
+    Writes: nothing
+    Needs: Stripe key, database
+
+    Examples:
     billing invoices list co_0001 --status open
+    billing invoices list --limit 100
     """
     from billing_cli import wiring
     from billing_cli.render.invoices import InvoicesView, invoices_document
@@ -40,8 +50,8 @@ def list_invoices(
 @invoices_app.command("mark-paid")
 def mark_paid(
     ctx: typer.Context,
-    company: Annotated[str, typer.Argument(metavar="COMPANY")],
-    invoice: Annotated[str, typer.Argument(metavar="INVOICE", help="in_…")],
+    company: Company,
+    invoice: Annotated[str, typer.Argument(metavar="INVOICE", help="in_…", autocompletion=ids("invoices"))],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="How it was paid; kept in the database.")],
     confirm: Confirm = False,
     expect: Expect = None,
@@ -50,7 +60,14 @@ def mark_paid(
 ) -> int:
     """Mark an invoice as paid outside of Stripe, first there and then here.
 
+    Without --confirm it only shows what it would do.
+
+    Writes: Stripe, database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
+
+    Examples:
     billing invoices mark-paid co_0001 in_seed_0001_2 --reason "Wire transfer of 3 November"
+    LIVE=true billing invoices mark-paid co_0001 in_seed_0001_2 --reason "Wire transfer of 3 November" --confirm
     """
     if not reason.strip():
         raise BadInput("This needs a reason.", 'For example: --reason "Wire transfer of 3 November"')

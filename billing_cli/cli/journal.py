@@ -25,13 +25,18 @@ def journal(
     by: Annotated[
         Grouping, typer.Option(help="One posting a category, or one entry a transaction.")
     ] = Grouping.CATEGORY,
-    currency: Annotated[str | None, typer.Option(help="Only what settled in this currency.")] = None,
+    currency: Annotated[str | None, typer.Option(metavar="usd", help="Only what settled in this currency.")] = None,
     stripe_csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Read Stripe's itemized report.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Instead of stdout.")] = None,
 ) -> int:
     """Balance transactions of a month as journal entries, coded to the chart of accounts in billing.toml.
 
+    Writes: nothing, or the file of -o
+    Needs: Stripe key
+
+    Examples:
     billing journal --month 2026-10 --format quickbooks -o october.csv
+    billing journal --start 2026-11-01 --end 2026-11-15 --format beancount
     """
     from billing_cli import wiring
     from billing_cli.render.journal import write_journal

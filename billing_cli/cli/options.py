@@ -1,4 +1,4 @@
-"""The options that every write command has, in the same words."""
+"""What several commands take, in the same words: ids, and the options of every write command."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,17 @@ from typing import Annotated
 
 import typer
 
+from billing_cli.cli.completion import ids
+
+Company = Annotated[
+    str, typer.Argument(metavar="COMPANY", help="As in billing_companies.", autocompletion=ids("companies"))
+]
+OnlyCompany = Annotated[
+    str | None, typer.Option("--company", metavar="COMPANY", help="Only this company.", autocompletion=ids("companies"))
+]
+BatchId = Annotated[
+    str, typer.Argument(metavar="BATCH", help="exp_…; billing batches list has them.", autocompletion=ids("batches"))
+]
 Confirm = Annotated[bool, typer.Option("--confirm", help="Write; needs LIVE=true in the environment too.")]
 Expect = Annotated[str | None, typer.Option(metavar="DIGEST", help="Refuse any plan but the one with this digest.")]
 PlanOut = Annotated[

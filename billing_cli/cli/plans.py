@@ -2,18 +2,24 @@
 
 import typer
 
+from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.session import open_session
 from billing_cli.cli.state import state_of
 
-plans_app = typer.Typer(help="Plans and their prices, against Stripe.", no_args_is_help=True)
+plans_app = CommandGroup("Plans and their prices, against Stripe.")
 
 
 @plans_app.command("list")
 def list_plans(ctx: typer.Context) -> int:
     """Which prices each plan has, and where that is said. Asks nobody.
 
+    Writes: nothing
+    Needs: nothing
+
+    Examples:
     billing plans list
+    billing --json plans list
     """
     from billing_cli.render.plans import plans_document, render_plans
 
@@ -27,7 +33,12 @@ def list_plans(ctx: typer.Context) -> int:
 def check(ctx: typer.Context) -> int:
     """Ask Stripe for every price, and the database for plans that have none; exit 3 where something is wrong.
 
+    Writes: nothing
+    Needs: Stripe key, database
+
+    Examples:
     billing plans check
+    billing --json plans check
     """
     from billing_cli import wiring
     from billing_cli.render.plans import CheckedPlansView, checked_plans_document

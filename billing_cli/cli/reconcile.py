@@ -19,7 +19,7 @@ _SUFFIXES = (".csv", ".json", ".parquet", ".html")
 
 def reconcile(
     ctx: typer.Context,
-    subject: Annotated[Subject, typer.Argument(help="What is compared.")],
+    subject: Annotated[Subject, typer.Argument(metavar="payments|invoices|usage|payouts", help="What is compared.")],
     start: Annotated[str | None, typer.Option(metavar="D", help="From this day or instant on (UTC).")] = None,
     end: Annotated[str | None, typer.Option(metavar="D", help="Up to this day, included, or this instant.")] = None,
     period: Annotated[str | None, typer.Option(metavar="P", help="yesterday, last-month, month-to-date …")] = None,
@@ -30,20 +30,27 @@ def reconcile(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="All differences: .csv, .json, .parquet or .html.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, max=100_000, help="How many differences are shown.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, max=100_000, metavar="N", help="How many differences are shown.")] = 20,
     save: Annotated[bool, typer.Option("--save", help="Keep the run; the next one tells what is new.")] = False,
     confirm: Confirm = False,
     expect: Expect = None,
 ) -> int:
     """Ours against Stripe's: every row of both sides, read-only; exit 3 on any difference.
 
-    billing reconcile payments --period last-month --out differences.html
+    payments: billing_payments against balance transactions.
 
-    billing reconcile payouts --period yesterday --save
+    invoices: billing_invoices against Stripe's.
 
-    payments: billing_payments against balance transactions. invoices: billing_invoices against Stripe's.
     usage: usage rows and what was exported against Stripe's meter totals, by day, or hour for parts of days.
+
     payouts: each automatic payout against the sum of its balance transactions.
+
+    Writes: nothing; the file of --out; with --save, database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
+
+    Examples:
+    billing reconcile payments --period last-month --out differences.html
+    LIVE=true billing reconcile payouts --period yesterday --save --confirm
     """
     from billing_cli import wiring
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from billing_cli.cli.completion import ids
 from billing_cli.cli.money import MoneyCommand
 from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
 from billing_cli.cli.session import Session, open_session
@@ -23,8 +24,12 @@ After = Callable[[MoneyPlan, Sequence["Moved"]], None]
 
 def refund(
     ctx: typer.Context,
-    company: Annotated[str | None, typer.Argument(metavar="COMPANY", help="Whose payment it is.")] = None,
-    payment: Annotated[str | None, typer.Argument(metavar="PAYMENT_INTENT", help="pi_…")] = None,
+    company: Annotated[
+        str | None, typer.Argument(metavar="COMPANY", help="Whose payment it is.", autocompletion=ids("companies"))
+    ] = None,
+    payment: Annotated[
+        str | None, typer.Argument(metavar="PAYMENT_INTENT", help="pi_…", autocompletion=ids("payments"))
+    ] = None,
     amount: Annotated[str | None, typer.Option(metavar="12.50", help="Part of it, in major units.")] = None,
     amount_minor: Annotated[int | None, typer.Option(min=1, metavar="1250", help="Part of it, in minor units.")] = None,
     reason: Annotated[RefundReason | None, typer.Option(help="Why, in Stripe's words.")] = None,
@@ -46,9 +51,14 @@ def refund(
 
     Without --confirm it only shows what it would do. A run that was killed is finished by the same command.
 
-    billing refund co_0001 pi_seed_0001_1 --amount 12.50 --reason requested_by_customer
+    Writes: Stripe, database (with --confirm and LIVE=true); with --from-csv, a file with the results
+    Needs: Stripe key, database
 
+    Examples:
+    billing refund co_0001 pi_seed_0001_1 --amount 12.50 --reason requested_by_customer
+    LIVE=true billing refund co_0001 pi_seed_0001_1 --amount 12.50 --reason requested_by_customer --confirm
     LIVE=true billing refund --from-csv incident.csv --confirm
+    billing refund co_0001 pi_seed_0001_1 --status
     """
     options = WriteOptions(confirm, expect, plan_out, sign_key)
     if status:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.options import BatchId, Confirm, Expect, PlanOut, SignKey, WriteOptions
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.gate import ApprovedPlan, Gates
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def rollback(
     ctx: typer.Context,
-    batch_id: Annotated[str, typer.Argument(metavar="BATCH")],
+    batch_id: BatchId,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
@@ -28,7 +28,12 @@ def rollback(
 
     Without --confirm it only shows what can be cancelled, and what to do about the rest.
 
+    Writes: Stripe, database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
+
+    Examples:
     billing batches rollback exp_20261124_023802_d76c4e40
+    LIVE=true billing batches rollback exp_20261124_023802_d76c4e40 --confirm
     """
     with open_session(ctx) as session:
         command = rollback_from(session, {"batch": batch_id}, ["batches", "rollback", batch_id])

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from billing_cli.cli.completion import words
+from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.state import state_of
 
 if TYPE_CHECKING:
@@ -12,9 +14,9 @@ if TYPE_CHECKING:
 
     from billing_cli.sandbox.lifecycle import Server
 
-sandbox_app = typer.Typer(help="A private Stripe and Postgres to rehearse on.", no_args_is_help=True)
+sandbox_app = CommandGroup("A private Stripe and Postgres to rehearse on.")
 
-Directory = Annotated[Path, typer.Option("--directory", help="Where the sandbox lives.")]
+Directory = Annotated[Path, typer.Option("--directory", metavar="PATH", help="Where the sandbox lives.")]
 DEFAULT_DIRECTORY = Path(".sandbox")
 
 
@@ -22,11 +24,23 @@ DEFAULT_DIRECTORY = Path(".sandbox")
 def up(
     ctx: typer.Context,
     directory: Directory = DEFAULT_DIRECTORY,
-    rate: Annotated[float, typer.Option(min=0, help="Meter events a second; 0 is no limit.")] = 1000.0,
-    stripe_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: a free one.")] = None,
-    postgres_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: a free one.")] = None,
+    rate: Annotated[float, typer.Option(min=0, metavar="N", help="Meter events a second; 0 is no limit.")] = 1000.0,
+    stripe_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, metavar="PORT", help="A free one if left out.")
+    ] = None,
+    postgres_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, metavar="PORT", help="A free one if left out.")
+    ] = None,
 ) -> int:
-    """Start both servers, apply the migrations, write the env file. Harmless when they run already."""
+    """Start both servers, apply the migrations, write the env file. Harmless when they run already.
+
+    Writes: the sandbox's directory
+    Needs: nothing
+
+    Examples:
+    billing sandbox up
+    billing sandbox up --directory /tmp/rehearsal --rate 0
+    """
     from billing_cli.sandbox import lifecycle
     from billing_cli.wiring import migrate_database
 
@@ -42,7 +56,15 @@ def up(
 
 @sandbox_app.command()
 def down(ctx: typer.Context, directory: Directory = DEFAULT_DIRECTORY) -> int:
-    """Stop both servers and keep their data. Harmless when nothing runs."""
+    """Stop both servers and keep their data. Harmless when nothing runs.
+
+    Writes: the sandbox's directory
+    Needs: nothing
+
+    Examples:
+    billing sandbox down
+    billing sandbox down --directory /tmp/rehearsal
+    """
     from billing_cli.sandbox import lifecycle
 
     stopped = lifecycle.down(directory)
@@ -54,7 +76,15 @@ def down(ctx: typer.Context, directory: Directory = DEFAULT_DIRECTORY) -> int:
 
 @sandbox_app.command()
 def status(ctx: typer.Context, directory: Directory = DEFAULT_DIRECTORY) -> int:
-    """Each server: address, process, state. Exit code 3 where one does not run."""
+    """Each server: address, process, state. Exit 3 where one does not run.
+
+    Writes: nothing
+    Needs: nothing
+
+    Examples:
+    billing sandbox status
+    billing --json sandbox status --directory /tmp/rehearsal
+    """
     from billing_cli.sandbox import lifecycle
 
     servers = lifecycle.status(directory)
@@ -69,14 +99,25 @@ def seed(
     directory: Directory = DEFAULT_DIRECTORY,
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", help="Your usage rows: company_id, meter, quantity, occurred_at[, source_id]."),
+        typer.Option(
+            "--csv", metavar="FILE", help="Your usage rows: company_id, meter, quantity, occurred_at[, source_id]."
+        ),
     ] = None,
-    rows: Annotated[int, typer.Option(help="Usage rows to make.")] = 100_000,
-    companies: Annotated[int, typer.Option(help="Companies they belong to.")] = 200,
-    days: Annotated[int, typer.Option(help="Days before yesterday that get some rows.")] = 7,
-    number: Annotated[int, typer.Option("--seed", help="Another number makes other rows.")] = 1,
+    rows: Annotated[int, typer.Option(metavar="N", help="Usage rows to make.")] = 100_000,
+    companies: Annotated[int, typer.Option(metavar="N", help="Companies they belong to.")] = 200,
+    days: Annotated[int, typer.Option(metavar="N", help="Days before yesterday that get some rows.")] = 7,
+    number: Annotated[int, typer.Option("--seed", metavar="N", help="Another number makes other rows.")] = 1,
 ) -> int:
-    """Fill the database with dirty usage, the same every time, or with your own; and Stripe to match."""
+    """Fill the database with dirty usage, the same every time, or with your own; and Stripe to match.
+
+    Writes: the sandbox's Postgres and Stripe
+    Needs: nothing
+
+    Examples:
+    billing sandbox seed
+    billing sandbox seed --rows 1000000 --companies 2000
+    billing sandbox seed --csv usage.csv
+    """
     from billing_cli.sandbox.lifecycle import opened
     from billing_cli.sandbox.seed import seed as make
     from billing_cli.sandbox.seed import seed_from_csv
@@ -97,19 +138,39 @@ def fault(
     ctx: typer.Context,
     *,
     kind: Annotated[
-        str | None, typer.Argument(help="status, delay, lost_reply or reset; without it, list the faults.")
+        str | None,
+        typer.Argument(
+            metavar="KIND",
+            help="status, delay, lost_reply or reset.",
+            autocompletion=words("status", "delay", "lost_reply", "reset"),
+        ),
     ] = None,
     directory: Directory = DEFAULT_DIRECTORY,
     clear: Annotated[bool, typer.Option("--clear", help="Switch every fault off.")] = False,
-    endpoint: Annotated[str, typer.Option(help="Paths that start like this.")] = "/v1/billing/meter_events",
-    probability: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
-    count: Annotated[int | None, typer.Option(min=1, help="At most so many times.")] = None,
-    http_status: Annotated[int, typer.Option("--status", min=400, max=599)] = 500,
-    delay_s: Annotated[float, typer.Option(min=0, help="Seconds.")] = 1.0,
+    endpoint: Annotated[
+        str, typer.Option(metavar="PATH", help="Of which requests: paths that start like this.")
+    ] = "/v1/billing/meter_events",
+    probability: Annotated[float, typer.Option(min=0, max=1, metavar="P", help="How often, 1 being always.")] = 1.0,
+    count: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many times.")] = None,
+    http_status: Annotated[
+        int, typer.Option("--status", min=400, max=599, metavar="CODE", help="Which error, for a status fault.")
+    ] = 500,
+    delay_s: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long, for a delay fault.")] = 1.0,
     commit: Annotated[bool, typer.Option("--commit", help="A status fault takes effect all the same.")] = False,
-    number: Annotated[int, typer.Option("--seed", help="Makes the chances repeatable.")] = 0,
+    number: Annotated[int, typer.Option("--seed", metavar="N", help="Makes the chances repeatable.")] = 0,
 ) -> int:
-    """Make Stripe fail in a chosen way: an error, a delay, a reply lost after commit, a reset."""
+    """Make the sandbox's Stripe fail in a chosen way: an error, a delay, a reply lost after commit, a reset.
+
+    Without a kind it lists the faults that are on.
+
+    Writes: the sandbox's Stripe
+    Needs: nothing
+
+    Examples:
+    billing sandbox fault lost_reply --probability 0.05
+    billing sandbox fault status --status 429 --count 20
+    billing sandbox fault --clear
+    """
     from billing_cli.sandbox.lifecycle import opened
     from billing_cli.sandbox.stripe_control import ask
 
@@ -128,10 +189,18 @@ def fault(
 @sandbox_app.command()
 def demo(
     ctx: typer.Context,
-    rows: Annotated[int, typer.Option(min=1000, help="Usage rows to make.")] = 100_000,
-    companies: Annotated[int, typer.Option(min=10, help="Companies they belong to.")] = 200,
+    rows: Annotated[int, typer.Option(min=1000, metavar="N", help="Usage rows to make.")] = 100_000,
+    companies: Annotated[int, typer.Option(min=10, metavar="N", help="Companies they belong to.")] = 200,
 ) -> int:
-    """Show the main job, a crash included, in a sandbox that is deleted afterwards."""
+    """Show the main job, a crash included, in a sandbox that is deleted afterwards.
+
+    Writes: a temporary directory
+    Needs: nothing
+
+    Examples:
+    billing sandbox demo
+    billing sandbox demo --rows 10000 --companies 50
+    """
     from billing_cli.sandbox.demo import Demo
     from billing_cli.wiring import migrate_database
 

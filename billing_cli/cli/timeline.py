@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from billing_cli.cli.options import Company
 from billing_cli.cli.session import open_session
 from billing_cli.domain.moment import moment
 
 
 def timeline(
     ctx: typer.Context,
-    company: Annotated[str, typer.Argument(metavar="COMPANY", help="Its id in billing_companies.")],
+    company: Company,
     since: Annotated[str | None, typer.Option(metavar="T", help="From then on: 2h, 3d or 2026-11-24T09:00Z.")] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="Up to then, not including it.")] = None,
     html: Annotated[
@@ -21,8 +22,11 @@ def timeline(
 ) -> int:
     """What happened to one company, in time order, with Stripe's request ids; personal data is masked.
 
-    billing timeline co_0001 --since 30d
+    Writes: nothing, or the file of --html
+    Needs: database
 
+    Examples:
+    billing timeline co_0001 --since 30d
     billing timeline co_0001 --since 2026-10-01 --until 2026-11-01 --html october.html
     """
     from rich.text import Text

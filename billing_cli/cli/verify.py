@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.options import BatchId, Confirm, Expect, PlanOut, SignKey, WriteOptions
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.batch import BatchRun
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def verify(
     ctx: typer.Context,
-    batch_id: Annotated[str, typer.Argument(metavar="BATCH")],
+    batch_id: BatchId,
     again: Annotated[bool, typer.Option("--again", help="Also what was verified before.")] = False,
     resend_missing: Annotated[
         bool, typer.Option("--resend-missing", help="Let the next export send what has been missing for 23 hours.")
@@ -35,9 +35,15 @@ def verify(
     """Compare a batch with Stripe's own totals, per customer, meter and hour; exit 3 on anything wrong.
 
     Without --confirm it only compares. With it, what was found, is missing or was rejected is written down.
+
     Exit 5: Stripe's totals may still lag; the same command again goes on.
 
+    Writes: database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
+
+    Examples:
     billing batches verify exp_20261124_023802_d76c4e40
+    LIVE=true billing batches verify exp_20261124_023802_d76c4e40 --confirm
     """
     from billing_cli.cli.outcome import verified_exit_code
 

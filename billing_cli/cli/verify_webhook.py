@@ -20,7 +20,7 @@ STDIN = Path("-")
 
 def verify_webhook(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="[FILE|-]", help="The raw body, or a whole HTTP request.")] = STDIN,
+    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="The raw body, or a whole HTTP request.")] = STDIN,
     signature: Annotated[str | None, typer.Option(metavar="H", help="The Stripe-Signature header.")] = None,
     header_file: Annotated[Path | None, typer.Option(metavar="FILE", help="A file with the header in it.")] = None,
     at: Annotated[str | None, typer.Option(metavar="T", help="Judge as of then: ISO 8601, or epoch seconds.")] = None,
@@ -30,8 +30,11 @@ def verify_webhook(
 ) -> int:
     """Check a webhook's signature and say why it fails. Works offline; exit 3 where it is not Stripe's.
 
-    billing verify-webhook body.json --signature "t=1764000000,v1=5257a8…"
+    Writes: nothing; with --store, database (with --confirm and LIVE=true)
+    Needs: webhook secret
 
+    Examples:
+    billing verify-webhook body.json --signature "t=1764000000,v1=5257a869e7ecebed"
     billing verify-webhook request.http --at 2026-11-24T09:00Z
     """
     from billing_cli.domain.webhook_check import check_webhook

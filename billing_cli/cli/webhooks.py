@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.completion import ids
+from billing_cli.cli.help import CommandGroup
+from billing_cli.cli.options import Confirm, Expect, OnlyCompany, PlanOut, SignKey, WriteOptions
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.session import open_session
 from billing_cli.cli.state import state_of
@@ -16,11 +18,12 @@ from billing_cli.cli.write import carry_out
 from billing_cli.domain.kept_event import KeptState
 from billing_cli.domain.moment import moment
 
-webhooks_app = typer.Typer(help="Stripe's events: kept, fetched, compared, replayed.", no_args_is_help=True)
+webhooks_app = CommandGroup("Stripe's events: kept, fetched, compared, replayed.")
 
 
-Type = Annotated[str | None, typer.Option("--type", help="Only this type; invoice.* means all of a kind.")]
-CompanyOption = Annotated[str | None, typer.Option("--company", help="Only events of this company.")]
+Type = Annotated[
+    str | None, typer.Option("--type", metavar="TYPE", help="Only this type; invoice.* means all of a kind.")
+]
 StateOption = Annotated[KeptState | None, typer.Option("--state", help="Only events in this state.")]
 Since = Annotated[str | None, typer.Option(metavar="T", help="From then on: 2h, 3d or 2026-11-24T09:00Z.")]
 Until = Annotated[str | None, typer.Option(metavar="T", help="Up to then, not including it; now if left out.")]
@@ -30,15 +33,20 @@ Until = Annotated[str | None, typer.Option(metavar="T", help="Up to then, not in
 def list_webhooks(
     ctx: typer.Context,
     event_type: Type = None,
-    company: CompanyOption = None,
+    company: OnlyCompany = None,
     state: StateOption = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
     """Events kept here, with their outcome and attempts.
 
+    Writes: nothing
+    Needs: database
+
+    Examples:
     billing webhooks list --state failed --since 2h
+    billing webhooks list --company co_0001 --type "invoice.*"
     """
     from billing_cli.render.webhooks import EventsView, kept_document
     from billing_cli.usecases.webhooks import EventFilter, find_events
@@ -58,8 +66,19 @@ def list_webhooks(
 
 
 @webhooks_app.command()
-def show(ctx: typer.Context, event: Annotated[str, typer.Argument(metavar="EVENT", help="evt_…")]) -> int:
-    """One event: what it says, who handled it and how often, where it was replayed to."""
+def show(
+    ctx: typer.Context,
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="evt_…", autocompletion=ids("events"))],
+) -> int:
+    """One event: what it says, who handled it and how often, where it was replayed to.
+
+    Writes: nothing
+    Needs: database
+
+    Examples:
+    billing webhooks show evt_1SampleRefundUpdated
+    billing --json webhooks show evt_1SampleRefundUpdated
+    """
     from billing_cli.render.webhooks import render_event
     from billing_cli.usecases.webhooks import show_event
 
@@ -74,8 +93,12 @@ def fetch(
     ctx: typer.Context,
     since: Annotated[str, typer.Option(metavar="T", help="From then on: 2h, 3d or 2026-11-24T09:00Z.")],
     until: Until = None,
-    types: Annotated[list[str] | None, typer.Option("--type", help="Only this type; up to 20 of them.")] = None,
-    undelivered: Annotated[bool, typer.Option(help="Only events that Stripe could not deliver.")] = False,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", metavar="TYPE", help="Only this type; up to 20 of them.")
+    ] = None,
+    undelivered: Annotated[
+        bool, typer.Option("--undelivered", help="Only events that Stripe could not deliver.")
+    ] = False,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
@@ -83,7 +106,14 @@ def fetch(
 ) -> int:
     """Get events from Stripe's list and keep those that are not here yet.
 
+    Without --confirm it only shows which these are.
+
+    Writes: database (with --confirm and LIVE=true)
+    Needs: Stripe key, database
+
+    Examples:
     billing webhooks fetch --since 2h
+    LIVE=true billing webhooks fetch --since 4h --undelivered --confirm
     """
     now = datetime.now(UTC)
     window = {
@@ -102,11 +132,18 @@ def gaps(
     ctx: typer.Context,
     since: Annotated[str, typer.Option(metavar="T", help="From then on: 2h, 3d or 2026-11-24T09:00Z.")] = "24h",
     until: Until = None,
-    stuck_after: Annotated[int, typer.Option(min=0, help="Minutes after which an open event is stuck.")] = 15,
+    stuck_after: Annotated[
+        int, typer.Option(min=0, metavar="MINUTES", help="Minutes after which an open event is stuck.")
+    ] = 15,
 ) -> int:
     """Stripe's events beside those kept here: missing, failed, stuck, unknown. Exit 3 where there are any.
 
+    Writes: nothing
+    Needs: Stripe key, database
+
+    Examples:
     billing webhooks gaps --since 24h
+    billing webhooks gaps --since 2026-11-24T00:00Z --until 2026-11-24T06:00Z --stuck-after 30
     """
     from billing_cli import wiring
     from billing_cli.render.webhooks import GapsView, gaps_document
@@ -126,16 +163,21 @@ def gaps(
 @webhooks_app.command()
 def replay(
     ctx: typer.Context,
-    events: Annotated[list[str] | None, typer.Option("--event", help="This event; several times for more.")] = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--event", metavar="EVENT", help="This event; several times for more.", autocompletion=ids("events")
+        ),
+    ] = None,
     event_type: Type = None,
-    company: CompanyOption = None,
+    company: OnlyCompany = None,
     state: StateOption = None,
     since: Since = None,
     until: Until = None,
     to: Annotated[str | None, typer.Option(metavar="URL", help="Where to; listed in billing.toml.")] = None,
     via: Annotated[Literal["stripe"] | None, typer.Option(help="Ask Stripe to deliver them again.")] = None,
     endpoint: Annotated[str | None, typer.Option(metavar="WE", help="Stripe's endpoint, we_…, for --via.")] = None,
-    rate: Annotated[float, typer.Option(min=0, help="Events a second; 0 is as fast as it goes.")] = 20.0,
+    rate: Annotated[float, typer.Option(min=0, metavar="N", help="Events a second; 0 is as fast as it goes.")] = 20.0,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Go on with other objects after a failure.")] = False,
     resume: Annotated[str | None, typer.Option(metavar="REPLAY", help="Go on with this replay.")] = None,
     confirm: Confirm = False,
@@ -143,7 +185,14 @@ def replay(
 ) -> int:
     """Send kept events again, in Stripe's order for each object, signed with the current secret.
 
+    Without --confirm it only shows which, and where to.
+
+    Writes: your own URL, or Stripe with --via stripe; database (with --confirm and LIVE=true)
+    Needs: webhook secret, database
+
+    Examples:
     billing webhooks replay --state failed --since 3h --to https://app.example.net/hooks/stripe
+    LIVE=true billing webhooks replay --event evt_1SampleRefundUpdated --via stripe --endpoint we_1Sample --confirm
     """
     asked = {
         "events": list(dict.fromkeys(events or [])),
@@ -177,7 +226,12 @@ def sign(
 ) -> int:
     """Print the Stripe-Signature of a body, made now with the current secret: for rehearsals.
 
+    Writes: nothing
+    Needs: webhook secret
+
+    Examples:
     billing webhooks sign docs/stripe_webhook_sample.json
+    billing --json webhooks sign body.json
     """
     from billing_cli.cli.verify_webhook import read_bytes
     from billing_cli.domain.webhook_signature import signed_header

@@ -8,7 +8,7 @@ import pytest
 from billing_cli.cli.app import run
 from billing_cli.cli.commands import COMMANDS, load_command
 
-LOADED = "print(*(name for name in sys.modules if name.startswith(('billing_cli.', 'stripe', 'psycopg'))))"
+LOADED = "print(*(name for name in sys.modules if name.startswith(('billing_cli.', 'stripe', 'psycopg', 'rich'))))"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -30,6 +30,9 @@ def test_the_list_loads_no_command() -> None:
         "billing_cli.cli",
         "billing_cli.cli.app",
         "billing_cli.cli.commands",
+        "billing_cli.cli.completion",
+        "billing_cli.cli.help",
+        "billing_cli.cli.log",
         "billing_cli.cli.state",
         "billing_cli.domain",
         "billing_cli.domain.errors",
@@ -39,7 +42,7 @@ def test_the_list_loads_no_command() -> None:
 def test_a_command_loads_no_other() -> None:
     loaded = _loaded_after("export", "--help")
     assert {f"billing_cli.cli.{name.replace('-', '_')}" for name in COMMANDS} & loaded == {"billing_cli.cli.export"}
-    assert not any(name.startswith(("stripe", "psycopg")) for name in loaded)
+    assert not any(name.startswith(("stripe", "psycopg", "rich")) for name in loaded)
 
 
 def _loaded_after(*words: str) -> set[str]:
