@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import time
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO, cast
@@ -54,7 +53,7 @@ class JsonLines(io.TextIOBase):
     """A stderr that makes every line that is written to it one JSON object: `time`, `level`, `run_id`, `message`."""
 
     def __init__(self, stream: TextIO) -> None:
-        self.fields = {"run_id": uuid.uuid4().hex[:12]}
+        self.fields = {"run_id": os.urandom(6).hex()}
         self._stream = stream
         self._begun = ""
 
