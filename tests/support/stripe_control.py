@@ -53,6 +53,10 @@ class StripeDouble:
     def settings(self, **settings: object) -> None:
         ask(self.url, "POST", "settings", settings)
 
+    def permissions_asked(self) -> set[str]:
+        """What calls with restricted keys needed, while `restricted_to` was set."""
+        return set(ask(self.url, "GET", "status")["permissions_asked"])
+
     def clock(self, offset_s: int) -> None:
         ask(self.url, "POST", "clock", {"offset_s": offset_s})
 
@@ -67,14 +71,14 @@ class StripeDouble:
         self.forget_identifier(event["identifier"], event["event_name"])
 
     def forget_identifier(self, identifier: str, event_name: str) -> None:
-        self._client().v1.billing.meter_event_adjustments.create(
+        self.client().v1.billing.meter_event_adjustments.create(
             {"type": "cancel", "event_name": event_name, "cancel": {"identifier": identifier}}
         )
 
     def send_as_another(self, customer: str, value: str, timestamp: int, event_name: str = "api_calls") -> None:
         """A meter event of another program."""
         payload = {"stripe_customer_id": customer, "value": value}
-        self._client().v1.billing.meter_events.create(
+        self.client().v1.billing.meter_events.create(
             {"event_name": event_name, "payload": payload, "timestamp": timestamp}
         )
 
@@ -82,7 +86,7 @@ class StripeDouble:
         """Of summaries and error reports; `reset` takes it back."""
         ask(self.url, "POST", "settings", {"lag_s": lag_s})
 
-    def _client(self) -> sdk.StripeClient:
+    def client(self) -> sdk.StripeClient:
         return sdk.StripeClient("sk_test_other", base_addresses={"api": self.url})
 
     def log(self) -> list[dict[str, Any]]:

@@ -1,8 +1,12 @@
 """Stripe's errors as our sentences; none repeats a key."""
 
+import re
+
 import stripe
 
 from billing_cli.domain.errors import BadInput, BillingError, Fault, Misconfigured, Unavailable
+
+_KEY = re.compile(r"'?\b[rs]k_(?:test|live)_[\w*]+'?")
 
 
 def billing_error(error: stripe.StripeError) -> BillingError:
@@ -11,10 +15,7 @@ def billing_error(error: stripe.StripeError) -> BillingError:
     if isinstance(error, stripe.AuthenticationError):
         return Misconfigured(f"Stripe does not accept the key{request}.", "Check STRIPE_SECRET_KEY.")
     if isinstance(error, stripe.PermissionError):
-        return Misconfigured(
-            f"The Stripe key may not do this{request}: {said(error)}",
-            "Give the restricted key the permission, or use another key.",
-        )
+        return _lacking(said(error), request)
     if isinstance(error, stripe.APIConnectionError):
         return Unavailable("Stripe cannot be reached.", "Check the network and STRIPE_API_BASE, then run this again.")
     if isinstance(error, stripe.RateLimitError):
@@ -24,6 +25,14 @@ def billing_error(error: stripe.StripeError) -> BillingError:
     if error.http_status is not None and error.http_status < 500 and error.http_status != 409:
         return Fault(f"Stripe answered {error.http_status}{request}: {said(error)}")
     return Unavailable(f"Stripe answered {error.http_status}{request}.", "Run this again in a minute.")
+
+
+def _lacking(words: str, request: str) -> Misconfigured:
+    """Stripe names the permission, and beside it a part of the key, which is left out."""
+    step = "Add it to the restricted key; docs/operating/stripe-keys.md has what each command needs."
+    if found := re.search(r"'rak_(\w+)'", words):
+        return Misconfigured(f"The Stripe key lacks the permission {found[1]}{request}.", step)
+    return Misconfigured(f"The Stripe key may not do this{request}: {_KEY.sub('the key', words)}", step)
 
 
 def said(error: stripe.StripeError) -> str:

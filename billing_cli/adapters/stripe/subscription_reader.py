@@ -104,8 +104,8 @@ class StripeSubscriptionReader:
                 raise
             raise Misconfigured(
                 f"{error.message} An export reads which billing periods are still open.",
-                "Give the restricted key read access to Subscriptions and Invoices, or, to send late usage as it is "
-                'and unseen, set late_usage = "send" under [export] in billing.toml.',
+                "Give the restricted key read access to Subscriptions and Invoices (docs/operating/stripe-keys.md), "
+                'or, to send late usage as it is and unseen, set late_usage = "send" under [export] in billing.toml.',
             ) from error
         document: dict[str, Any] = json.loads(answer.body)
         return document

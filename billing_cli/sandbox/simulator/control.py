@@ -61,6 +61,7 @@ def _status(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
         "requests": state.request_count,
         "rate_limited": state.rate_limited,
         "faults": len(faults.active),
+        "permissions_asked": sorted(state.asked),
         "clock_offset_s": c.clock_offset_s,
         **vars(state.settings),
     }

@@ -15,6 +15,7 @@ from billing_cli.sandbox.simulator.faults import Fault, Faults
 from billing_cli.sandbox.simulator.limits import METER_EVENTS, OneAtATime, RateLimit, too_many
 from billing_cli.sandbox.simulator.meter_event_stream import STREAM, session_of
 from billing_cli.sandbox.simulator.meter_events import customer_of
+from billing_cli.sandbox.simulator.permissions import check_permissions
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, encode, read_form, read_json
 from billing_cli.sandbox.simulator.routes import answer
 from billing_cli.sandbox.simulator.state import LogLine, State
@@ -68,7 +69,7 @@ class Simulator:
 
     async def _answer(self, request: web.BaseRequest, call: Call, body: bytes) -> tuple[Reply, str | None]:
         """The reply, and whether the caller gets to see it: None, `lost_reply` or `reset`."""
-        call.livemode = self._is_live(request)
+        call.livemode = self._is_live(request, call)
         self._rates.check(self.state, call)
         faults = self.faults.strike(call.method, call.path)
         kinds = {fault.kind: fault for fault in faults}
@@ -89,12 +90,13 @@ class Simulator:
             reply = self._once(call, idempotency_key, body, kinds.get("status"))
         return reply, "lost_reply" if "lost_reply" in kinds else None
 
-    def _is_live(self, request: web.BaseRequest) -> bool:
-        """What the key, or on the stream the session, is good for. Raises Refusal where it is good for nothing."""
+    def _is_live(self, request: web.BaseRequest, call: Call) -> bool:
+        """What the key, or on the stream the session, is good for. Raises Refusal where it is not good for the call."""
         key = _key(request)
         if request.path == STREAM:
             return session_of(self.state, key).livemode
         _check_key(key)
+        check_permissions(self.state, call, key)
         return key[3:8] == "live_"
 
     async def _serve_pdf(self, request: web.BaseRequest) -> web.StreamResponse:

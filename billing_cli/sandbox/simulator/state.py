@@ -70,6 +70,8 @@ class Settings:
     # How often a report run is asked for before it is over, and how it then failed, if it did.
     report_polls: int = 1
     report_error: str = ""
+    # What restricted keys (rk_) may do; empty is everything.
+    restricted_to: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -104,6 +106,8 @@ class State:
         self.request_count = 0
         # Calls that the rate limit itself refused; faults are not among them.
         self.rate_limited = 0
+        # Permissions that calls with restricted keys needed.
+        self.asked: set[str] = set()
         self.journal = Journal(directory / "stripe.jsonl")
         for record in self.journal.replay():
             self.apply(record)
@@ -156,6 +160,7 @@ class State:
         self.settings = replace(self._initial)
         self.log.clear()
         self.request_count = self.rate_limited = 0
+        self.asked.clear()
 
     def apply(self, record: dict[str, Any]) -> None:
         getattr(self, f"_apply_{record['op']}")(record)
