@@ -38,7 +38,7 @@ def run_rollback(approved: ApprovedPlan[RollbackPlan], run: RunEnvironment) -> R
     own = {"p_batch_id": batch_id, "p_runner": run.runner, "p_actor": run.actor, "p_last": last_events}
 
     def cancel(batch: BatchSummary, run: RunEnvironment) -> StopReason | None:
-        work = Work("billing_rollback_claim_v1", {"p_last": last_events}, "billing_rollback_settle_v1")
+        work = Work("billing_rollback_claim_v1", {"p_last": last_events})
         return asyncio.run(work_through(batch_id, work, run.canceller, run))
 
     def finish() -> BatchSummary:

@@ -32,16 +32,15 @@ _GIVE_UP_AFTER = 20
 
 @dataclass(frozen=True)
 class Work:
-    """What a run does with a batch: the database's functions that hand out items and take what became of them."""
+    """What a run does with a batch: the database's function that hands out its items, and what that is told."""
 
     claim: str
     claim_arguments: Mapping[str, object]
-    settle: str
 
 
 def sending(backend: Backend) -> Work:
     """To send what goes by one backend."""
-    return Work("billing_batch_claim_v2", {"p_backend": backend.value}, "billing_batch_settle_v1")
+    return Work("billing_batch_claim_v2", {"p_backend": backend.value})
 
 
 class SendingRun:
@@ -197,7 +196,7 @@ class SendingRun:
         if not self._results:
             return
         results, self._results = self._results, []
-        await self._call(self._work.settle, p_results=[r.document() for r in results])
+        await self._call("billing_batch_settle_v1", p_results=[r.document() for r in results])
         self._run.observer.settled([r for r in results if r.tries])
 
     async def _call(self, function: str, **args: object) -> dict[str, Any]:

@@ -185,6 +185,16 @@ begin
 end
 $$;
 
+-- A claimed item as a run takes it. Inlined into its callers: no SET clause, every name qualified.
+create or replace function public.billing_claimed_item_v1(i public.billing_export_items, p_maybe_sent boolean)
+returns jsonb language sql stable as $$
+  select jsonb_build_object(
+    'item_id', i.item_id, 'identifier', i.identifier, 'event_name', i.event_name,
+    'customer_key', i.customer_key, 'stripe_customer_id', i.stripe_customer_id, 'value_key', i.value_key,
+    'value', trim_scale(i.sent_value)::text, 'timestamp', extract(epoch from i.event_at)::bigint,
+    'subscription_item', i.subscription_item, 'attempts', i.attempts, 'maybe_sent', p_maybe_sent)
+$$;
+
 -- Orphans, then pending items of every p_places-th customer and meter; for billing_batch_claim_v2.
 -- Statistics lag behind a batch that is being sent. Any plan but these index scans, in the order of their index,
 -- goes through all that was sent already, at every claim.
@@ -216,14 +226,9 @@ begin
       from (select unnest(v_orphans) as item_id, true as maybe_sent
             union all select unnest(v_fresh), false) chosen
       where i.item_id = chosen.item_id
-      returning i.*, chosen.maybe_sent
+      returning i as item, chosen.maybe_sent
   )
-  select coalesce(jsonb_agg(jsonb_build_object(
-      'item_id', c.item_id, 'identifier', c.identifier, 'event_name', c.event_name,
-      'customer_key', c.customer_key, 'stripe_customer_id', c.stripe_customer_id, 'value_key', c.value_key,
-      'value', trim_scale(c.sent_value)::text, 'timestamp', extract(epoch from c.event_at)::bigint,
-      'subscription_item', c.subscription_item,
-      'attempts', c.attempts, 'maybe_sent', c.maybe_sent) order by c.item_id), '[]')
+  select coalesce(jsonb_agg(public.billing_claimed_item_v1(c.item, c.maybe_sent) order by (c.item).item_id), '[]')
     into v_items from claimed c;
   return v_items;
 end
@@ -265,11 +270,26 @@ begin
 end
 $$;
 
--- Records Stripe's answers: [{item_id, outcome, tries, request_id, error}], outcome one of
---   accepted, rejected, ambiguous   final
---   unsent                          it certainly did not reach Stripe: pending again
+-- What becomes of an item that is being sent or cancelled.
+create or replace function public.billing_item_state_after_v1(
+  p_state public.billing_export_item_state, p_outcome text)
+returns public.billing_export_item_state language sql immutable as $$
+  select case
+    when p_outcome = 'unknown' then p_state
+    when p_outcome not in ('unsent', 'uncounted', 'refused') then p_outcome::public.billing_export_item_state
+    when p_state = 'cancelling' then 'accepted'
+    else 'pending'
+  end
+$$;
+
+-- Records Stripe's answers about what was sent, or was to be cancelled:
+-- [{item_id, outcome, tries, request_id, error}], outcome one of
+--   accepted, rejected, cancelled   final
+--   ambiguous                       it cannot be known any more whether it counts
+--   unsent                          Stripe was certainly not asked: what it was before, for the next run
 --   uncounted                       Stripe's totals prove that it is not counted: pending again, for this run too
---   unknown                         it may have: an open claim, to be sent again under its identifier
+--   refused                         it was not cancelled, and counts as before; a later rollback may ask again
+--   unknown                         Stripe may have been asked: an open claim, to be asked for again as it was
 create or replace function public.billing_batch_settle_v1(
   p_batch_id text, p_runner text, p_actor text, p_results jsonb)
 returns jsonb language plpgsql
@@ -279,26 +299,39 @@ declare
   v_settled bigint;
 begin
   update public.billing_export_items i
-    set state = case when r.outcome in ('unsent', 'uncounted') then 'pending' when r.outcome = 'unknown' then 'sending'
-                     else r.outcome end::public.billing_export_item_state,
+    set state = public.billing_item_state_after_v1(i.state, r.outcome),
         -- What this run could not settle it does not take up again: the next run does.
         claimed_by = case when r.outcome in ('unsent', 'unknown') then p_runner end,
-        -- What is proved uncounted stays so for as long as Stripe would take it once only; then it is proved anew.
-        first_sent_at = case r.outcome when 'unsent' then null when 'uncounted' then now() else i.first_sent_at end,
-        settled_at = case when r.outcome in ('accepted', 'rejected', 'ambiguous') then now() end,
+        first_sent_at = case
+          when i.state = 'cancelling' then i.first_sent_at
+          when r.outcome = 'unsent' then null
+          -- Proved uncounted it stays so for as long as Stripe would take it once only; then it is proved anew.
+          when r.outcome = 'uncounted' then now()
+          else i.first_sent_at end,
+        -- Totals that are read too soon after it prove nothing.
+        cancel_asked_at = case when i.state = 'cancelling' and r.outcome <> 'unsent' then now() end,
+        settled_at = case
+          when r.outcome in ('accepted', 'rejected', 'ambiguous', 'cancelled') then now()
+          when i.state = 'cancelling' then i.settled_at end,
         attempts = i.attempts + greatest(coalesce(r.tries, 1) - 1, 0),
         request_id = coalesce(r.request_id, i.request_id),
-        error = r.error
+        -- With an error it would pass for refused.
+        error = case when i.state <> 'cancelling' or r.outcome <> 'unsent' then r.error end
     from jsonb_to_recordset(p_results)
       as r(item_id bigint, outcome text, tries int, request_id text, error text)
     where i.item_id = r.item_id
       -- A case, of which the planner expects half of the table: taken for rare, these items would be found first,
       -- all that are under way, and each be compared with every result.
-      and case when i.batch_id = p_batch_id and i.state = 'sending' and i.claimed_by = p_runner then true else false end;
+      and case when i.batch_id = p_batch_id and i.state in ('sending', 'cancelling') and i.claimed_by = p_runner
+               then true else false end;
   get diagnostics v_settled = row_count;
   -- A repeated call settles nothing more and leaves no second trace.
   if v_settled > 0 then
-    perform public.billing_audit_append_v1(p_actor, 'export.settled', p_batch_id, (
+    perform public.billing_audit_append_v1(
+      p_actor,
+      (select case b.state when 'rolling_back' then 'rollback' else 'export' end || '.settled'
+       from public.billing_export_batches b where b.batch_id = p_batch_id),
+      p_batch_id, (
       select jsonb_object_agg(o.outcome, o.items) from (
         select r.outcome, count(*) as items from jsonb_to_recordset(p_results) as r(outcome text) group by 1) o));
   end if;
@@ -339,6 +372,8 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_batch_others_v1(text, text, text, jsonb, timestamptz, boolean)',
   'public.billing_batch_take_v1(text, text, text, int, int, int)',
   'public.billing_batch_claim_v2(text, text, text, text, int)',
+  'public.billing_claimed_item_v1(public.billing_export_items, boolean)',
+  'public.billing_item_state_after_v1(public.billing_export_item_state, text)',
   'public.billing_batch_settle_v1(text, text, text, jsonb)',
   'public.billing_batch_finish_v1(text, text, text)'
 ]) as f;

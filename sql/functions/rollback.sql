@@ -10,20 +10,22 @@
 -- p_last names the events of meters that keep the last value, and not by windows.
 -- Inlined into its callers on purpose: no SET clause, every name qualified.
 create or replace function public.billing_rollback_items_v1(p_batch_id text, p_last jsonb)
-returns table (fate text, item_id bigint, state public.billing_export_item_state)
+returns table (fate text, item_id bigint, state public.billing_export_item_state, error text)
 language sql stable as $$
   select case
            when i.state <> 'accepted' then i.state::text
            when i.backend = 'usage-records' or (i.replaces and not p_last ? i.event_name) then 'total'
            when i.replaces and exists (
+             -- By customer and time, which an index has; the events of a bucket are some seconds apart.
              select from public.billing_export_items n
              where n.stripe_account_id = i.stripe_account_id and n.livemode = i.livemode
-               and n.bucket_start = i.bucket_start and n.company_id = i.company_id and n.meter = i.meter
+               and n.stripe_customer_id = i.stripe_customer_id and n.event_name = i.event_name
+               and n.event_at >= i.bucket_start and n.event_at < i.bucket_start + interval '1 hour'
                and n.item_id > i.item_id and n.state not in ('rejected', 'cancelled')) then 'overtaken'
            when i.first_sent_at < now() - interval '23 hours' then 'late'
            else 'cancel'
          end,
-         i.item_id, i.state
+         i.item_id, i.state, i.error
   from public.billing_export_items i where i.batch_id = p_batch_id
 $$;
 
@@ -81,7 +83,7 @@ begin
   -- What Stripe refused in an earlier rollback is asked for again.
   update public.billing_export_items i set error = null
     from public.billing_rollback_items_v1(p_batch_id, p_last) f
-    where i.item_id = f.item_id and f.fate = 'cancel' and i.error is not null;
+    where i.item_id = f.item_id and f.fate = 'cancel' and f.error is not null;
   perform public.billing_audit_append_v1(p_actor, 'rollback.opened', p_batch_id,
     jsonb_build_object('digest', p_digest, 'items_hash', p_items_hash));
   return public.billing_export_batch_summary_v1(p_batch_id);
@@ -89,89 +91,54 @@ end
 $$;
 
 -- Takes up to p_limit items for cancelling: first the orphaned claims of earlier runs, however old, because
--- asking again cannot do harm; then what Stripe was not asked for yet.
+-- asking again cannot do harm; then what Stripe was not asked for yet, in order, beginning where this runner left off.
+-- Like billing_batch_take_v1, whatever statistics say: by index, and in its order.
 create or replace function public.billing_rollback_claim_v1(
   p_batch_id text, p_runner text, p_actor text, p_last jsonb, p_limit int default 500)
-returns jsonb language plpgsql set search_path = '' as $$
+returns jsonb language plpgsql
+set search_path = '' set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off
+set enable_mergejoin = off as $$
 declare
   v_shared jsonb := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
+  v_past bigint;
+  v_orphans bigint[];
+  v_fresh bigint[];
   v_items jsonb;
 begin
-  with orphans as (
-    select i.item_id from public.billing_export_items i
-    where i.batch_id = p_batch_id and i.state = 'cancelling' and i.claimed_by is null
-    order by i.item_id limit p_limit
-  ),
-  fresh as (
-    select f.item_id from public.billing_rollback_items_v1(p_batch_id, p_last) f
-    join public.billing_export_items i using (item_id)
-    -- The state stands here for the index; the fate implies it.
-    where f.state = 'accepted' and f.fate = 'cancel' and i.error is null and i.claimed_by is distinct from p_runner
-    order by f.item_id limit greatest(p_limit - (select count(*) from orphans), 0)
-  ),
-  chosen as (
-    select i.item_id, i.state = 'cancelling' as maybe_sent from public.billing_export_items i
-    where i.item_id in (select item_id from orphans union all select item_id from fresh)
-    for update
-  ),
-  claimed as (
+  select past_item_id into v_past from public.billing_export_runners
+    where batch_id = p_batch_id and runner = p_runner;
+  select coalesce(array_agg(o.item_id), '{}') into v_orphans from (
+    select item_id from public.billing_export_items
+    where batch_id = p_batch_id and state = 'cancelling' and claimed_by is null limit p_limit) o;
+  select coalesce(array_agg(f.item_id), '{}') into v_fresh from (
+    select item_id from public.billing_rollback_items_v1(p_batch_id, p_last)
+    -- Rows, because only the index that begins with the batch has this order; by item_id alone, the items of all
+    -- batches would do.
+    where (state, item_id) > ('accepted', v_past) and (state, item_id) < ('accepted', 9223372036854775807)
+      and fate = 'cancel' and error is null
+    order by state, item_id limit p_limit - cardinality(v_orphans)) f;
+  if v_fresh <> '{}' then
+    update public.billing_export_runners set past_item_id = v_fresh[cardinality(v_fresh)]
+      where batch_id = p_batch_id and runner = p_runner;
+  end if;
+  with claimed as (
     update public.billing_export_items i
       set state = 'cancelling', claimed_by = p_runner, cancel_asked_at = now(),
           -- An orphan is asked for under the keys it was asked for before: Stripe then repeats its answers.
           attempts = i.attempts + case when chosen.maybe_sent then 0 else 1 end
-      from chosen where i.item_id = chosen.item_id and i.state in ('accepted', 'cancelling')
-      returning i.*, chosen.maybe_sent
+      from (select unnest(v_orphans) as item_id, true as maybe_sent
+            union all select unnest(v_fresh), false) chosen
+      -- A verification may have found otherwise since it was chosen.
+      where i.item_id = chosen.item_id and i.state in ('accepted', 'cancelling')
+      returning i as item, chosen.maybe_sent
   )
-  select coalesce(jsonb_agg(jsonb_build_object(
-      'item_id', c.item_id, 'identifier', c.identifier, 'event_name', c.event_name,
-      'customer_key', c.customer_key, 'stripe_customer_id', c.stripe_customer_id, 'value_key', c.value_key,
-      'value', trim_scale(c.sent_value)::text, 'timestamp', extract(epoch from c.event_at)::bigint,
-      'attempts', c.attempts, 'maybe_sent', c.maybe_sent) order by c.item_id), '[]')
+  select coalesce(jsonb_agg(public.billing_claimed_item_v1(c.item, c.maybe_sent) order by (c.item).item_id), '[]')
     into v_items from claimed c;
-  if jsonb_array_length(v_items) > 0 then
+  if v_items <> '[]' then
     perform public.billing_audit_append_v1(p_actor, 'rollback.claimed', p_batch_id, jsonb_build_object(
       'items', jsonb_array_length(v_items), 'runner', p_runner));
   end if;
   return v_shared || jsonb_build_object('items', v_items);
-end
-$$;
-
--- Records Stripe's answers: [{item_id, outcome, tries, request_id, error}], outcome one of
---   cancelled    Stripe was told to forget it
---   refused      it was not: it counts as before; a later rollback may ask again
---   ambiguous    it cannot be known any more whether it counts
---   unsent       Stripe was certainly not asked
---   unknown      it may have been: an open claim, to be asked for again
-create or replace function public.billing_rollback_settle_v1(
-  p_batch_id text, p_runner text, p_actor text, p_results jsonb)
-returns jsonb language plpgsql set search_path = '' as $$
-declare
-  v_shared jsonb := public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
-  v_settled bigint;
-begin
-  update public.billing_export_items i
-    set state = case when r.outcome in ('refused', 'unsent') then 'accepted' when r.outcome = 'unknown' then 'cancelling'
-                     else r.outcome end::public.billing_export_item_state,
-        -- What this run could not settle it does not take up again: the next run does.
-        claimed_by = case when r.outcome in ('unsent', 'unknown') then p_runner end,
-        settled_at = case when r.outcome in ('cancelled', 'ambiguous') then now() else i.settled_at end,
-        -- Totals that are read too soon after it prove nothing.
-        cancel_asked_at = case when r.outcome = 'unsent' then null else now() end,
-        attempts = i.attempts + greatest(coalesce(r.tries, 1) - 1, 0),
-        request_id = coalesce(r.request_id, i.request_id),
-        error = case when r.outcome <> 'unsent' then r.error end
-    from jsonb_to_recordset(p_results)
-      as r(item_id bigint, outcome text, tries int, request_id text, error text)
-    where i.item_id = r.item_id and i.batch_id = p_batch_id
-      and i.state = 'cancelling' and i.claimed_by = p_runner;
-  get diagnostics v_settled = row_count;
-  -- A repeated call settles nothing more and leaves no second trace.
-  if v_settled > 0 then
-    perform public.billing_audit_append_v1(p_actor, 'rollback.settled', p_batch_id, (
-      select jsonb_object_agg(o.outcome, o.items) from (
-        select r.outcome, count(*) as items from jsonb_to_recordset(p_results) as r(outcome text) group by 1) o));
-  end if;
-  return v_shared || jsonb_build_object('settled', v_settled);
 end
 $$;
 
@@ -189,8 +156,8 @@ begin
   update public.billing_export_items set claimed_by = null
     where batch_id = p_batch_id and state = 'accepted' and claimed_by = p_runner;
   select count(*) into v_left
-    from public.billing_rollback_items_v1(p_batch_id, p_last) f join public.billing_export_items i using (item_id)
-    where f.fate = 'cancelling' or (f.fate = 'cancel' and i.error is null);
+    from public.billing_rollback_items_v1(p_batch_id, p_last)
+    where fate = 'cancelling' or (fate = 'cancel' and error is null);
   update public.billing_export_batches
     set state = case when v_left = 0 then 'done' else 'rolling_back' end::public.billing_export_batch_state
     where batch_id = p_batch_id;
@@ -206,6 +173,5 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_rollback_preview_v1(text, jsonb)',
   'public.billing_rollback_open_v1(text, jsonb, text, text, text)',
   'public.billing_rollback_claim_v1(text, text, text, jsonb, int)',
-  'public.billing_rollback_settle_v1(text, text, text, jsonb)',
   'public.billing_rollback_finish_v1(text, text, text, jsonb)'
 ]) as f;

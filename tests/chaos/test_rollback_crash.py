@@ -27,8 +27,8 @@ STEPS = [
     Step("cancel", "after", 1),
     Step("cancel", "after", EVENTS // 2),
     Step("cancel", "after", EVENTS),
-    Step("billing_rollback_settle_v1", "before"),
-    Step("billing_rollback_settle_v1", "after"),
+    Step("billing_batch_settle_v1", "before"),
+    Step("billing_batch_settle_v1", "after"),
     Step("billing_rollback_finish_v1", "before"),
     Step("billing_rollback_finish_v1", "after"),
 ]
@@ -71,7 +71,7 @@ def test_killed_at_a_step_over_rest(
 def test_replies_of_the_database_lost_over_rest(
     batch: str, rest: PostgrestDouble, sql: Connection, stripe: StripeDouble
 ) -> None:
-    for function in ("billing_rollback_claim_v1", "billing_rollback_settle_v1"):
+    for function in ("billing_rollback_claim_v1", "billing_batch_settle_v1"):
         rest.faults[function] = ["lost_reply", "503"]
     environment = rest_environment(rest.url, rest.service_key, stripe.url)
     codes = [run_billing(environment, rollback(batch)) for _ in range(2)]

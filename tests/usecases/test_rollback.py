@@ -264,14 +264,14 @@ def test_what_stripe_refused_or_was_not_asked_for_is_not_taken_up_again_by_the_s
     first, *rest = (item["item_id"] for item in claimed)
     answers = [{"item_id": item, "outcome": "refused", "tries": 1, "error": "400: No."} for item in rest]
     answers.append({"item_id": first, "outcome": "unsent", "tries": 3, "error": "429: Slow down."})
-    call("billing_rollback_settle_v1", batch, "me", "tester", Jsonb(answers))
+    call("billing_batch_settle_v1", batch, "me", "tester", Jsonb(answers))
     others = call("billing_rollback_claim_v1", batch, "me", "tester", "[]", 100)["items"]
     assert len(others) == 8
     assert not {item["item_id"] for item in claimed} & {item["item_id"] for item in others}
     done = [{"item_id": item["item_id"], "outcome": "cancelled", "tries": 1} for item in others]
-    call("billing_rollback_settle_v1", batch, "me", "tester", Jsonb(done))
+    call("billing_batch_settle_v1", batch, "me", "tester", Jsonb(done))
     # A second settlement of the same answers, as after a lost reply, changes nothing.
-    assert call("billing_rollback_settle_v1", batch, "me", "tester", Jsonb(done))["settled"] == 0
+    assert call("billing_batch_settle_v1", batch, "me", "tester", Jsonb(done))["settled"] == 0
     assert call("billing_rollback_finish_v1", batch, "me", "tester", "[]")["state"] == "rolling_back"
     assert states(sql) == {"accepted": 10, "cancelled": 8}
     # The next run asks for what was not asked for; what was refused is not left.
@@ -279,7 +279,7 @@ def test_what_stripe_refused_or_was_not_asked_for_is_not_taken_up_again_by_the_s
     (item,) = call("billing_rollback_claim_v1", batch, "other", "tester", "[]", 100)["items"]
     assert (item["item_id"], item["maybe_sent"]) == (first, False)
     last = [{"item_id": first, "outcome": "cancelled", "tries": 1}]
-    call("billing_rollback_settle_v1", batch, "other", "tester", Jsonb(last))
+    call("billing_batch_settle_v1", batch, "other", "tester", Jsonb(last))
     assert call("billing_rollback_finish_v1", batch, "other", "tester", "[]")["state"] == "done"
 
 
