@@ -50,9 +50,9 @@ def apply(
 ) -> int:
     """Carry out a saved plan. The facts are loaded again; if anything differs, it is named and refused.
 
-    Without --confirm it only shows the plan. Save one with --plan-out, which every write command has.
+    Without --confirm it only shows the plan. A plan is saved with --plan-out.
 
-    Writes: Stripe, database (with --confirm and LIVE=true)
+    Writes: what the plan says (with --confirm and LIVE=true)
     Needs: Stripe key, database
 
     Examples:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from billing_cli.domain.plan_file import PlanFile
 
-approvals_app = CommandGroup("The second person: approve, list and revoke.")
+approvals_app = CommandGroup("Approve another person's plan; list and revoke approvals.")
 ApproverKey = Annotated[
     Path, typer.Option("--sign-key", metavar="KEY", help="Your SSH key; its public half if an agent holds it.")
 ]
@@ -31,7 +31,7 @@ def list_approvals(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
-    """Who approved which plan, until when, and whether it was used.
+    """List who approved which plan, until when, and whether it was used.
 
     Writes: nothing
     Needs: database

@@ -15,7 +15,7 @@ from billing_cli.domain.moment import moment
 if TYPE_CHECKING:
     from billing_cli.domain.ports import AuditFile
 
-audit_app = CommandGroup("Who did what, and the proof that nobody changed the log.")
+audit_app = CommandGroup("Show who did what, and prove that nobody changed the log.")
 
 
 @audit_app.command("list")
@@ -32,7 +32,7 @@ def list_entries(
     until: Annotated[str | None, typer.Option(metavar="T", help="Up to then, not including it.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
-    """Who did what, newest first.
+    """List who did what, newest first.
 
     Writes: nothing
     Needs: database
@@ -68,7 +68,7 @@ def verify(
 ) -> int:
     """Recompute the chain of hashes, and look for every row known elsewhere; exit 3 where anything was changed.
 
-    Writes: nothing, or the file BILLING_AUDIT_FILE
+    Writes: nothing; where BILLING_AUDIT_FILE is set, that file
     Needs: database
 
     Examples:

@@ -29,7 +29,7 @@ from billing_cli.domain.gate import ApprovedPlan, Gates
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-batches_app = CommandGroup("What an export did, and what to do next.")
+batches_app = CommandGroup("Look at exports; finish, verify or take back one of them.")
 
 
 @batches_app.command("list")
@@ -37,7 +37,7 @@ def list_batches(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
-    """The latest batches and their counts.
+    """List the latest batches and their counts.
 
     Writes: nothing
     Needs: database
@@ -65,7 +65,7 @@ def show(
     ] = None,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most so many items.")] = 50,
 ) -> int:
-    """One batch: each item with its state, attempts and Stripe request, and the hours left to act.
+    """Show one batch: each item with its state, attempts and Stripe request, and the hours left to act.
 
     Writes: nothing
     Needs: database

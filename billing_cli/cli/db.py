@@ -8,7 +8,7 @@ from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.state import state_of
 
-db_app = CommandGroup("The tables and functions that billing needs in Postgres.")
+db_app = CommandGroup("Show and apply the tables and functions that billing needs in Postgres.")
 
 
 @db_app.command()
@@ -54,7 +54,7 @@ def migrate(
 
 @db_app.command()
 def status(ctx: typer.Context) -> int:
-    """Every SQL file and whether the database has it; exit 3 if any is missing, changed or edited.
+    """List every SQL file and whether the database has it; exit 3 if any is missing, changed or edited.
 
     Writes: nothing
     Needs: database URL

@@ -13,7 +13,7 @@ def doctor(
     ctx: typer.Context,
     offline: Annotated[bool, typer.Option("--offline", help="Only what needs no network, for CI.")] = False,
 ) -> int:
-    """Is this environment ready? Every failure comes with its next step; read-only; exit 3 on a failure.
+    """Check whether this environment is ready; every failure comes with its next step. Exit 3 on a failure.
 
     Writes: nothing
     Needs: nothing

@@ -31,7 +31,7 @@ def download_invoice(
 ) -> int:
     """Download invoices as PDF. A second run fetches only what is missing or has changed.
 
-    Writes: files
+    Writes: files, here or where -o says
     Needs: Stripe key, database
 
     Examples:

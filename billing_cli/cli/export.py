@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from billing_cli.cli.completion import words
 from billing_cli.cli.options import (
     ALONE,
     Confirm,
     Expect,
     OnlyCompany,
+    Period,
     PlanOut,
     Rate,
     SendOptions,
@@ -29,7 +29,7 @@ from billing_cli.domain.errors import BadInput
 from billing_cli.domain.export import ExportPlan, ExportRequest
 from billing_cli.domain.gate import ApprovedPlan, Gates
 from billing_cli.domain.meter import Backend
-from billing_cli.domain.period import PERIODS, Window, window_from_bounds, window_from_period
+from billing_cli.domain.period import Window, window_from_bounds, window_from_period
 from billing_cli.domain.verify_plan import VerifyPlan
 
 if TYPE_CHECKING:
@@ -42,10 +42,7 @@ def export(
     end: Annotated[
         str | None, typer.Option(help="Last day (included) or full hour (excluded), UTC.", metavar="DATE")
     ] = None,
-    period: Annotated[
-        str | None,
-        typer.Option(help=f"Instead of dates: {', '.join(PERIODS)}.", metavar="NAME", autocompletion=words(*PERIODS)),
-    ] = None,
+    period: Period = None,
     company: OnlyCompany = None,
     meter: Annotated[str | None, typer.Option(metavar="METER", help="Only this meter.")] = None,
     allow_corrections: Annotated[

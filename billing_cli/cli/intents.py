@@ -16,7 +16,7 @@ from billing_cli.domain.intent import IntentState
 IntentId = Annotated[
     str, typer.Argument(metavar="INTENT", help="int_…; billing intents list has them.", autocompletion=ids("intents"))
 ]
-intents_app = CommandGroup("Refunds, charges and credits that were begun.")
+intents_app = CommandGroup("Look at refunds, charges and credits that were begun; finish one of them.")
 
 
 @intents_app.command("list")
@@ -26,7 +26,7 @@ def list_intents(
     company: OnlyCompany = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
-    """The latest refunds, charges and credits, and what became of them.
+    """List the latest refunds, charges and credits, and what became of them.
 
     Writes: nothing
     Needs: database
@@ -46,7 +46,7 @@ def list_intents(
 
 @intents_app.command()
 def show(ctx: typer.Context, intent: IntentId) -> int:
-    """One intent: who began it, under which key, what Stripe answered.
+    """Show one intent: who began it, under which key, what Stripe answered.
 
     Writes: nothing
     Needs: database

@@ -14,7 +14,7 @@ from billing_cli.cli.write import carry_out
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.invoice import InvoiceStatus
 
-invoices_app = CommandGroup("Invoices, in Stripe and here.")
+invoices_app = CommandGroup("List invoices; mark one as paid outside of Stripe.")
 
 
 @invoices_app.command("list")
@@ -27,7 +27,7 @@ def list_invoices(
     status: Annotated[InvoiceStatus | None, typer.Option(help="Only invoices with this status in Stripe.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
-    """Invoices in Stripe, beside what billing_invoices says.
+    """List invoices in Stripe, beside what billing_invoices says.
 
     Writes: nothing
     Needs: Stripe key, database

@@ -29,7 +29,7 @@ def journal(
     stripe_csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Read Stripe's itemized report.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Instead of stdout.")] = None,
 ) -> int:
-    """Balance transactions of a month as journal entries, coded to the chart of accounts in billing.toml.
+    """Print a month's balance transactions as journal entries, by the chart of accounts in billing.toml.
 
     Writes: nothing, or the file of -o
     Needs: Stripe key

@@ -1,4 +1,4 @@
-"""What several commands take, in the same words: ids, and the options of every write command."""
+"""What several commands take, in the same words: ids, periods, and the options of every write command."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from billing_cli.cli.completion import ids
+from billing_cli.cli.completion import ids, words
+from billing_cli.domain.period import PERIODS
 
 Company = Annotated[
     str, typer.Argument(metavar="COMPANY", help="As in billing_companies.", autocompletion=ids("companies"))
@@ -16,6 +17,12 @@ OnlyCompany = Annotated[
 ]
 BatchId = Annotated[
     str, typer.Argument(metavar="BATCH", help="exp_…; billing batches list has them.", autocompletion=ids("batches"))
+]
+Period = Annotated[
+    str | None,
+    typer.Option(
+        "--period", metavar="NAME", help=f"Instead of dates: {', '.join(PERIODS)}.", autocompletion=words(*PERIODS)
+    ),
 ]
 Confirm = Annotated[bool, typer.Option("--confirm", help="Write; needs LIVE=true in the environment too.")]
 Expect = Annotated[str | None, typer.Option(metavar="DIGEST", help="Refuse any plan but the one with this digest.")]

@@ -7,12 +7,12 @@ from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.session import open_session
 from billing_cli.cli.state import state_of
 
-plans_app = CommandGroup("Plans and their prices, against Stripe.")
+plans_app = CommandGroup("Show the prices of each plan, and check them against Stripe.")
 
 
 @plans_app.command("list")
 def list_plans(ctx: typer.Context) -> int:
-    """Which prices each plan has, and where that is said. Asks nobody.
+    """List the prices of each plan, and where that is said. Asks nobody.
 
     Writes: nothing
     Needs: nothing

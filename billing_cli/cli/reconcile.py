@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from billing_cli.cli.options import Confirm, Expect
+from billing_cli.cli.options import Confirm, Expect, Period
 from billing_cli.cli.reconcile_save import ReconcileRun, finish
 from billing_cli.cli.session import open_session
 from billing_cli.domain.errors import BadInput
@@ -22,7 +22,7 @@ def reconcile(
     subject: Annotated[Subject, typer.Argument(metavar="payments|invoices|usage|payouts", help="What is compared.")],
     start: Annotated[str | None, typer.Option(metavar="D", help="From this day or instant on (UTC).")] = None,
     end: Annotated[str | None, typer.Option(metavar="D", help="Up to this day, included, or this instant.")] = None,
-    period: Annotated[str | None, typer.Option(metavar="P", help="yesterday, last-month, month-to-date …")] = None,
+    period: Period = None,
     stripe_csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Read Stripe's side from its CSV.")] = None,
     from_report: Annotated[
         bool, typer.Option("--from-report", help="Have Stripe write a report, and read that (payments).")
@@ -35,7 +35,7 @@ def reconcile(
     confirm: Confirm = False,
     expect: Expect = None,
 ) -> int:
-    """Ours against Stripe's: every row of both sides, read-only; exit 3 on any difference.
+    """Compare our rows with Stripe's, every one of both sides; exit 3 on any difference.
 
     payments: billing_payments against balance transactions.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from billing_cli.sandbox.lifecycle import Server
 
-sandbox_app = CommandGroup("A private Stripe and Postgres to rehearse on.")
+sandbox_app = CommandGroup("Run a private Stripe and Postgres to rehearse on.")
 
 Directory = Annotated[Path, typer.Option("--directory", metavar="PATH", help="Where the sandbox lives.")]
 DEFAULT_DIRECTORY = Path(".sandbox")
@@ -76,7 +76,7 @@ def down(ctx: typer.Context, directory: Directory = DEFAULT_DIRECTORY) -> int:
 
 @sandbox_app.command()
 def status(ctx: typer.Context, directory: Directory = DEFAULT_DIRECTORY) -> int:
-    """Each server: address, process, state. Exit 3 where one does not run.
+    """Show each server: address, process, state. Exit 3 where one does not run.
 
     Writes: nothing
     Needs: nothing

@@ -20,7 +20,7 @@ def timeline(
         Path | None, typer.Option(metavar="FILE", help="Write it as a page that needs nothing else.")
     ] = None,
 ) -> int:
-    """What happened to one company, in time order, with Stripe's request ids; personal data is masked.
+    """Tell what happened to one company, in time order, with Stripe's request ids; personal data is masked.
 
     Writes: nothing, or the file of --html
     Needs: database

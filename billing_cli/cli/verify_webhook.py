@@ -31,7 +31,7 @@ def verify_webhook(
     """Check a webhook's signature and say why it fails. Works offline; exit 3 where it is not Stripe's.
 
     Writes: nothing; with --store, database (with --confirm and LIVE=true)
-    Needs: webhook secret
+    Needs: webhook secret; with --store, database
 
     Examples:
     billing verify-webhook body.json --signature "t=1764000000,v1=5257a869e7ecebed"

@@ -18,7 +18,7 @@ from billing_cli.cli.write import carry_out
 from billing_cli.domain.kept_event import KeptState
 from billing_cli.domain.moment import moment
 
-webhooks_app = CommandGroup("Stripe's events: kept, fetched, compared, replayed.")
+webhooks_app = CommandGroup("Keep Stripe's events, find the gaps in them, send them again.")
 
 
 Type = Annotated[
@@ -39,7 +39,7 @@ def list_webhooks(
     until: Until = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
-    """Events kept here, with their outcome and attempts.
+    """List events kept here, with their outcome and attempts.
 
     Writes: nothing
     Needs: database
@@ -70,7 +70,7 @@ def show(
     ctx: typer.Context,
     event: Annotated[str, typer.Argument(metavar="EVENT", help="evt_…", autocompletion=ids("events"))],
 ) -> int:
-    """One event: what it says, who handled it and how often, where it was replayed to.
+    """Show one event: what it says, who handled it and how often, where it was replayed to.
 
     Writes: nothing
     Needs: database
@@ -136,7 +136,7 @@ def gaps(
         int, typer.Option(min=0, metavar="MINUTES", help="Minutes after which an open event is stuck.")
     ] = 15,
 ) -> int:
-    """Stripe's events beside those kept here: missing, failed, stuck, unknown. Exit 3 where there are any.
+    """Compare Stripe's events with those kept here: missing, failed, stuck, unknown; exit 3 where there are any.
 
     Writes: nothing
     Needs: Stripe key, database
@@ -188,7 +188,7 @@ def replay(
     Without --confirm it only shows which, and where to.
 
     Writes: your own URL, or Stripe with --via stripe; database (with --confirm and LIVE=true)
-    Needs: webhook secret, database
+    Needs: webhook secret, database; with --via stripe, Stripe key
 
     Examples:
     billing webhooks replay --state failed --since 3h --to https://app.example.net/hooks/stripe

@@ -25,6 +25,9 @@ _INTRODUCTION = """\
 
 Every command: what it does, its options, what it writes and needs, how it is called. `--help` says the same.
 """
+_BESIDES = """\
+`--plan-out` writes its file whether or not the plan is carried out. Where `BILLING_AUDIT_FILE` is set, what a command
+adds to the audit log in the database is added to that file as well."""
 _ENVIRONMENT = """\
 ## Environment
 
@@ -34,8 +37,9 @@ What a command needs comes from the process environment or from the file of `--e
 |---|---|
 {needs}
 
-`LIVE=true` counts in the process environment only. `BILLING_CONFIG`, `BILLING_ACTOR`, `BILLING_AUDIT_FILE` and
-`NO_COLOR` are heeded by every command they concern. [.env.example](../.env.example) explains all variables.
+`LIVE=true` counts in the process environment only. `BILLING_CONFIG`, `BILLING_ACTOR`, `BILLING_AUDIT_FILE`,
+`BILLING_LOG` and `NO_COLOR` are heeded by every command they concern. All variables are explained
+in [.env.example](../.env.example).
 """
 
 
@@ -64,7 +68,9 @@ def _global_options() -> str:
 
 def _writers() -> str:
     rows = [f"| `billing {words}` | {command.writes} |" for words, command in leaves().items()]
-    return "\n".join(["## What is written, and where", "", "| command | writes |", "|---|---|", *rows, ""])
+    return "\n".join(
+        ["## What is written, and where", "", "| command | writes |", "|---|---|", *rows, "", _BESIDES, ""]
+    )
 
 
 def _environment() -> str:

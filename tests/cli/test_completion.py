@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from command_tree import leaves
 from support.postgrest import PostgrestDouble
 from support.usage import Connection
 
+from billing_cli.adapters.database.postgres import PostgresDatabase
 from billing_cli.cli.app import complete as answer
 from billing_cli.cli.app import run
+from billing_cli.usecases.completion import candidates
 
 Complete = Callable[..., list[str]]
 COMPANIES = "insert into billing_companies (company_id, name) values (%s, %s)"
@@ -119,6 +122,22 @@ def test_a_prefix_is_taken_by_the_letter(environment: None, complete: Complete, 
     assert complete("billing timeline a_") == ["a_b"]
     assert complete("billing timeline a%") == []
     assert complete("billing timeline a\\\\") == []
+
+
+@pytest.mark.parametrize("noun", ["companies", "batches", "intents", "approvals", "events", "payments", "invoices"])
+def test_postgres_takes_a_prefix_by_the_letter(noun: str, sql: Connection, db_url: str) -> None:
+    sql.execute(COMPANIES, ("co_1", None))
+    sql.execute(BATCHES, ("exp_1", 1))
+    sql.execute(INTENTS, ("int_1",))
+    sql.execute(EVENTS, ("evt_1", 1))
+    sql.execute(APPROVALS, ("apr_1", "d", False))
+    sql.execute(PAYMENTS, ("pi_1", "co_1"))
+    sql.execute(INVOICES, ("in_1", "co_1"))
+    with closing(PostgresDatabase(db_url)) as database:
+        [(found, _)] = candidates(database, noun, "", None, 50)
+        assert candidates(database, noun, found, None, 50)
+        for other in ("%", f"{found[0]}%", "_" * len(found), f"{found}_", found.upper(), found, "\\"):
+            assert [name for name, _ in candidates(database, noun, other, None, 50)] == [found] * (other == found)
 
 
 def test_batches_come_newest_first_with_their_state(env_file: str, complete: Complete, sql: Connection) -> None:

@@ -2,16 +2,14 @@
 
 import re
 import shlex
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
+from command_tree import root
 
 from billing_cli import wiring
-from billing_cli.cli.app import EXIT_CODES, app
-from billing_cli.cli.commands import COMMANDS, load_command
+from billing_cli.cli.app import EXIT_CODES
 from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.settings import Settings
 
@@ -107,7 +105,7 @@ def _commands_in_sentences(text: str) -> list[str]:
 def _problem(line: str) -> str | None:
     """Why this command line could not be parsed; None if it could. Values are not checked."""
     words = shlex.split(re.split(r" (?:>|#|&&) ?", line)[0].removeprefix("LIVE=true "))[1:]
-    command = _tree()
+    command = root()
     arguments = 0
     while words:
         word = words.pop(0)
@@ -121,14 +119,6 @@ def _problem(line: str) -> str | None:
         else:
             return f"there is no {word}"
     return "a command is missing" if hasattr(command, "commands") else _arguments_problem(command, arguments)
-
-
-@cache
-def _tree() -> Any:
-    """All of the command line. typer may carry its own copy of click, so it is walked by attributes alone."""
-    root: Any = typer.main.get_command(app)
-    root.commands = {name: load_command(name) for name in COMMANDS}
-    return root
 
 
 def _option_problem(command: Any, word: str, words: list[str]) -> str | None:
