@@ -71,6 +71,7 @@ REASONS: Mapping[str, str] = {
     "summary_lag": "exported a moment ago; Stripe's totals lag",
     "not_counted": "exported and accepted, but Stripe's total lacks it",
     "more_than_sent": "Stripe counts more than was exported from here",
+    "not_recorded": "Stripe counts it, and it is not recorded here as sent: an export would send it again",
     "residual": "the payout is not the sum of its transactions",
     "payout_in_progress": "Stripe has not finished putting the payout together",
 }

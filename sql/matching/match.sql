@@ -51,8 +51,10 @@ create table named as
         when beyond_stripes then 'in_flight:edge'
         else 'only_here:unknown_at_stripe' end
       when getvariable('subject') = 'usage' then case
-        when stripe_amount = our_amount and reserved = 0 then 'matched:'
         when reserved <> 0 then 'in_flight:being_sent'
+        when stripe_amount = our_amount and accepted = our_amount then 'matched:'
+        -- As after a restored backup: the next export would send it once more.
+        when stripe_amount = our_amount and accepted < our_amount then 'amount_differs:not_recorded'
         when stripe_amount > accepted then 'amount_differs:more_than_sent'
         when stripe_amount < accepted and sent_s > getvariable('lag_from_s') then 'in_flight:summary_lag'
         when stripe_amount < accepted then 'amount_differs:not_counted'

@@ -75,6 +75,12 @@ def test_what_another_program_sent_is_seen(exported: Billing, stripe: StripeDoub
     }
 
 
+def test_what_stripe_counts_and_a_restored_backup_forgot_does_not_agree(exported: Billing, sql: Connection) -> None:
+    sql.execute("delete from billing_export_items where company_id = 'co_1'")
+    answer = exported()
+    assert (answer.code, classes(answer.document)) == (3, {("matched", ""): 1, ("amount_differs", "not_recorded"): 1})
+
+
 def test_stripes_totals_may_lag_for_an_hour_and_no_longer(
     exported: Billing, stripe: StripeDouble, sql: Connection
 ) -> None:
