@@ -33,10 +33,6 @@ class JsonLinesAuditFile:
         except UnicodeDecodeError:
             raise BadInput(f"{self.path} is no text.", "Name a file of BILLING_AUDIT_FILE.") from None
 
-    def check(self) -> None:
-        """Before anything is done that belongs into it: raises Misconfigured where it could not be appended to."""
-        os.close(self._open())
-
     @contextmanager
     def appending(self) -> Iterator["AppendedFile"]:
         """One process at a time; others wait. What a crash left of a line is taken away: it is sent again."""

@@ -313,11 +313,9 @@ class AuditFile(Protocol):
         """Everything it knows of the log."""
         ...
 
-    def check(self) -> None:
-        """Raises Misconfigured where it could not be added to."""
+    def appending(self) -> AbstractContextManager[AuditLines]:
+        """Raises Misconfigured where nothing can be added to it."""
         ...
-
-    def appending(self) -> AbstractContextManager[AuditLines]: ...
 
 
 class Migrator(Protocol):

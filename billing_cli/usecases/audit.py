@@ -78,7 +78,8 @@ def send_log(database: Database, file: AuditFile) -> int:
             page = database_call(database, "billing_audit_lines_v1", **_after(head), p_limit=_CHAIN_PAGE)
             if not page["continues"]:
                 raise FoundWrong(
-                    f"The audit log does not go on from where {file.path} ends: rows were changed or removed.",
+                    f"The audit log does not go on from where {file.path} ends: rows were changed or removed, or "
+                    "this database is a backup that is older than the file, or another one.",
                     f"See: billing audit verify --against {file.path}",
                 )
             if page["count"]:

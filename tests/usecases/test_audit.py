@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from support.stripe_control import StripeDouble
 from support.usage import Connection, add_usage
 
 from billing_cli.adapters.audit_file import JsonLinesAuditFile
@@ -294,8 +295,8 @@ def test_verify_appends_what_is_new_and_only_that(billing: Billing, sql: Connect
     assert [line["rows"] for line in lines(kept)] == list(range(1, ROWS + 3))
 
 
-def test_a_log_that_does_not_go_on_from_the_file_is_not_appended(
-    billing: Billing, export: Billing, sql: Connection, kept: Path
+def test_a_log_that_does_not_go_on_from_the_file_stops_a_write_before_it_begins(
+    billing: Billing, export: Billing, sql: Connection, kept: Path, stripe: StripeDouble
 ) -> None:
     write(sql)
     billing("audit", "verify")
@@ -304,8 +305,8 @@ def test_a_log_that_does_not_go_on_from_the_file_is_not_appended(
     sql.execute("delete from billing_audit_log where audit_id >= 6")
     add_usage(sql, "co_1", "api_calls", 5)
     answer = export()
-    assert (answer.code, answer.document["batches"][0]["accepted"]) == (3, 1)
-    assert "does not go on from where" in answer.stderr
+    assert (answer.code, stripe.events()) == (4, [])
+    assert "Nothing was written. The audit log does not go on from where" in answer.stderr
     assert (billing("audit", "verify").code, kept.read_bytes()) == (3, before)
 
 
