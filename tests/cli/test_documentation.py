@@ -18,14 +18,16 @@ DOCUMENTS = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.m
 WITH_COMMANDS = sorted(
     {ROOT / "README.md", ROOT / "RUNBOOK.md", *ROOT.glob("docs/*.md"), *ROOT.glob("docs/operating/*.md")}
 )
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# The blocks of all others are carried out: test_quoted_commands.py.
+NOT_CARRIED_OUT = sorted({ROOT / "docs" / "commands.md", *ROOT.glob("docs/operating/*.md")})
+_FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:LIVE=true )?billing [a-z-][^`\n]*)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
-def test_every_command_in_a_block_parses() -> None:
+def test_every_command_in_a_block_that_is_not_carried_out_parses() -> None:
     checked = 0
-    for document in WITH_COMMANDS:
+    for document in NOT_CARRIED_OUT:
         for line in _fenced_commands(document.read_text(encoding="utf-8")):
             assert (problem := _problem(line)) is None, f"{document.name}: {line}: {problem}"
             checked += 1
