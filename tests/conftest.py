@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
+from support.supabase import SUPABASE_DEFAULTS
 from support.usage import Connection
 
 from billing_cli.adapters.database.migrator import PostgresMigrator
@@ -26,13 +27,6 @@ from billing_cli.usecases.migrations import apply_pending
 # away by another, and the note of what to stop with it.
 PLACE = "TESTS_SHARED_PLACE"
 _ENOUGH_MEMORY_BYTES = 2 << 30
-# As Supabase sets a project up: its API roles may do anything in public unless told otherwise.
-SUPABASE_DEFAULTS = """
-grant usage on schema public to anon, authenticated, service_role;
-alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
-alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
-alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
-"""
 ROLES = """
 create role anon; create role authenticated; create role service_role bypassrls;
 create role authenticator noinherit; grant anon, authenticated, service_role to authenticator;

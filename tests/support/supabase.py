@@ -1,0 +1,10 @@
+"""What a Supabase project grants by itself."""
+
+# As projects were set up before May 2026: their API roles may do anything in public unless told otherwise. Newer
+# ones grant nothing.
+SUPABASE_DEFAULTS = """
+grant usage on schema public to anon, authenticated, service_role;
+alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
+alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
+alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
+"""
