@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from billing_cli.domain.account import StripeIdentity, is_live_key
 from billing_cli.domain.doctor import Check
 from billing_cli.domain.errors import Misconfigured, Refused
+from billing_cli.domain.gate import ApprovedPlan, P
 from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.meter import Backend, MeterRule
@@ -151,7 +152,9 @@ def export_planner(settings: Settings, database: Database) -> ExportPlanner:
     )
 
 
-def run_environment(settings: Settings, database: Database, observer: Observer) -> RunEnvironment:
+def run_environment(
+    settings: Settings, database: Database, approved: ApprovedPlan[P], observer: Observer
+) -> RunEnvironment[P]:
     from billing_cli.adapters.processes import HostProcesses
 
     processes: Processes = HostProcesses()
@@ -178,7 +181,9 @@ def run_environment(settings: Settings, database: Database, observer: Observer) 
 
     lag_s = 3600 * settings.config.reconcile.usage_lag_hours
     runner = processes.current()
-    return RunEnvironment(database, sender, canceller, ledger, lag_s, processes, settings.actor, runner, observer)
+    return RunEnvironment(
+        approved, database, sender, canceller, ledger, lag_s, processes, settings.actor, runner, observer
+    )
 
 
 def worker_processes(count: int, words: Sequence[str]) -> Workers:

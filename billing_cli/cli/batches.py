@@ -147,8 +147,8 @@ class ResumeCommand:
         from billing_cli.usecases.batches import resume_batch
 
         state = self.session.state
-        with sending_environment(self.session, self.sending) as environment:
-            runs = resume_batch(approved, environment)
+        with sending_environment(self.session, approved, self.sending) as environment:
+            runs = resume_batch(environment)
         document: dict[str, object] = {"digest": approved.plan.digest, "batches": [run_document(run) for run in runs]}
         state.emit(self.noun, document, render_runs(runs), state.next_steps(next_commands(runs)))
         return exit_code(runs)

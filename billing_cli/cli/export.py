@@ -118,8 +118,8 @@ class ExportCommand:
         from billing_cli.usecases.export import run_export
 
         plan, state = approved.plan, self.session.state
-        with sending_environment(self.session, self.sending) as environment:
-            runs = run_export(approved, environment)
+        with sending_environment(self.session, approved, self.sending) as environment:
+            runs = run_export(environment)
         verified = self._verified(approved, runs)
         state.emit(
             self.noun,

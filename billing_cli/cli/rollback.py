@@ -74,8 +74,8 @@ class RollbackCommand:
         plan, state = approved.plan, self.session.state
         with ConsoleProgress(state, "events settled") as progress:
             observer = RollbackObserver(progress, plan.events)
-            environment = wiring.run_environment(self.session.settings, self.session.database, observer)
-            ended = run_rollback(approved, environment)
+            environment = wiring.run_environment(self.session.settings, self.session.database, approved, observer)
+            ended = run_rollback(environment)
         next_steps = state.next_steps(after_rollback(ended))
         state.emit(self.noun, rollback_document(plan, ended), render_rollback(ended), next_steps)
         return rollback_exit_code(ended)

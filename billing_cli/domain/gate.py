@@ -7,6 +7,7 @@ from billing_cli.domain.errors import BadInput, PlanChanged, Refused
 from billing_cli.domain.plan import SHOWN_DIGEST_CHARS, Plan
 
 P = TypeVar("P", bound=Plan)
+P_co = TypeVar("P_co", bound=Plan, covariant=True)
 _MIN_EXPECT_CHARS = 12
 _KEY = object()
 
@@ -29,12 +30,12 @@ class Gates:
         return self.confirm and self.live
 
 
-class ApprovedPlan(Generic[P]):
+class ApprovedPlan(Generic[P_co]):
     """A plan that may be carried out. Made by `approve` alone; every writer asks for one."""
 
     __slots__ = ("approval_id", "plan")
 
-    def __init__(self, plan: P, key: object, approval_id: str | None = None) -> None:
+    def __init__(self, plan: P_co, key: object, approval_id: str | None = None) -> None:
         if key is not _KEY:
             raise TypeError("An ApprovedPlan is made by billing_cli.domain.gate.approve only.")
         self.plan = plan

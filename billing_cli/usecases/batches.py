@@ -12,9 +12,8 @@ from typing import Any
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun, BatchSummary, ResumePlan, StopReason
 from billing_cli.domain.errors import BadInput, BillingError, LockHeld
-from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.meter import Backend
-from billing_cli.domain.plan import digest_of
+from billing_cli.domain.plan import Plan, digest_of
 from billing_cli.domain.ports import BillingReader, Database, UsageSender
 from billing_cli.usecases.environment import RunEnvironment
 from billing_cli.usecases.proving import OldClaims
@@ -71,13 +70,14 @@ def check_account(batch: BatchSummary, identity: StripeIdentity) -> None:
         )
 
 
-def resume_batch(approved: ApprovedPlan[ResumePlan], run: RunEnvironment) -> list[BatchRun]:
+def resume_batch(run: RunEnvironment[ResumePlan]) -> list[BatchRun]:
     """Finishes the batch of an approved plan, if that is open."""
-    return [] if approved.plan.empty else [run_batch(approved.plan.batch.batch_id, run)]
+    plan = run.approved.plan
+    return [] if plan.empty else [run_batch(plan.batch.batch_id, run)]
 
 
-def run_batch(batch_id: str, run: RunEnvironment) -> BatchRun:
-    """Becomes the runner of a batch and sends what is left of it. Callers hold an ApprovedPlan."""
+def run_batch(batch_id: str, run: RunEnvironment[Plan]) -> BatchRun:
+    """Becomes the runner of a batch and sends what is left of it."""
 
     def finish() -> BatchSummary:
         document = run.database.call(
@@ -90,8 +90,8 @@ def run_batch(batch_id: str, run: RunEnvironment) -> BatchRun:
 
 def as_runner(
     batch_id: str,
-    run: RunEnvironment,
-    work: Callable[[BatchSummary, RunEnvironment], StopReason | None],
+    run: RunEnvironment[Plan],
+    work: Callable[[BatchSummary, RunEnvironment[Plan]], StopReason | None],
     finish: Callable[[], BatchSummary],
 ) -> BatchRun:
     """Becomes the runner of a batch, works on it and lets it go; only looks at one that is done by now.
@@ -109,8 +109,8 @@ def as_runner(
 
 def _one_turn(
     batch_id: str,
-    run: RunEnvironment,
-    work: Callable[[BatchSummary, RunEnvironment], StopReason | None],
+    run: RunEnvironment[Plan],
+    work: Callable[[BatchSummary, RunEnvironment[Plan]], StopReason | None],
     finish: Callable[[], BatchSummary],
 ) -> BatchRun:
     batch = _acquire(batch_id, run)
@@ -131,7 +131,7 @@ def _one_turn(
     return BatchRun(show_batch(run.database, batch_id) if run.shares else ended, stopped)
 
 
-def _others_are_done(batch_id: str, run: RunEnvironment) -> bool:
+def _others_are_done(batch_id: str, run: RunEnvironment[Plan]) -> bool:
     """Waits until the batch is done, or nobody is there to end it. False if it was interrupted."""
     stop = threading.Event()
     with stopping(stop.set):
@@ -147,7 +147,7 @@ def _others_are_done(batch_id: str, run: RunEnvironment) -> bool:
 
 
 @contextmanager
-def _workers(batch_id: str, run: RunEnvironment) -> Iterator[None]:
+def _workers(batch_id: str, run: RunEnvironment[Plan]) -> Iterator[None]:
     """While this run goes on, its workers do; when it fails, they end in order."""
     if run.workers is None:
         yield
@@ -168,7 +168,7 @@ def _workers(batch_id: str, run: RunEnvironment) -> Iterator[None]:
             run.observer.worker_failed(sentence)
 
 
-def _send_all(batch: BatchSummary, run: RunEnvironment) -> StopReason | None:
+def _send_all(batch: BatchSummary, run: RunEnvironment[Plan]) -> StopReason | None:
     """What is too old to be sent again is proved first. Then backend after backend; a reason to stop is one for all.
 
     Where others share the batch, what they leave behind is taken up as well.
@@ -193,7 +193,7 @@ def _send_all(batch: BatchSummary, run: RunEnvironment) -> StopReason | None:
 
 
 async def work_through(
-    batch_id: str, work: Work, make_sender: Callable[[], UsageSender], run: RunEnvironment
+    batch_id: str, work: Work, make_sender: Callable[[], UsageSender], run: RunEnvironment[Plan]
 ) -> StopReason | None:
     """One run's work on the items of a batch, by a sender that is made and closed here."""
     sender = make_sender()
@@ -203,7 +203,7 @@ async def work_through(
         await sender.close()
 
 
-def _acquire(batch_id: str, run: RunEnvironment) -> BatchSummary:
+def _acquire(batch_id: str, run: RunEnvironment[Plan]) -> BatchSummary:
     """Becomes a runner of the batch, waiting for the lease of a runner that shows no sign of life.
 
     A runner on this machine is known to live or not; one elsewhere shows by its heartbeat.
@@ -230,7 +230,7 @@ def _acquire(batch_id: str, run: RunEnvironment) -> BatchSummary:
     return BatchSummary.from_document(answer)
 
 
-def _try_acquire(batch_id: str, run: RunEnvironment, dead: list[str]) -> dict[str, Any]:
+def _try_acquire(batch_id: str, run: RunEnvironment[Plan], dead: list[str]) -> dict[str, Any]:
     answer: dict[str, Any] = run.database.call(
         "billing_batch_acquire_v2",
         p_batch_id=batch_id,

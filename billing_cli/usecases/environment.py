@@ -1,10 +1,11 @@
-"""What a run needs from the outside besides its plan, and whom it tells how it goes."""
+"""What carrying a plan for batches out needs: that it is approved, the outside, and whom to tell how it goes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol
 
 from billing_cli.domain.batch import BatchSummary, SendResult
+from billing_cli.domain.gate import ApprovedPlan, P_co
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.ports import Database, LedgerReader, Processes, UsageSender, Workers
 
@@ -28,8 +29,10 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True)
-class RunEnvironment:
-    """What a run needs besides its plan. `sender` makes one HTTP session per run.
+class RunEnvironment(Generic[P_co]):
+    """An approved plan, without which there is no run, and what else that needs.
+
+    `sender` makes one HTTP session per run.
 
     With `shares`, others may send the same batch at the same time; `most_per_s` is for all of them together, and
     `workers` are those that this run brings along.
@@ -37,6 +40,7 @@ class RunEnvironment:
     `ledger` reads Stripe's totals, which may lag by `usage_lag_s`.
     """
 
+    approved: ApprovedPlan[P_co]
     database: Database
     sender: Callable[[Backend], UsageSender]
     canceller: Callable[[], UsageSender]

@@ -10,7 +10,6 @@ from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.billing_period import Billing, LateUsage, open_periods
 from billing_cli.domain.errors import PlanChanged
 from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
-from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.meter import Backend, MeterRoute, MeterRule, refuse_stream, route_meters
 from billing_cli.domain.ports import BillingReader, Database, SubscriptionReader
 from billing_cli.domain.usage import usage_facts
@@ -59,34 +58,36 @@ class ExportPlanner:
         return Billing(self.late_usage, frozenset(route.meter for route in asked), tuple(open_periods(items)))
 
 
-def run_export(approved: ApprovedPlan[ExportPlan], run: RunEnvironment) -> list[BatchRun]:
-    """Carries out an approved plan: open batches first, then a new one if there is anything new.
+def run_export(run: RunEnvironment[ExportPlan]) -> list[BatchRun]:
+    """Carries the plan out: open batches first, then a new one if there is anything new.
 
     Raises LockHeld if another run is at work, PlanChanged if the facts moved since the plan.
     """
-    plan = approved.plan
+    plan = run.approved.plan
     runs: list[BatchRun] = []
     for batch in plan.usage.open_batches:
         runs.append(run_batch(batch.batch_id, run))
         if not runs[-1].finished:
             return runs
     if plan.events:
-        runs.append(run_batch(_open_or_join(plan, run), run))
+        runs.append(run_batch(_open_or_join(run), run))
     return runs
 
 
-def _open_or_join(plan: ExportPlan, run: RunEnvironment) -> str:
+def _open_or_join(run: RunEnvironment[ExportPlan]) -> str:
     """A new batch; or the one that the same plan became elsewhere in the meantime, where batches are shared."""
     try:
-        return _open_batch(plan, run)
+        return _open_batch(run)
     except PlanChanged:
-        same = [batch.batch_id for batch in list_batches(run.database, _LOOKED_AT) if batch.digest == plan.digest]
+        digest = run.approved.plan.digest
+        same = [batch.batch_id for batch in list_batches(run.database, _LOOKED_AT) if batch.digest == digest]
         if not run.shares or not same:
             raise
         return same[0]
 
 
-def _open_batch(plan: ExportPlan, run: RunEnvironment) -> str:
+def _open_batch(run: RunEnvironment[ExportPlan]) -> str:
+    plan = run.approved.plan
     batch_id = f"exp_{datetime.now(UTC):%Y%m%d_%H%M%S}_{secrets.token_hex(4)}"
     run.database.call(
         "billing_export_open_v2",

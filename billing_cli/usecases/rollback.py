@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from billing_cli.domain.batch import BatchRun, BatchSummary, StopReason
-from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.meter import StripeMeter
+from billing_cli.domain.plan import Plan
 from billing_cli.domain.ports import BillingReader, Database
 from billing_cli.domain.rollback import Rollback, RollbackPlan, plan_rollback, rollback_lines
 from billing_cli.usecases.batches import as_runner, check_account, work_through
@@ -26,18 +26,18 @@ def load_rollback(database: Database, stripe: BillingReader, batch_id: str) -> R
     return plan_rollback(identity, last_events, batch, document)
 
 
-def run_rollback(approved: ApprovedPlan[RollbackPlan], run: RunEnvironment) -> Rollback:
+def run_rollback(run: RunEnvironment[RollbackPlan]) -> Rollback:
     """Becomes the only runner of the batch, and has Stripe forget event by event what the plan names.
 
     Raises PlanChanged if that is not what the plan showed, LockHeld if another run is at work.
     """
-    plan = approved.plan
+    plan = run.approved.plan
     if plan.empty:
         return Rollback(BatchRun(plan.batch, None), plan.lines)
     batch_id, last_events = plan.batch.batch_id, list(plan.last_events)
     own = {"p_batch_id": batch_id, "p_runner": run.runner, "p_actor": run.actor, "p_last": last_events}
 
-    def cancel(batch: BatchSummary, run: RunEnvironment) -> StopReason | None:
+    def cancel(batch: BatchSummary, run: RunEnvironment[Plan]) -> StopReason | None:
         work = Work("billing_rollback_claim_v1", {"p_last": last_events})
         return asyncio.run(work_through(batch_id, work, run.canceller, run))
 

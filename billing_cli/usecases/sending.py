@@ -13,6 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult, StopReason
 from billing_cli.domain.errors import BillingError, LeaseLost, Unavailable
 from billing_cli.domain.meter import Backend
+from billing_cli.domain.plan import Plan
 from billing_cli.domain.ports import UsageSender
 from billing_cli.usecases.claiming import Claims
 from billing_cli.usecases.environment import RunEnvironment
@@ -46,7 +47,7 @@ def sending(backend: Backend) -> Work:
 class SendingRun:
     """One run over a batch. Every item it claims ends settled, or stays an open claim."""
 
-    def __init__(self, run: RunEnvironment, sender: UsageSender, work: Work, batch_id: str) -> None:
+    def __init__(self, run: RunEnvironment[Plan], sender: UsageSender, work: Work, batch_id: str) -> None:
         self._run = run
         self._sender = sender
         self._work = work
