@@ -1,17 +1,28 @@
 """`billing apply`: carry out a saved plan, if it is still what the facts say."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from billing_cli.cli.adjust import adjust_from
-from billing_cli.cli.batches import resume_from
-from billing_cli.cli.export import export_from
+from billing_cli.cli.batches import ResumeCommand, resume_from
+from billing_cli.cli.export import ExportCommand, export_from
 from billing_cli.cli.intents import resume_intent_from
 from billing_cli.cli.invoices import mark_paid_from
-from billing_cli.cli.options import Confirm, WriteOptions
+from billing_cli.cli.options import (
+    ALONE,
+    Confirm,
+    Rate,
+    SendOptions,
+    Verify,
+    VerifyFor,
+    Workers,
+    WriteOptions,
+    send_options,
+)
 from billing_cli.cli.refund import refund_from
 from billing_cli.cli.refund_status import status_from
 from billing_cli.cli.rollback import rollback_from
@@ -46,11 +57,16 @@ COMMANDS: dict[str, Callable[[Session, Mapping[str, Any], list[str]], WriteComma
 def apply(
     ctx: typer.Context,
     plan_file: Annotated[Path, typer.Argument(metavar="PLAN.json", help="Written by --plan-out.")],
+    workers: Workers = None,
+    rate: Rate = None,
+    verify: Verify = False,
+    verify_for: VerifyFor = 15,
     confirm: Confirm = False,
 ) -> int:
     """Carry out a saved plan. The facts are loaded again; if anything differs, it is named and refused.
 
     Without --confirm it only shows the plan. A plan is saved with --plan-out.
+    How events are sent is no part of a plan; plans that send some take it here.
 
     Writes: what the plan says (with --confirm and LIVE=true)
     Needs: Stripe key, database
@@ -58,22 +74,24 @@ def apply(
     Examples:
     billing apply plan.json
     LIVE=true billing apply plan.json --confirm
+    LIVE=true billing apply plan.json --workers 4 --verify --confirm
     """
     from billing_cli.usecases.plan_files import load_plan_file
 
     file = load_plan_file(plan_file)
     with open_session(ctx) as session:
-        command = SavedCommand(session, file, ["apply", str(plan_file)])
+        sending = send_options(workers, rate, verify, verify_for)
+        command = SavedCommand(session, file, ["apply", str(plan_file)], sending)
         return carry_out(session, command, WriteOptions(confirm, expect=file.digest))
 
 
 class SavedCommand:
     """The command that a plan file was made by, refusing any plan but that one."""
 
-    def __init__(self, session: Session, file: "PlanFile", words: list[str]) -> None:
+    def __init__(self, session: Session, file: "PlanFile", words: list[str], sending: SendOptions = ALONE) -> None:
         self._file = file
-        self._command = command_of(session, file, words)
-        self.words = words
+        self._command = _sent_as(sending, command_of(session, file, words))
+        self.words = [*words, *sending.words]
         self.noun = self._command.noun
 
     def plan(self) -> Plan:
@@ -104,6 +122,18 @@ def command_of(session: Session, file: "PlanFile", words: list[str]) -> WriteCom
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"The request in the plan file is not understood: {error!r}.", "Make the plan anew.") from None
+
+
+def _sent_as(sending: SendOptions, command: WriteCommand[Any]) -> WriteCommand[Any]:
+    """The command, sending as asked. Raises BadInput for one that does not send events, or not so."""
+    if sending == ALONE:
+        return command
+    if isinstance(command, ExportCommand) or (isinstance(command, ResumeCommand) and sending.verify_for_s is None):
+        return replace(command, sending=sending)
+    raise BadInput(
+        f"This plan does not take {', '.join(word for word in sending.words if word.startswith('--'))}.",
+        "Plans of 'export' take --workers, --rate and --verify; those of 'batches resume' the first two.",
+    )
 
 
 def check_unchanged(file: "PlanFile", plan: Plan) -> None:

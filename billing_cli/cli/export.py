@@ -21,6 +21,7 @@ from billing_cli.cli.options import (
     VerifyFor,
     Workers,
     WriteOptions,
+    send_options,
 )
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
@@ -80,7 +81,7 @@ def export(
     chosen = Backend(backend) if backend else None
     request = ExportRequest(_window(start, end, period), company, meter, allow_corrections, resend_rolled_back, chosen)
     with open_session(ctx) as session:
-        sending = SendOptions(workers, rate, 60 * verify_for if verify else None)
+        sending = send_options(workers, rate, verify, verify_for)
         command = ExportCommand(session, request, _words(request, period) + sending.words, all_lines, sending)
         return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
 

@@ -76,6 +76,11 @@ class SendOptions:
 ALONE = SendOptions()
 
 
+def send_options(workers: int | None, rate: float | None, verify: bool, verify_for_min: float) -> SendOptions:
+    """As the operator gave them."""
+    return SendOptions(workers, rate, 60 * verify_for_min if verify else None)
+
+
 @dataclass(frozen=True)
 class WriteOptions:
     """What the operator gave of them."""

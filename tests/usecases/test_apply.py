@@ -165,3 +165,27 @@ def test_a_request_that_is_not_understood_is_refused(
 def test_a_plan_that_cannot_be_written_is_said(words: Callable[[str], list[str]], billing: Billing) -> None:
     answer = billing(*words("refund"), "--plan-out", "/nowhere/plan.json")
     assert (answer.code, "cannot be written" in answer.stderr) == (2, True)
+
+
+def test_a_saved_export_is_sent_as_apply_is_told(
+    words: Callable[[str], list[str]], billing: Billing, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.json"
+    billing(*words("export"), "--plan-out", str(path))
+    how = ["--workers", "1", "--rate", "50", "--verify", "--verify-for", "1"]
+    answer = billing("apply", str(path), *how, "--confirm")
+    assert (answer.code, len(answer.document["verified"])) == (0, 1)
+    assert billing("batches", "list").document["batches"][0]["verified_at"]
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("refund", ["--workers", "2"]), ("batches verify", ["--rate", "5"]), ("batches resume", ["--verify"])],
+)
+def test_a_saved_plan_that_does_not_send_so_says_it(
+    name: str, how: list[str], words: Callable[[str], list[str]], billing: Billing, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.json"
+    billing(*words(name), "--plan-out", str(path))
+    answer = billing("apply", str(path), *how, "--confirm")
+    assert (answer.code, f"does not take {how[0]}" in answer.stderr) == (2, True)
