@@ -2,7 +2,7 @@
 
 import io
 import json
-import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,28 +10,46 @@ from support.environment import KEY
 from support.stripe_control import StripeDouble
 from support.usage import Connection
 
-from billing_cli.cli.log import JsonLines
+from billing_cli.cli.app import run
+from billing_cli.cli.log import JsonLines, logged
 
 from .conftest import TOO_LONG_S, Environment, Start
 
 EXPORT = ["export", "--period", "yesterday", "--confirm"]
+Log = list[dict[str, Any]]
+Logged = Callable[..., tuple[str, Log]]
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[str, list[dict[str, Any]]]:
-    """What it printed, and its log."""
-    out, err = process.communicate(timeout=TOO_LONG_S)
-    lines = [json.loads(line) for line in err.splitlines()]
+@pytest.fixture
+def told(environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Logged:
+    """Runs a command in this process; what it printed, and its log."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("BILLING_LOG", "json")
+
+    def call(*arguments: str) -> tuple[str, Log]:
+        code = logged(run, list(arguments))
+        out, err = capsys.readouterr()
+        return out, read(err, code)
+
+    return call
+
+
+def read(stderr: str, code: int) -> Log:
+    lines: Log = [json.loads(line) for line in stderr.splitlines()]
     for line in lines:
         assert line["time"].endswith("Z")
         assert line["level"] in ("info", "warning", "error")
         assert line["message"]
     assert len({line["run_id"] for line in lines}) == 1
-    assert lines[-1]["exit_code"] == process.returncode
-    return out, lines
+    assert [line["exit_code"] for line in lines if "exit_code" in line] == [lines[-1]["exit_code"]] == [code]
+    return lines
 
 
 def test_an_export_is_told_in_lines_that_name_its_batch(start: Start, sql: Connection) -> None:
-    out, lines = ended(start("--json", *EXPORT, BILLING_LOG="json"))
+    process = start("--json", *EXPORT, BILLING_LOG="json")
+    out, err = process.communicate(timeout=TOO_LONG_S)
+    lines = read(err, process.returncode)
     assert [(line["level"], line["command"]) for line in lines] == [("info", "export")] * len(lines)
     batch = sql.execute("select batch_id from billing_export_batches").fetchone()
     assert batch
@@ -42,49 +60,47 @@ def test_an_export_is_told_in_lines_that_name_its_batch(start: Start, sql: Conne
     assert json.loads(out)["batches"][0]["batch_id"] == batch[0]
 
 
-def test_a_refusal_is_one_line_with_its_next_step(start: Start) -> None:
-    _, (said, end) = ended(start("--quiet", *EXPORT, BILLING_LOG="json", LIVE="false"))
+def test_a_refusal_is_one_line_with_its_next_step(told: Logged, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIVE")
+    _, (said, end) = told("--quiet", *EXPORT)
     assert said["level"] == "error"
     assert "LIVE=true" in said["message"] + said["next_step"]
     assert end["exit_code"] == 4
 
 
-def test_a_mistyped_command_and_an_unreadable_file_are_lines_too(start: Start) -> None:
-    _, lines = ended(start("exprot", BILLING_LOG="json"))
+def test_a_mistyped_command_and_an_unreadable_file_are_lines_too(told: Logged) -> None:
+    _, lines = told("exprot")
     assert lines[-1]["exit_code"] == 2
-    _, lines = ended(start("--env-file", "/nowhere/at/all", *EXPORT, BILLING_LOG="json"))
+    _, lines = told("--env-file", "/nowhere/at/all", *EXPORT)
     assert lines[-1]["exit_code"] == 78
 
 
-def test_to_be_run_again_is_a_warning(start: Start, stripe: StripeDouble) -> None:
+def test_to_be_run_again_is_a_warning(told: Logged, stripe: StripeDouble) -> None:
     stripe.fault(kind="status", status=503, endpoint="/v1/account")
-    _, lines = ended(start(*EXPORT, BILLING_LOG="json"))
+    _, lines = told(*EXPORT)
     assert (lines[-1]["level"], lines[-1]["exit_code"]) == ("warning", 75)
 
 
-def test_workers_that_fail_are_a_sentence_and_not_lines_within_a_line(start: Start, stripe: StripeDouble) -> None:
+def test_workers_that_fail_are_a_sentence_and_not_lines_within_a_line(told: Logged, stripe: StripeDouble) -> None:
     stripe.fault(kind="status", status=401, endpoint="/v1/billing/meter_events")
-    _, lines = ended(start(*EXPORT, "--workers", "2", BILLING_LOG="json"))
+    _, lines = told(*EXPORT, "--workers", "2")
     assert not [line for line in lines if '{"time"' in line["message"]]
     assert lines[-1]["exit_code"] == 78
 
 
-def test_no_secret_is_in_the_log(start: Start, environment: Environment, stripe: StripeDouble) -> None:
-    for endpoint in ("/v1/account", "/v1/billing/meter_events"):
-        stripe.fault(kind="status", status=401, endpoint=endpoint)
-        process = start(*EXPORT, BILLING_LOG="json")
-        out, lines = ended(process)
-        assert lines[-1]["exit_code"] == 78
-        for secret in (KEY, KEY[8:], environment["SUPABASE_DB_URL"]):
-            assert secret not in out + json.dumps(lines)
-        stripe.heal()
+@pytest.mark.parametrize("endpoint", ["/v1/account", "/v1/billing/meter_events"])
+def test_no_secret_is_in_the_log(endpoint: str, told: Logged, environment: Environment, stripe: StripeDouble) -> None:
+    stripe.fault(kind="status", status=401, endpoint=endpoint)
+    out, lines = told(*EXPORT)
+    assert lines[-1]["exit_code"] == 78
+    for secret in (KEY, KEY[8:], environment["SUPABASE_DB_URL"]):
+        assert secret not in out + json.dumps(lines)
 
 
-def test_another_format_is_refused(start: Start) -> None:
-    process = start(*EXPORT, BILLING_LOG="xml")
-    _, err = process.communicate(timeout=TOO_LONG_S)
-    assert process.returncode == 78
-    assert "BILLING_LOG" in err
+def test_another_format_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("BILLING_LOG", "xml")
+    assert logged(run, EXPORT) == 78
+    assert "BILLING_LOG" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("pieces", [["one\n", "two\n"], ["o", "ne\ntw", "o\n"], ["one\n\n  \ntwo\n"]])
