@@ -15,6 +15,9 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        from billing_cli.cli.streams import settle_process
+
+        settle_process(sys.argv[1:])
         from billing_cli.cli.app import complete, run
         from billing_cli.cli.log import logged
 

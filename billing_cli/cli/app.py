@@ -1,7 +1,6 @@
 """The `billing` command: its groups, its global options, and the only map from error to exit code."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -79,10 +78,6 @@ def run(arguments: list[str]) -> int:
         return EXIT_USAGE
     except (KeyboardInterrupt, Abort):
         return _interrupted()
-    except BrokenPipeError:
-        # The reader went away (`billing … | head`); that is its right, and no fault.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         if os.environ.get("BILLING_DEBUG") == "true":
             raise

@@ -60,7 +60,7 @@ def journal(
     elif state.json:
         state.emit("journal", journal_document(period, entries, None), "")
     else:
-        typer.echo(text, nl=False)
+        state.write(text)
     return 0
 
 

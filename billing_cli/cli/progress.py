@@ -23,7 +23,7 @@ class ConsoleProgress:
             TimeRemainingColumn(),
             console=state.err,
             transient=True,
-            disable=not state.err.is_terminal or state.quiet,
+            disable=not state.err.is_interactive or state.quiet,
         )
         self._task: TaskID | None = None
         self._done = self._total = 0
@@ -51,7 +51,7 @@ class ConsoleProgress:
         if self._task is not None:
             self._bar.update(self._task, completed=self._done)
         now = time.monotonic()
-        if not self.err.is_terminal and now - self._line_at >= _LINE_EVERY_S:
+        if not self.err.is_interactive and now - self._line_at >= _LINE_EVERY_S:
             self._line_at = now
             self.err.print(f"{self._done:,} of {self._total:,} {self._what}", soft_wrap=True)
 
@@ -64,7 +64,7 @@ class ConsoleCount:
         self._what = what
         self._done = 0
         self._shown_at = time.monotonic()
-        self._status = state.err.status(f"0 {what}") if state.err.is_terminal and not state.quiet else None
+        self._status = state.err.status(f"0 {what}") if state.err.is_interactive and not state.quiet else None
 
     def __enter__(self) -> "ConsoleCount":
         if self._status:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,15 +30,15 @@ class State:
 
     @cached_property
     def console(self) -> "Console":
-        from rich.console import Console
+        from billing_cli.render.terminal import terminal
 
-        return Console(no_color=self.no_color or None, highlight=False, markup=False)
+        return terminal(no_color=self.no_color)
 
     @cached_property
     def err(self) -> "Console":
-        from rich.console import Console
+        from billing_cli.render.terminal import terminal
 
-        return Console(stderr=True, no_color=self.no_color or None, quiet=self.quiet, highlight=False, markup=False)
+        return terminal(stderr=True, no_color=self.no_color, quiet=self.quiet)
 
     @property
     def global_words(self) -> list[str]:
@@ -65,18 +66,27 @@ class State:
         if self.json:
             typer.echo(json.dumps({"schema": f"billing.{noun}/v1", **document}, default=str))
         else:
-            self.console.print(renderable)
+            self.console.print(renderable, crop=False)
             if command:
                 self.console.print(command, style="cyan", soft_wrap=True)
+
+    def write(self, text: str) -> None:
+        """The text of a file, as it is; on a screen, what would give the terminal orders is made visible."""
+        from billing_cli.render.terminal import visible
+
+        typer.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def complain(message: str, next_step: str) -> None:
     """What went wrong and what to do, on stderr; with --quiet too."""
     if record_error(message, next_step):
         return
-    typer.secho(f"billing: {message}", err=True, fg="red")
+    from billing_cli.render.terminal import terminal
+
+    err = terminal(stderr=True)
+    err.print(f"billing: {message}", style="red", soft_wrap=True)
     if next_step:
-        typer.echo(f"         {next_step}", err=True)
+        err.print(f"         {next_step}", soft_wrap=True)
 
 
 def state_of(ctx: typer.Context) -> State:
