@@ -55,12 +55,13 @@ def show(ctx: typer.Context, intent: IntentId) -> int:
     billing intents show int_20261124_042159_da49265ad121d756
     billing --json intents show int_20261124_042159_da49265ad121d756
     """
-    from billing_cli.render.intents import intent_document, render_intent
+    from billing_cli.render.intents import intent_document, next_commands, render_intent
     from billing_cli.usecases.intents import show_intent
 
     with open_session(ctx) as session:
         found = show_intent(session.database, intent)
-    session.state.emit("intent", {"intent": intent_document(found)}, render_intent(found))
+    next_steps = session.state.next_steps(next_commands([found]))
+    session.state.emit("intent", {"intent": intent_document(found)}, render_intent(found), next_steps)
     return 0
 
 

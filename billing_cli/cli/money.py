@@ -42,7 +42,7 @@ class MoneyCommand:
         from billing_cli.cli.observer import MoneyObserver
         from billing_cli.cli.outcome import moved_exit_code
         from billing_cli.cli.progress import ConsoleProgress
-        from billing_cli.render.intents import intent_document, render_moved
+        from billing_cli.render.intents import intent_document, next_commands, render_moved
         from billing_cli.usecases.intents import run_money_plan
 
         plan, state = approved.plan, self.session.state
@@ -57,5 +57,6 @@ class MoneyCommand:
             "finished": len(plan.wishes.done_before),
             "unserved": list(plan.wishes.unserved),
         }
-        state.emit(self.noun, document, render_moved([each.intent for each in moved]))
+        intents = [each.intent for each in moved]
+        state.emit(self.noun, document, render_moved(intents), state.next_steps(next_commands(intents)))
         return moved_exit_code(moved, bool(plan.wishes.unserved))

@@ -212,19 +212,23 @@ def _documents(servers: "list[Server]") -> list[dict[str, object]]:
 
 
 def _table(servers: "list[Server]") -> "Table":
-    from rich.table import Table
+    from billing_cli.render.columns import Columns
 
-    table = Table("server", "address", "pid", "state")
+    table = Columns()
+    for name in ("server", "address", "pid", "state"):
+        table.add_column(name)
     for server in servers:
         table.add_row(server.name, server.address, str(server.pid or "-"), server.state)
     return table
 
 
 def _fault_table(faults: list[dict[str, object]]) -> "Table":
-    from rich.table import Table
+    from billing_cli.render.columns import Columns
 
     columns = ("kind", "endpoint", "probability", "count", "status", "delay_s", "commit", "seed", "hits")
-    table = Table(*columns)
+    table = Columns()
+    for name in columns:
+        table.add_column(name)
     for one in faults:
         table.add_row(*(str("-" if one[column] is None else one[column]) for column in columns))
     return table

@@ -86,14 +86,14 @@ class _Outlet(io.FileIO):
 
 
 def _forget_silly_sizes() -> None:
-    """Rich and Typer take these as they come: a width of 0, or no number at all."""
-    for name in ("COLUMNS", "LINES", "TERMINAL_WIDTH"):
+    """Rich takes a width of 0 as it comes."""
+    for name in ("COLUMNS", "LINES"):
         with contextlib.suppress(KeyError):
             if not (os.environ[name].isdecimal() and int(os.environ[name])):
                 del os.environ[name]
 
 
 def _forbid_escapes() -> None:
-    """NO_COLOR leaves Rich bold and moving cursors, and Typer's help takes CI for a terminal: nothing of that here."""
+    """NO_COLOR leaves Rich bold and moving cursors: nothing of that here, nor in lines for machines."""
     os.environ.pop("FORCE_COLOR", None)
-    os.environ.update(NO_COLOR="1", TTY_COMPATIBLE="0", _TYPER_FORCE_DISABLE_TERMINAL="1")
+    os.environ.update(NO_COLOR="1", TTY_COMPATIBLE="0")

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.approval import Approval
 from billing_cli.domain.plan import SHOWN_DIGEST_CHARS
+from billing_cli.render.columns import Columns
 
 _STYLES = {"usable": "green", "used": "dim", "revoked": "red", "expired": "yellow"}
 
 
 def render_approvals(approvals: Sequence[Approval]) -> RenderableType:
-    table = Table(header_style="bold")
+    table = Columns(map(_line, approvals))
     for name in ("approval, plan", "command", "by", "for", "state"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for approval in approvals:
         table.add_row(
             f"{approval.terms.approval_id}\n{approval.terms.digest[:SHOWN_DIGEST_CHARS]}",
@@ -25,6 +25,15 @@ def render_approvals(approvals: Sequence[Approval]) -> RenderableType:
             Text(_state(approval), _STYLES[approval.state]),
         )
     return table if table.row_count else Text("There are no approvals.")
+
+
+def _line(approval: Approval) -> Text:
+    terms = approval.terms
+    plan = f"{approval.command} {terms.digest[:SHOWN_DIGEST_CHARS]}"
+    return Text.assemble(
+        *((terms.approval_id, "bold"), f"\n  {plan}\n  {approval.approver.name} for {terms.maker.name}\n  "),
+        (_state(approval), _STYLES[approval.state]),
+    )
 
 
 def _state(approval: Approval) -> str:

@@ -1,17 +1,16 @@
 """Rows of the audit log, and whether it can be believed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.audit import AuditEntry, Problem, Verification
-
-_NARROW = 72
+from billing_cli.render.columns import Columns
+from billing_cli.render.terminal import whole
 
 
 @dataclass(frozen=True)
@@ -23,24 +22,25 @@ class EntriesView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.entries:
             yield Text("No rows.")
-        elif options.max_width < _NARROW:
-            for entry in self.entries:
-                yield Text.assemble((entry.action, "bold"), f"  {entry.actor}")
-                said = f"{_second(entry)}  row {entry.audit_id}\n{entry.subject}\n{_details(entry)}"
-                yield Padding(Text(said, "dim", overflow="fold"), (0, 0, 0, 2), expand=False)
         else:
             yield _table(self.entries)
 
 
-def _table(entries: Sequence[AuditEntry]) -> Table:
-    table = Table(header_style="bold")
+def _table(entries: Sequence[AuditEntry]) -> Columns:
+    table = Columns(part for entry in entries for part in _lines(entry))
     table.add_column("row", justify="right")
     for name in ("at", "actor", "action, subject", "details"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for entry in entries:
         what = f"{entry.action}\n{entry.subject}"
         table.add_row(str(entry.audit_id), _second(entry), entry.actor, what, Text(_details(entry), "dim"))
     return table
+
+
+def _lines(entry: AuditEntry) -> Iterator[RenderableType]:
+    yield Text.assemble((entry.action, "bold"), f"  {entry.actor}")
+    said = f"{_second(entry)}  row {entry.audit_id}\n{entry.subject}\n{_details(entry)}"
+    yield Padding(Text(said, "dim", overflow="fold"), (0, 0, 0, 2), expand=False)
 
 
 def _second(entry: AuditEntry) -> str:
@@ -77,7 +77,7 @@ class VerificationView:
         yield Text(f"Intact: {head.rows if head else 0:,} rows.", "bold green")
         if head:
             yield Text.assemble(("Head  ", "dim"), f"row {head.audit_id}, {head.rows} rows")
-            yield Text(head.hash, "bold", overflow="fold")
+            yield whole(head.hash, "bold")
         yield self._compared()
         if self.sent:
             yield Text(f"{self.sent:,} new rows were appended to {self.kept}.", "dim")

@@ -1,12 +1,12 @@
 """The items of a batch: columns where there is room, else two lines each."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from billing_cli.render.columns import Columns
 from billing_cli.render.numbers import minute
 
 # In the order in which they are shown.
@@ -20,14 +20,11 @@ STATE_STYLES = {
     "cancelling": "yellow",
     "cancelled": "dim",
 }
-_NARROW = 120
 
 
-def render_items(items: Sequence[Mapping[str, Any]], width: int) -> Iterator[RenderableType]:
+def render_items(items: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
     """Nothing where there are none."""
-    if items and width < _NARROW:
-        yield from map(_item_lines, items)
-    elif items:
+    if items:
         yield _items(items)
 
 
@@ -42,16 +39,15 @@ def _item_lines(item: Mapping[str, Any]) -> Text:
     )
 
 
-def _items(items: Iterable[Mapping[str, Any]]) -> RenderableType:
-    table = Table(header_style="bold")
-    table.add_column("company", overflow="fold")
-    table.add_column("meter", overflow="fold")
-    table.add_column("hour", overflow="fold")
-    table.add_column("quantity", justify="right", overflow="fold")
+def _items(items: Sequence[Mapping[str, Any]]) -> RenderableType:
+    table = Columns(map(_item_lines, items))
+    for name in ("company", "meter", "hour"):
+        table.add_column(name)
+    table.add_column("quantity", justify="right")
     table.add_column("state")
     table.add_column("tries", justify="right")
-    table.add_column("request", no_wrap=True)
-    table.add_column("error", overflow="fold")
+    for name in ("request", "error"):
+        table.add_column(name)
     for item in items:
         state = item["state"]
         table.add_row(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.batch import BatchRun, BatchSummary
 from billing_cli.render.batch_items import STATE_STYLES, render_items
+from billing_cli.render.columns import Facts
 from billing_cli.render.numbers import grouped, hours_left, minute
 
 _ALWAYS_SHOWN = ("pending", "sending", "accepted", "rejected", "ambiguous")
@@ -87,21 +87,18 @@ class BatchView:
         yield Text.assemble(*head, _mode(batch))
         yield _facts(batch)
         yield _counted(batch, _ALWAYS_SHOWN)
-        yield from render_items(self.items, options.max_width)
+        yield from render_items(self.items)
 
 
 def _facts(batch: BatchSummary) -> RenderableType:
-    facts = Table.grid(padding=(0, 2))
-    facts.add_row("window", _window(batch))
-    facts.add_row("opened", f"{minute(batch.opened_at)} by {batch.actor}")
+    rows = [("window", _window(batch)), ("opened", f"{minute(batch.opened_at)} by {batch.actor}")]
     if batch.verified_at:
-        facts.add_row("found in Stripe's totals", minute(batch.verified_at))
-    facts.add_row("deduplicated by Stripe for", hours_left(batch.dedup_left_s))
-    facts.add_row("can be cancelled for", hours_left(batch.cancel_left_s))
+        rows.append(("found in Stripe's totals", minute(batch.verified_at)))
+    rows.append(("deduplicated by Stripe for", hours_left(batch.dedup_left_s)))
+    rows.append(("can be cancelled for", hours_left(batch.cancel_left_s)))
     if batch.runners > 1:
-        facts.add_row(
-            "sent by", f"{batch.runners} runners; last heard of: {batch.runner}, {batch.runner_silent_s} s ago"
-        )
+        last = f"last heard of: {batch.runner}, {batch.runner_silent_s} s ago"
+        rows.append(("sent by", f"{batch.runners} runners; {last}"))
     elif batch.runner:
-        facts.add_row("sent by", f"{batch.runner}, silent for {batch.runner_silent_s} s")
-    return facts
+        rows.append(("sent by", f"{batch.runner}, silent for {batch.runner_silent_s} s"))
+    return Facts(rows)

@@ -1,4 +1,4 @@
-"""What an examination found: a row for each finding, the next step below it."""
+"""What an examination found: a line for each finding, the next step below it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,29 +24,28 @@ class DoctorView:
     left_out: int
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if options.max_width < _NARROW:
-            for finding in self.findings:
-                yield Text.assemble(_level(finding), " ", (finding.check, "bold"))
-                yield Text(f"  {finding.verdict.says}")
-                if finding.verdict.next_step:
-                    yield next_step(finding.verdict)
-        else:
-            yield self._table()
+        names = max((len(finding.check) for finding in self.findings), default=0)
+        for finding in self.findings:
+            yield _side_by_side(finding, names) if options.max_width >= _NARROW else _below(finding)
+            if finding.verdict.next_step:
+                yield next_step(finding.verdict)
         yield _counts(self.findings)
         if self.left_out:
             yield Text(f"{self.left_out} checks need the network and were left out (--offline).", "dim")
 
-    def _table(self) -> Table:
-        table = Table(header_style="bold")
-        table.add_column("")
-        table.add_column("check", no_wrap=True)
-        table.add_column("found", overflow="fold")
-        for finding in self.findings:
-            found = Text(finding.verdict.says)
-            if finding.verdict.next_step:
-                found.append("\n").append_text(next_step(finding.verdict))
-            table.add_row(_level(finding), finding.check, found)
-        return table
+
+def _side_by_side(finding: Finding, names: int) -> Table:
+    """No lines around it: the next step stands below at full width, where a command has room."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for width in (4, names):
+        table.add_column(width=width)
+    table.add_column(overflow="fold")
+    table.add_row(_level(finding), Text(finding.check, "bold"), finding.verdict.says)
+    return table
+
+
+def _below(finding: Finding) -> Text:
+    return Text.assemble(_level(finding), " ", (finding.check, "bold"), f"\n  {finding.verdict.says}")
 
 
 def doctor_document(findings: Sequence[Finding], left_out: int) -> dict[str, object]:

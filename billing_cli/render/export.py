@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from heapq import nlargest
+from itertools import groupby
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.batch import BatchRun
@@ -18,12 +18,12 @@ from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.domain.usage import UsageLine
 from billing_cli.domain.verify_plan import VerifyPlan
 from billing_cli.render.batches import batch_document, render_runs, run_document
+from billing_cli.render.columns import Columns, amounts
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 from billing_cli.render.numbers import grouped, minute, sparkline
 from billing_cli.render.verify import VerifiedView, verified_document
 
 _SHOWN_LINES = 30
-_NARROW = 90
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class ExportPlanView:
     all_lines: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        narrow = options.max_width < _NARROW
         window = self.plan.wanted.window
         yield Text.assemble(
             ("Export  ", "dim"),
@@ -44,11 +43,11 @@ class ExportPlanView:
             (f"{window.end:%Y-%m-%d %H:%M}Z", "bold"),
         )
         yield render_identity(self.plan.identity)
-        yield self._lines(narrow)
+        yield self._lines()
         yield from self._sparklines()
         yield from self._backends()
         yield from self._carried()
-        yield from self._skipped(narrow)
+        yield from self._skipped()
         for warning in self.plan.warnings[:_SHOWN_LINES]:
             yield Text(f"Warning: {warning}", "yellow")
         if len(self.plan.warnings) > _SHOWN_LINES:
@@ -58,12 +57,12 @@ class ExportPlanView:
         yield _balance(self.plan)
         yield render_gates(self.plan, self.gates)
 
-    def _lines(self, narrow: bool) -> RenderableType:
+    def _lines(self) -> RenderableType:
         lines = [line for line in self.plan.usage.lines if line.buckets or line.correction_buckets]
         if not lines:
             return Text("Nothing to send.", "bold green")
         shown = lines if self.all_lines else _largest(lines)
-        table = _narrow_table(shown) if narrow else _wide_table(self.plan, shown)
+        table = _table(self.plan, shown)
         if len(shown) == len(lines):
             return table
         return Group(table, Text(f"… and {len(lines) - len(shown)} smaller lines (--all shows them)", "dim"))
@@ -92,25 +91,17 @@ class ExportPlanView:
         if len(carried) > _SHOWN_LINES and not self.all_lines:
             yield Text(f"… and {len(carried) - _SHOWN_LINES} more carried lines (--all shows them)", "yellow")
 
-    def _skipped(self, narrow: bool) -> Iterator[RenderableType]:
-        if not self.plan.usage.skipped:
-            return
-        table = Table(title="Skipped", title_justify="left", box=None, pad_edge=False, header_style="dim")
-        table.add_column("why")
-        table.add_column("rows", justify="right", overflow="fold")
-        if not narrow:
-            table.add_column("quantity", justify="right", overflow="fold")
-            table.add_column("for example", overflow="fold")
-            table.add_column("what to do", overflow="fold")
+    def _skipped(self) -> Iterator[RenderableType]:
+        if self.plan.usage.skipped:
+            yield Text("Skipped", "bold")
         for skipped in self.plan.usage.skipped:
             reason = SKIP_REASONS[skipped.reason]
             mend = skipped.reason in self.plan.to_mend
-            cells = [f"{skipped.reason}: {reason.sentence}", grouped(skipped.usage_rows)]
-            if not narrow:
-                step = reason.next_step if mend else "nothing: expected"
-                cells += [grouped(skipped.quantity), ", ".join(skipped.examples), step]
-            table.add_row(*cells, style="red" if mend else "dim")
-        yield table
+            rows = f"{grouped(skipped.usage_rows)} row{'s' * (skipped.usage_rows != 1)}"
+            style, step = ("red", reason.next_step) if mend else ("dim", "nothing to do: expected")
+            yield Text(f"{rows}, {grouped(skipped.quantity)} in all: {skipped.reason}, {reason.sentence}", style)
+            examples = f", for example {', '.join(skipped.examples)}" if skipped.examples else ""
+            yield Text(f"  → {step}{examples}", "cyan" if mend else "dim")
 
 
 def _largest(lines: Sequence[UsageLine]) -> list[UsageLine]:
@@ -119,19 +110,19 @@ def _largest(lines: Sequence[UsageLine]) -> list[UsageLine]:
     return sorted(largest, key=lambda line: (line.company_id, line.meter))
 
 
-def _wide_table(plan: ExportPlan, lines: Sequence[UsageLine]) -> Table:
+def _table(plan: ExportPlan, lines: Sequence[UsageLine]) -> Columns:
     """Quantities have no total here: each meter has a unit of its own."""
     everything = plan.usage.lines
     corrections = any(line.corrections for line in everything)
-    table = Table(show_footer=True, header_style="bold")
-    table.add_column("company", "total", overflow="fold")
-    table.add_column("meter", overflow="fold")
+    table = Columns(_company_by_company(lines), show_footer=True)
+    table.add_column("company", "total")
+    table.add_column("meter")
     table.add_column("events", grouped(sum(line.usage_rows for line in everything)), justify="right")
     for name in ("quantity", "already sent"):
-        table.add_column(name, justify="right", overflow="fold")
-    table.add_column("to send", justify="right", overflow="fold", style="bold")
+        table.add_column(name, justify="right")
+    table.add_column("to send", justify="right", style="bold")
     if corrections:
-        table.add_column("corrections", justify="right", overflow="fold", style="red")
+        table.add_column("corrections", justify="right", style="red")
     table.add_column("buckets", grouped(plan.events), justify="right")
     for line in lines:
         cells = [line.company_id, line.meter, grouped(line.usage_rows), grouped(line.quantity)]
@@ -141,14 +132,14 @@ def _wide_table(plan: ExportPlan, lines: Sequence[UsageLine]) -> Table:
     return table
 
 
-def _narrow_table(lines: Sequence[UsageLine]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("company, meter", overflow="fold")
-    table.add_column("to send", justify="right", overflow="fold")
-    for line in lines:
-        amounts = [grouped(line.to_send)] + ([grouped(line.corrections)] if line.corrections else [])
-        table.add_row(f"{line.company_id}\n  {line.meter}", "\n".join(amounts))
-    return table
+def _company_by_company(lines: Sequence[UsageLine]) -> Iterator[RenderableType]:
+    """What is to send, and in red what would be taken back."""
+    for company_id, group in groupby(lines, key=lambda line: line.company_id):
+        rows: list[tuple[str, str | Text]] = []
+        for line in group:
+            rows.append((f"  {line.meter}", Text(grouped(line.to_send), "bold")))
+            rows += [("    corrections", Text(grouped(line.corrections), "red"))] if line.corrections else []
+        yield from amounts(company_id, rows)
 
 
 def _balance(plan: ExportPlan) -> Text:

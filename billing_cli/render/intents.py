@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.intent import Intent, IntentState
 from billing_cli.domain.money import totals
+from billing_cli.render.columns import Columns, Facts
 from billing_cli.render.money import shown
 
 _STATE_STYLES = {
@@ -19,7 +19,6 @@ _STATE_STYLES = {
     IntentState.LAPSED: "red",
 }
 _SHOWN = 50
-_NARROW = 72
 
 
 def intent_document(intent: Intent) -> dict[str, object]:
@@ -45,54 +44,57 @@ class IntentsView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.intents:
             yield Text("There are no intents.")
-        elif options.max_width < _NARROW:
-            for intent in self.intents:
-                yield Text.assemble(_state(intent), f"  {intent.kind.value}  {shown(intent.money)}")
-                yield Text(f"  {intent.company_id}  {intent.subject}\n  {intent.intent_id}", "dim")
         else:
             yield _intents_table(self.intents)
 
 
-def _intents_table(intents: Sequence[Intent]) -> Table:
-    table = Table(header_style="bold")
+def _intents_table(intents: Sequence[Intent]) -> Columns:
+    table = Columns(map(_lines, intents))
     for name in ("company", "what, for, intent"):
-        table.add_column(name, overflow="fold")
-    table.add_column("amount", justify="right", overflow="fold")
-    table.add_column("state", overflow="fold")
+        table.add_column(name)
+    table.add_column("amount", justify="right")
+    table.add_column("state")
     for intent in intents:
         what = f"{intent.kind.value}  {intent.subject}\n{intent.intent_id}"
         table.add_row(intent.company_id, what, shown(intent.money), _state(intent))
     return table
 
 
+def _lines(intent: Intent) -> Text:
+    return Text.assemble(
+        _state(intent),
+        f"  {intent.kind.value}  {shown(intent.money)}",
+        (f"\n  {intent.company_id}\n  {intent.subject}\n  {intent.intent_id}", "dim"),
+    )
+
+
 def render_intent(intent: Intent) -> RenderableType:
     """All that is known of one."""
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    table.add_row("intent", Text(intent.intent_id, "bold"))
-    table.add_row("state", _state(intent))
-    table.add_row("amount", shown(intent.money))
+    rows: list[tuple[str, str | Text]] = [
+        ("intent", Text(intent.intent_id, "bold")),
+        ("state", _state(intent)),
+        ("amount", shown(intent.money)),
+    ]
     for name in ("kind", "company_id", "subject", "reason", "note", "actor", "opened_at", "attempts", "claimed_by",
                  "settled_at", "stripe_object_id", "request_id", "error"):  # fmt: skip
         if (value := getattr(intent, name)) is not None:
-            table.add_row(name.removesuffix("_id").replace("_", " "), str(value))
-    lines: list[RenderableType] = [table]
-    if command := next_command(intent):
-        lines.append(Text(f"Next: {command}", "cyan"))
-    return Group(*lines)
+            rows.append((name.removesuffix("_id").replace("_", " "), str(value)))
+    return Facts(rows)
 
 
 def render_moved(intents: Sequence[Intent]) -> RenderableType:
-    """What was done, and the next command where one is needed."""
+    """What was done; `next_commands` are for a line of their own."""
     if not intents:
         return Text("Nothing to do.", "bold green")
-    # Of many, only those that want something from the operator.
-    told = intents if len(intents) <= _SHOWN else [i for i in intents if i.is_open or i.needs_a_person][:_SHOWN]
-    lines: list[RenderableType] = [_moved(intent) for intent in told]
+    lines: list[RenderableType] = [_moved(intent) for intent in _told(intents)]
     if len(intents) > 1:
         lines.append(_summary(intents))
     return Group(*lines)
+
+
+def _told(intents: Sequence[Intent]) -> Sequence[Intent]:
+    """Of many, only those that want something from the operator."""
+    return intents if len(intents) <= _SHOWN else [i for i in intents if i.is_open or i.needs_a_person][:_SHOWN]
 
 
 def _moved(intent: Intent) -> Text:
@@ -103,9 +105,12 @@ def _moved(intent: Intent) -> Text:
     )
     if intent.error:
         text.append(f"\n  {intent.error}", "red")
-    if command := next_command(intent):
-        text.append(f"\n  Next: {command}", "cyan")
     return text
+
+
+def next_commands(intents: Sequence[Intent]) -> list[str]:
+    """What to type next, of each that needs it and is shown."""
+    return [command for intent in _told(intents) if (command := next_command(intent))]
 
 
 def _summary(intents: Sequence[Intent]) -> Text:

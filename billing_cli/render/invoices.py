@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.invoice import ListedInvoice
 from billing_cli.domain.money import Money
+from billing_cli.render.columns import Columns
 from billing_cli.render.money import shown
-
-_NARROW = 72
 
 
 @dataclass(frozen=True)
@@ -23,23 +21,18 @@ class InvoicesView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.found:
             yield Text("There are no invoices.")
-        elif options.max_width < _NARROW:
-            for listed in self.found:
-                invoice = listed.invoice
-                yield Text.assemble((invoice.status, "bold"), "  ", shown(invoice.total), "  here: ", _here(listed))
-                yield Text(f"  {listed.company_id or '-'}  {invoice.number or '-'}  {invoice.invoice_id}", "dim")
         else:
             yield _table(self.found)
 
 
-def _table(found: Sequence[ListedInvoice]) -> Table:
-    table = Table(header_style="bold")
+def _table(found: Sequence[ListedInvoice]) -> Columns:
+    table = Columns(map(_lines, found))
     for name in ("invoice", "number", "company"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for name in ("total", "remaining"):
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name, justify="right")
     for name in ("in Stripe", "here"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for listed in found:
         invoice = listed.invoice
         table.add_row(
@@ -52,6 +45,14 @@ def _table(found: Sequence[ListedInvoice]) -> Table:
             _here(listed),
         )
     return table
+
+
+def _lines(listed: ListedInvoice) -> Text:
+    invoice = listed.invoice
+    return Text.assemble(
+        *((invoice.status, "bold"), "  ", shown(invoice.total), "  here: ", _here(listed)),
+        (f"\n  {listed.company_id or '-'}  {invoice.number or '-'}\n  {invoice.invoice_id}", "dim"),
+    )
 
 
 def _here(listed: ListedInvoice) -> Text:

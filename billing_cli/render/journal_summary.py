@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.journal import Entry
 from billing_cli.domain.money import Money
 from billing_cli.domain.period import Window
+from billing_cli.render.columns import Columns
 from billing_cli.render.money import shown
 
 
@@ -23,8 +23,8 @@ class JournalView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text(f"{self.period.start:%Y-%m-%d} to {self.period.last_day:%Y-%m-%d}: {len(self.entries):,} entries")
-        table = Table(header_style="bold")
-        table.add_column("account", overflow="fold")
+        table = Columns()
+        table.add_column("account")
         for name in ("debit", "credit"):
             table.add_column(name, justify="right")
         for account, currency, debit, credit in _sums(self.entries):

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.migrations import FileStatus
+from billing_cli.render.columns import Columns
 
 _STYLES = {
     "applied": "green",
@@ -18,8 +18,8 @@ _STYLES = {
 
 
 def render_statuses(statuses: Iterable[FileStatus]) -> RenderableType:
-    table = Table(header_style="bold")
-    table.add_column("file", overflow="fold")
+    table = Columns()
+    table.add_column("file")
     table.add_column("state")
     for status in statuses:
         table.add_row(f"sql/{status.name}", Text(status.state, _STYLES[status.state]))

@@ -4,17 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.gate import Gates
 from billing_cli.domain.intent import Action
 from billing_cli.domain.money_plan import MoneyPlan
+from billing_cli.render.columns import Columns, Facts, amounts
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 from billing_cli.render.intents import intent_document
 from billing_cli.render.money import shown, shown_fact
 
-_NARROW = 90
 _SHOWN_ACTIONS = 50
 _SHOWN_WARNINGS = 20
 
@@ -30,7 +29,7 @@ class MoneyPlanView:
         yield Text(self.plan.command.capitalize(), "bold")
         yield render_identity(self.plan.identity)
         yield from self._settles()
-        yield from self._actions(narrow=options.max_width < _NARROW)
+        yield from self._actions()
         yield from _warnings(self.plan.wishes.warnings)
         yield render_gates(self.plan, self.gates)
 
@@ -46,12 +45,12 @@ class MoneyPlanView:
         if done := len(self.plan.wishes.done_before):
             yield Text(f"Lines carried out before, and left alone: {done:,}.", "green")
 
-    def _actions(self, narrow: bool) -> Iterator[RenderableType]:
+    def _actions(self) -> Iterator[RenderableType]:
         actions = self.plan.actions
         if len(actions) == 1:
             yield _card(actions[0])
         elif actions:
-            yield _lines(actions[:_SHOWN_ACTIONS], narrow)
+            yield _table(actions[:_SHOWN_ACTIONS])
             if len(actions) > _SHOWN_ACTIONS:
                 yield Text(f"… and {len(actions) - _SHOWN_ACTIONS:,} more (all in --json)", "dim")
             yield Text.assemble(
@@ -61,36 +60,38 @@ class MoneyPlanView:
             yield Text("Nothing to do.", "bold green")
 
 
-def _card(action: Action) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
+def _card(action: Action) -> Facts:
+    rows: list[tuple[str, str | Text]] = []
     for name, value in action.facts.items():
         if value is not None:
             strong = value == action.money and name not in ("captured", "total")
-            table.add_row(name, Text(shown_fact(value), "bold" if strong else ""))
-    table.add_row("reason", action.reason)
+            rows.append((name, Text(shown_fact(value), "bold" if strong else "")))
+    rows.append(("reason", action.reason))
     if action.note:
-        table.add_row("note", action.note)
-    return table
+        rows.append(("note", action.note))
+    return Facts(rows)
 
 
-def _lines(actions: Sequence[Action], narrow: bool) -> Table:
-    table = Table(header_style="bold")
-    table.add_column("payment" if narrow else "company", overflow="fold")
-    if not narrow:
-        table.add_column("payment", overflow="fold")
-    table.add_column("refund", justify="right", overflow="fold", style="bold")
-    if not narrow:
-        table.add_column("remaining after", justify="right", overflow="fold")
-        table.add_column("reason", overflow="fold")
+def _table(actions: Sequence[Action]) -> Columns:
+    table = Columns(part for action in actions for part in _lines(action))
+    for name in ("company", "payment"):
+        table.add_column(name)
+    table.add_column("refund", justify="right", style="bold")
+    table.add_column("remaining after", justify="right")
+    table.add_column("reason")
     for action in actions:
-        if narrow:
-            table.add_row(f"{action.subject}\n  {action.company_id}", shown(action.money))
-        else:
-            after = shown_fact(action.facts["remaining after"])
-            table.add_row(action.company_id, action.subject, shown(action.money), after, action.reason)
+        after = shown_fact(action.facts["remaining after"])
+        table.add_row(action.company_id, action.subject, shown(action.money), after, action.reason)
     return table
+
+
+def _lines(action: Action) -> Iterator[RenderableType]:
+    yield Text(action.subject)
+    after = shown_fact(action.facts["remaining after"])
+    yield from amounts(
+        f"  {action.company_id}, {action.reason}",
+        [("  refund", Text(shown(action.money), "bold")), ("  remaining after", after)],
+    )
 
 
 def _warnings(warnings: Sequence[str]) -> Iterator[Text]:

@@ -5,24 +5,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.money import exponent
 from billing_cli.domain.price import CheckedPlans, CheckedPrice, Price, PricedPlan
+from billing_cli.render.columns import Columns
 from billing_cli.render.gates import render_identity
 from billing_cli.render.verdicts import next_step, verdict_document
-
-_NARROW = 72
 
 
 def render_plans(plans: Sequence[PricedPlan]) -> RenderableType:
     """What is configured; Stripe is not asked."""
     if not plans:
         return Text("No plan has a price.")
-    table = Table(header_style="bold")
+    table = Columns()
     for name in ("plan", "price", "from"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for plan in plans:
         table.add_row(plan.plan_id, "\n".join(plan.price_ids), plan.origin)
     return table
@@ -42,8 +40,6 @@ class CheckedPlansView:
         yield render_identity(self.checked.identity)
         if not self.checked.prices:
             yield Text("No plan has a price.")
-        elif options.max_width < _NARROW:
-            yield from _lines(self.checked.prices)
         else:
             yield _table(self.checked.prices)
         for fault in self.checked.faults:
@@ -59,10 +55,10 @@ def _lines(prices: Sequence[CheckedPrice]) -> Iterator[Text]:
         yield Text(f"  {checked.price_id}", "dim")
 
 
-def _table(prices: Sequence[CheckedPrice]) -> Table:
-    table = Table(header_style="bold")
+def _table(prices: Sequence[CheckedPrice]) -> Columns:
+    table = Columns(_lines(prices))
     for name in ("plan", "price", "costs", "in Stripe"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for checked in prices:
         table.add_row(checked.plan.plan_id, checked.price_id, shown_price(checked), _state(checked))
     return table

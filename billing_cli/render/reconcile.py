@@ -13,12 +13,12 @@ from rich.text import Text
 from billing_cli.domain.money import Money
 from billing_cli.domain.quantity import plain
 from billing_cli.domain.reconciliation import FINE, REASONS, Finding, PayoutProof, Report, Subject, Total, Verdict
+from billing_cli.render.columns import Columns, amounts
 from billing_cli.render.gates import render_identity
 from billing_cli.render.money import shown
 from billing_cli.render.numbers import grouped
 
 AGREES = "Everything agrees."
-_NARROW = 90
 SIDES = {"stripe": "Stripe's side", "here": "this side"}
 _STYLES = {Verdict.MATCHED: "green", Verdict.IN_FLIGHT: "yellow"}
 
@@ -31,11 +31,11 @@ class ReportView:
     out: str | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        report, narrow = self.report, options.max_width < _NARROW
+        report = self.report
         yield render_identity(report.identity)
         yield Text(f"{span(report)}; Stripe's side from {report.source}", "dim")
         yield Text(f"{report.stripe_read:,} rows read of Stripe's side, {report.ours_read:,} of this side.")
-        yield from _totals(report, narrow)
+        yield from _totals(report)
         yield from _left_out(report)
         yield from _proofs(report)
         yield from _saved(report, self.out is None)
@@ -48,7 +48,7 @@ class ReportView:
         yield Text(f"{report.different:,} differences", "bold red")
         yield from _named(report)
         if report.findings:
-            yield from _findings(report, narrow)
+            yield from _findings(report)
         if len(report.findings) < report.different and not self.out:
             hidden = report.different - len(report.findings)
             yield Text(f"… and {hidden:,} more: add --limit, or --out differences.csv", "dim")
@@ -70,15 +70,9 @@ def span(report: Report) -> str:
     return f"{report.subject.value} {window.start:%Y-%m-%d %H:%M}Z up to {window.end:%Y-%m-%d %H:%M}Z"
 
 
-def _totals(report: Report, narrow: bool) -> Iterator[RenderableType]:
+def _totals(report: Report) -> Iterator[RenderableType]:
     sums = [_sum(verdict, unit, list(group)) for (verdict, unit), group in by_class(report.totals)]
-    if narrow:
-        for each in sums:
-            yield Text(f"{each.verdict.value}: {each.items:,}", _STYLES.get(each.verdict, "red"))
-            yield Text(f"  Stripe {shown_amount(report, each.stripe, each.unit)}")
-            yield Text(f"  here {shown_amount(report, each.ours, each.unit)}")
-        return
-    table = Table(header_style="bold")
+    table = Columns(part for each in sums for part in _total_lines(report, each))
     table.add_column("class")
     for name in ("items", "rows at Stripe", "rows here", "at Stripe", "here", "difference"):
         table.add_column(name, justify="right")
@@ -90,6 +84,12 @@ def _totals(report: Report, narrow: bool) -> Iterator[RenderableType]:
         table.add_row(Text(each.verdict.value, _STYLES.get(each.verdict, "red")), *counts, *amounts)
     if sums:
         yield table
+
+
+def _total_lines(report: Report, each: Total) -> Iterator[RenderableType]:
+    sides = (("  Stripe", each.stripe), ("  here", each.ours))
+    head = Text(f"{each.verdict.value}: {each.items:,}", _STYLES.get(each.verdict, "red"))
+    return amounts(head, [(name, shown_amount(report, value, each.unit)) for name, value in sides])
 
 
 def by_class(totals: Sequence[Total]) -> Iterator[tuple[tuple[Verdict, str], Iterable[Total]]]:
@@ -134,8 +134,8 @@ def _proof(proof: PayoutProof) -> Iterator[RenderableType]:
 
     yield Text(f"{proof.payout_id}, arrives {proof.arrival}", "bold")
     table = Table(show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", overflow="fold")
     table.add_row("opening", money(0))
     for line in proof.lines:
         table.add_row(f"{line.category} ({line.rows:,})", money(line.net_minor))
@@ -172,16 +172,10 @@ def _meaning(reason: str) -> str:
     return REASONS.get(reason, reason.replace("_", " "))
 
 
-def _findings(report: Report, narrow: bool) -> Iterator[RenderableType]:
-    if narrow:
-        for each in report.findings:
-            yield Text(f"{each.verdict.value}: {each.reason}", "red")
-            stripe, here = (cell.replace("\n", " ") for cell in finding_cells(report, each))
-            yield Text(f"  {each.key}\n  Stripe {stripe}\n  here {here}")
-        return
-    table = Table(header_style="bold")
+def _findings(report: Report) -> Iterator[RenderableType]:
+    table = Columns(part for each in report.findings for part in _finding_lines(report, each))
     for name in ("class, reason", "id", "day, company"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for name in ("at Stripe", "here"):
         table.add_column(name, justify="right")
     for each in report.findings:
@@ -191,6 +185,13 @@ def _findings(report: Report, narrow: bool) -> Iterator[RenderableType]:
             who += f"\nopen since {each.known_since}" if each.known_since else "\nnew"
         table.add_row(what, each.key or "-", who, _side(report, each, "stripe"), _side(report, each, "ours"))
     yield table
+
+
+def _finding_lines(report: Report, each: Finding) -> Iterator[RenderableType]:
+    stripe, here = (cell.replace("\n", " ") for cell in finding_cells(report, each))
+    yield Text(f"{each.verdict.value}: {each.reason}", "red")
+    who = each.company_id or each.customer_id
+    yield from amounts(f"  {each.key or '-'}" + (f"\n  {who}" if who else ""), [("  Stripe", stripe), ("  here", here)])
 
 
 def finding_cells(report: Report, finding: Finding) -> tuple[str, str]:

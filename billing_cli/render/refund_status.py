@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.gate import Gates
 from billing_cli.domain.money import Money
 from billing_cli.domain.refund_status import FollowPlan, RefundStatus
+from billing_cli.render.columns import Columns
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 from billing_cli.render.money import shown
 
@@ -28,10 +28,10 @@ class RefundStatusView:
         yield render_identity(self.plan.identity)
         refunded = Money(payment.refunded_minor, payment.currency)
         yield Text(f"{shown(refunded)} of {shown(Money(payment.captured_minor, payment.currency))} refunded")
-        table = Table(header_style="bold")
+        table = Columns()
         for name in ("refund", "status", "here"):
-            table.add_column(name, overflow="fold")
-        table.add_column("amount", justify="right", overflow="fold")
+            table.add_column(name)
+        table.add_column("amount", justify="right")
         for row in self.plan.rows:
             table.add_row(row.refund.refund_id, _status(row), _here(row), shown(row.refund.money))
         yield table if table.row_count else Text("There are no refunds.")

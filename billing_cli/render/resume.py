@@ -8,6 +8,7 @@ from rich.text import Text
 from billing_cli.domain.batch import ResumePlan
 from billing_cli.domain.gate import Gates
 from billing_cli.render.gates import render_gates, render_identity
+from billing_cli.render.terminal import whole
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ResumePlanView:
             )
         elif batch.state == "rolling_back":
             yield Text("Nothing is left to send. The batch is being taken back; to go on with that:", "yellow")
-            yield Text(batch.next_command, "cyan")
+            yield whole(batch.next_command, "cyan")
         else:
             yield Text("Nothing is left to send.", "bold green")
         yield render_gates(self.plan, self.gates)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.batch import BatchSummary
@@ -12,8 +11,10 @@ from billing_cli.domain.gate import Gates
 from billing_cli.domain.quantity import plain
 from billing_cli.domain.rollback import FATES, Rollback, RollbackLine, RollbackPlan, remedies, resend_command
 from billing_cli.render.batches import batch_document, run_document
+from billing_cli.render.columns import Columns
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 from billing_cli.render.numbers import grouped, hours_left
+from billing_cli.render.terminal import whole
 
 _SHOWN_LINES = 30
 _SHOWN_REMEDIES = 3
@@ -72,11 +73,11 @@ def after_rollback(ended: Rollback) -> list[str]:
 
 def _table(lines: Sequence[RollbackLine]) -> RenderableType:
     """Quantities have no total here: each meter has a unit of its own."""
-    table = Table(header_style="bold")
-    table.add_column("company, meter", overflow="fold")
-    table.add_column("what", overflow="fold")
-    table.add_column("events", justify="right", overflow="fold")
-    table.add_column("quantity", justify="right", overflow="fold")
+    table = Columns()
+    table.add_column("company, meter")
+    table.add_column("what")
+    table.add_column("events", justify="right")
+    table.add_column("quantity", justify="right")
     for line in lines[:_SHOWN_LINES]:
         style = "red" if FATES[line.fate].mend or line.error else ""
         cells = [f"{line.company_id}\n{line.meter}", _what(line), grouped(line.events), grouped(line.quantity)]
@@ -99,11 +100,8 @@ def _remedies(batch: BatchSummary, lines: Sequence[RollbackLine]) -> Iterator[Te
     """What to do about what stays billed: before the invoice is final, and after."""
     for line in lines[:_SHOWN_REMEDIES]:
         step = FATES[line.fate].next_step or "look at Stripe's answer, then try again; or, as for late ones:"
-        yield Text.assemble(
-            (f"{line.company_id} {line.meter}, {line.fate}: ", "bold"),
-            f"{step}\n",
-            ("\n".join(remedies(batch, line)), "cyan"),
-        )
+        yield Text.assemble((f"{line.company_id} {line.meter}, {line.fate}: ", "bold"), step)
+        yield from (whole(command, "cyan") for command in remedies(batch, line))
     if len(lines) > _SHOWN_REMEDIES:
         yield Text(f"… and {len(lines) - _SHOWN_REMEDIES} more that stay billed (see --json)", "dim")
 

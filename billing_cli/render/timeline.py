@@ -8,16 +8,14 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.money import Money
 from billing_cli.domain.timeline import Entry, Happening, Kind, Story, happenings
+from billing_cli.render.columns import Columns
 from billing_cli.render.money import shown
 from billing_cli.render.numbers import grouped, minute
 
-# Below it, a table would break most ids in two.
-_NARROW = 100
 # Words for states, of ours and of Stripe's, that somebody should look at or wait for.
 _WRONG = frozenset(("rejected", "ambiguous", "missing", "refused", "lapsed", "failed", "void", "uncollectible"))
 _WAITING = frozenset(("open", "pending", "sending", "cancelling", "rolling_back", "received", "processing", "draft"))
@@ -169,8 +167,6 @@ class StoryView:
         lines = [told(each) for each in happenings(self.story.entries)]
         if not lines:
             yield Text("Nothing happened.")
-        elif options.max_width < _NARROW:
-            yield from (part for each in lines for part in _narrow(each))
         else:
             yield _table(lines)
 
@@ -182,11 +178,11 @@ def _narrow(each: Told) -> Iterator[RenderableType]:
     yield Padding(Group(*state, *said), (0, 0, 0, 2), expand=False)
 
 
-def _table(lines: list[Told]) -> Table:
-    table = Table(header_style="bold")
-    table.add_column("time", overflow="fold", min_width=11)
-    table.add_column("what, state", overflow="fold", min_width=20)
-    table.add_column("details, Stripe's request", overflow="fold")
+def _table(lines: list[Told]) -> Columns:
+    table = Columns(part for each in lines for part in _narrow(each))
+    table.add_column("time")
+    table.add_column("what, state")
+    table.add_column("details, Stripe's request")
     for each in lines:
         what = Text.assemble(each.what, "\n" if each.state else "", (each.state, each.style))
         details = "\n".join(part for part in ("; ".join(each.says), each.request) if part)

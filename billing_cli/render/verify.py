@@ -15,11 +15,12 @@ from billing_cli.domain.quantity import exact_sum, plain
 from billing_cli.domain.verification import SAID, Change, Judged, Verdict
 from billing_cli.domain.verify_plan import Comparison, VerifyPlan
 from billing_cli.render.batches import batch_document
+from billing_cli.render.columns import Columns
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 from billing_cli.render.numbers import grouped
+from billing_cli.render.terminal import whole
 
 _SHOWN = 30
-_NARROW = 90
 _STYLES = {Verdict.FOUND: "green", Verdict.LATER: "yellow"}
 
 
@@ -35,7 +36,7 @@ class VerifyPlanView:
         yield render_identity(self.plan.identity)
         if left := self.plan.batch.left:
             yield Text(f"{left:,} events are still to be settled, which comes first:", "yellow")
-            yield Text(self.plan.batch.next_command, "cyan")
+            yield whole(self.plan.batch.next_command, "cyan")
         yield ComparisonView(self.plan.comparison)
         yield render_gates(self.plan, self.gates)
 
@@ -70,13 +71,13 @@ class ComparisonView:
     comparison: Comparison
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        compared, narrow = self.comparison, options.max_width < _NARROW
+        compared = self.comparison
         if compared.verified_before:
             yield Text(f"{compared.verified_before:,} events were found in Stripe's totals before.", "dim")
         yield _verdicts(compared) if compared.slots else Text("Nothing is left to compare.", "green")
         if compared.usage_records:
             yield Text(f"{compared.usage_records:,} usage records cannot be verified: {_NO_TOTALS}", "yellow")
-        yield from _wrong(compared, narrow)
+        yield from _wrong(compared)
         yield from _changes(compared)
 
 
@@ -98,16 +99,14 @@ def _verdicts(compared: Comparison) -> RenderableType:
     return table
 
 
-def _wrong(compared: Comparison, narrow: bool) -> Iterator[RenderableType]:
+def _wrong(compared: Comparison) -> Iterator[RenderableType]:
     shown = compared.shown[:_SHOWN]
-    if shown and narrow:
-        yield from _wrong_lines(shown)
-    elif shown:
-        table = Table(header_style="bold")
+    if shown:
+        table = Columns(_wrong_lines(shown))
         for name in ("from", "company", "meter"):
-            table.add_column(name, overflow="fold")
+            table.add_column(name)
         for name in ("at Stripe", "sent", "difference"):
-            table.add_column(name, justify="right", overflow="fold")
+            table.add_column(name, justify="right")
         table.add_column("verdict")
         for judged in shown:
             figures = (_figure(judged.slot.total), grouped(judged.slot.ours), _figure(_difference(judged)))

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.webhook_check import WebhookCheck
 from billing_cli.domain.webhook_event import WebhookEvent
 from billing_cli.domain.webhook_signature import TOLERANCE_S, Failure, Verdict
+from billing_cli.render.columns import Facts
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
@@ -55,17 +55,12 @@ class CheckView:
             yield Text("Not valid.", "bold red").append(f" {why(self.check)}", "not bold default")
         rows = _rows(self.check)
         if rows:
-            table = Table(show_header=False, box=None, pad_edge=False)
-            table.add_column(style="dim")
-            table.add_column(overflow="fold")
-            for row in rows:
-                table.add_row(*row)
-            yield table
+            yield Facts(rows)
 
 
-def _rows(check: WebhookCheck) -> list[tuple[str, str]]:
+def _rows(check: WebhookCheck) -> list[tuple[str, str | Text]]:
     verdict, event = check.verdict, check.event
-    rows = []
+    rows: list[tuple[str, str | Text]] = []
     if event:
         rows += [("event", event.event_id), ("type", event.event_type), ("created", event.created_at.isoformat())]
         rows += [("livemode", "yes" if event.livemode else "no"), ("form", "thin" if event.thin else "snapshot")]

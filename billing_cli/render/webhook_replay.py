@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.gate import Gates
 from billing_cli.domain.replay import Delivery, Replay, ReplayPlan
+from billing_cli.render.columns import Columns
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 
 _SHOWN = 20
@@ -48,7 +48,7 @@ def replay_plan_document(plan: ReplayPlan, gates: Gates) -> dict[str, object]:
 
 def render_replayed(replay: Replay, deliveries: Sequence[Delivery], seconds: float) -> RenderableType:
     """Status codes with their times, every failure, and the next command."""
-    table = Table(header_style="bold")
+    table = Columns()
     table.add_column("answer")
     for name in ("events", "median ms", "slowest ms"):
         table.add_column(name, justify="right")

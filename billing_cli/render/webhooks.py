@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from billing_cli.domain.gaps import Gaps
@@ -15,9 +14,9 @@ from billing_cli.domain.gate import Gates
 from billing_cli.domain.keeping import KeepPlan, Source
 from billing_cli.domain.kept_event import KeptEvent, KeptState
 from billing_cli.domain.webhook_event import WebhookEvent
+from billing_cli.render.columns import Columns, Facts
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 
-_NARROW = 72
 _FACTS = ("event_id", "event_type", "created_at", "livemode", "object_id", "company_id", "state", "attempts", "error",
           "claimed_by", "settled_at", "effect", "source", "deliveries", "received_at", "last_received_at")  # fmt: skip
 _SHOWN = 20
@@ -33,18 +32,14 @@ class EventsView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.events:
             yield Text("No events.")
-        elif options.max_width < _NARROW:
-            for event in self.events:
-                yield Text.assemble(_state(event), f"  {event.event_type}")
-                yield Text(f"  {event.event_id}\n  {event.created_at[:19]}  {event.company_id or '-'}", "dim")
         else:
             yield _table(self.events)
 
 
-def _table(events: Iterable[KeptEvent]) -> Table:
-    table = Table(header_style="bold")
+def _table(events: Sequence[KeptEvent]) -> Columns:
+    table = Columns(map(_lines, events))
     for name in ("created", "event, type", "company", "state"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for name in ("deliveries", "attempts"):
         table.add_column(name, justify="right")
     for event in events:
@@ -58,6 +53,14 @@ def _table(events: Iterable[KeptEvent]) -> Table:
     return table
 
 
+def _lines(event: KeptEvent) -> Text:
+    said = Text.assemble(
+        *(_state(event), f"  {event.event_type}"),
+        (f"\n  {event.event_id}\n  {event.created_at[:19]}  {event.company_id or '-'}", "dim"),
+    )
+    return said.append(f"\n  {event.error}", "red") if event.error else said
+
+
 def _state(event: KeptEvent) -> Text:
     return Text(event.state.value, _STYLES.get(event.state, ""))
 
@@ -68,17 +71,12 @@ def kept_document(event: KeptEvent) -> dict[str, object]:
 
 def render_event(document: Mapping[str, Any]) -> RenderableType:
     """All that is known of one event, its payload last."""
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    for name in _FACTS:
-        if (value := document[name]) is not None:
-            table.add_row(name.replace("_", " "), str(value))
+    rows = [(name.replace("_", " "), str(value)) for name in _FACTS if (value := document[name]) is not None]
     replays = [
         Text(f"replayed to {r['target']}: {r['state']} {r['status_code'] or ''} {r['error'] or ''} ({r['replay_id']})")
         for r in document["replays"]
     ]
-    return Group(table, *replays, Text(_pretty(document["payload"]), "dim"))
+    return Group(Facts(rows), *replays, Text(_pretty(document["payload"]), "dim"))
 
 
 def _pretty(payload: str) -> str:
@@ -115,8 +113,8 @@ class KeepView:
 def _by_type(events: Iterable[WebhookEvent]) -> Iterable[RenderableType]:
     counts = Counter(event.event_type for event in events).most_common()
     if counts:
-        table = Table(header_style="bold")
-        table.add_column("type", overflow="fold")
+        table = Columns()
+        table.add_column("type")
         table.add_column("events", justify="right")
         for kind, count in counts:
             table.add_row(kind, f"{count:,}")

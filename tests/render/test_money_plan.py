@@ -12,7 +12,7 @@ from billing_cli.domain.invoice import Invoice, KnownInvoice, ListedInvoice
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money import Money
 from billing_cli.domain.money_plan import Known, MoneyPlan, Wishes, money_plan
-from billing_cli.render.intents import IntentsView, render_moved
+from billing_cli.render.intents import IntentsView, next_commands, render_moved
 from billing_cli.render.invoices import InvoicesView
 from billing_cli.render.money_plan import MoneyPlanView, money_plan_document
 
@@ -87,7 +87,8 @@ def test_intents_can_be_copied_at_any_width(width: int) -> None:
     ],
 )
 def test_what_was_done_says_what_to_type_next(state: IntentState, status: str | None, said: str) -> None:
-    assert said in printed(render_moved([intent(state, status)]), 120)
+    moved = [intent(state, status)]
+    assert said in printed(render_moved(moved), 120) + "".join(next_commands(moved))
 
 
 @pytest.mark.parametrize("width", [40, 120])

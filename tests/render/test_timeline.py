@@ -59,7 +59,7 @@ def test_nothing_is_wider_than_the_terminal(entries: Sequence[Entry], width: int
     assert max(map(len, shown(StoryView(story(entries)), width).splitlines())) <= width
 
 
-@pytest.mark.parametrize("width", [40, 120])
+@pytest.mark.parametrize("width", [40, 140])
 def test_everything_is_told(width: int) -> None:
     text = " ".join(shown(StoryView(story(ALL)), width).split())
     for part in ("co_[bold]1", "no date", "2026-11-23", "NaN in 1 row", "approval of a refund", "apr_1", "export by ana",

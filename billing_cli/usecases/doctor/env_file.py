@@ -1,5 +1,6 @@
 """The .env file: nobody else reads it, git does not have it, and it does not open the live gate."""
 
+import shlex
 from collections.abc import Iterator
 
 from billing_cli.domain.doctor import Check, EnvFile, Subject
@@ -19,7 +20,7 @@ def env_file_checks(file: Fact[EnvFile]) -> list[Check]:
 
 
 def private(file: EnvFile) -> Iterator[Verdict]:
-    step = f"chmod 600 {file.path}"
+    step = f"chmod 600 {shlex.quote(file.path)}"
     if not file.exists:
         yield passed(f"There is no {file.path}; settings come from the environment.")
     elif file.mode & _OTHERS:
@@ -38,7 +39,8 @@ def kept_from_git(file: EnvFile) -> Iterator[Verdict]:
     elif file.tracked:
         yield failed(
             f"{file.path} is in git.",
-            f"git rm --cached {file.path}, ignore it, and replace every key in it: git keeps what it once had.",
+            f"git rm --cached {shlex.quote(file.path)}, ignore it, and replace every key in it: "
+            "git keeps what it once had.",
         )
     else:
         yield passed(f"{file.path} is not in git.")
