@@ -100,10 +100,11 @@ def doctor_checks(
     from billing_cli.adapters.env_file import look_at
     from billing_cli.adapters.stripe.setup_reader import sdk_versions
 
-    sdk = sdk_versions()
+    sdk, path = sdk_versions(), settings.billing_audit_file
+    kept_log = audit_file(path) if path else None
     with ExitStack() as opened:
         yield [
-            *environment_checks(settings, config_error, sdk),
+            *environment_checks(settings, config_error, sdk, kept_log),
             *env_file_checks(Fact(lambda: look_at(env_file or DEFAULT_ENV_FILE))),
             *network_checks(settings, settings.stripe_api_version or sdk.api, _setup(settings, opened)),
         ]

@@ -33,6 +33,15 @@ class JsonLinesAuditFile:
         except UnicodeDecodeError:
             raise BadInput(f"{self.path} is no text.", "Name a file of BILLING_AUDIT_FILE.") from None
 
+    def look(self) -> None:
+        """Like `check`, but makes no file: where there is none yet, its directory must take one."""
+        if os.path.lexists(self.path):
+            os.close(self._open(os.O_RDWR))
+        elif not os.access(self.path.parent, os.W_OK | os.X_OK):
+            raise Misconfigured(
+                f"BILLING_AUDIT_FILE: {self.path.parent} is missing, or takes no file.", "Name another place."
+            )
+
     @contextmanager
     def appending(self) -> Iterator["AppendedFile"]:
         """One process at a time; others wait. What a crash left of a line is taken away: it is sent again."""
@@ -48,9 +57,9 @@ class JsonLinesAuditFile:
         finally:
             os.close(handle)
 
-    def _open(self) -> int:
+    def _open(self, access: int = os.O_RDWR | os.O_CREAT) -> int:
         """Never through a link, which somebody else may have put there."""
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = access | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             handle = os.open(self.path, flags, _MODE)
         except OSError as error:

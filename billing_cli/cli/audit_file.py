@@ -31,6 +31,6 @@ def send_audit(session: Session, code: int) -> int:
     try:
         send_log(session.database, wiring.audit_file(path))
     except BillingError as error:
-        complain(error.message, error.next_step)
+        complain(*map(session.state.command, (error.message, error.next_step)))
         return code or EXIT_FOUND_WRONG
     return code

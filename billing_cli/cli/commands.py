@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperCommand
 
 from billing_cli.cli.help import Command, Group
+from billing_cli.domain.errors import BillingError
 
 # What the list of commands says of each: the first paragraph of its own help.
 COMMANDS = {
@@ -39,6 +40,14 @@ class Commands(Group):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands.update({name: TyperCommand(name, help=says) for name, says in COMMANDS.items()})
+
+    def invoke(self, ctx: Any) -> Any:
+        """As it was; an error names commands with the global options of the one that it stopped."""
+        try:
+            return super().invoke(ctx)
+        except BillingError as error:
+            error.message, error.next_step = map(ctx.obj.command, (error.message, error.next_step))
+            raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As it was, but for the loading."""

@@ -36,7 +36,7 @@ def doctor(
         config_error = error
     with wiring.doctor_checks(settings, config_error, state.env_file) as checks:
         chosen = [check for check in checks if check.offline or not offline]
-        findings = examine(chosen)
+        findings = [finding.saying(state.command) for finding in examine(chosen)]
     left_out = len(checks) - len(chosen)
     state.emit("doctor", doctor_document(findings, left_out), DoctorView(findings, left_out))
     return EXIT_FOUND_WRONG if any(finding.verdict.level is Level.FAIL for finding in findings) else 0

@@ -1,6 +1,7 @@
 """What every command shares: the global options, the two consoles, and the settings."""
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Iterable
@@ -11,12 +12,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from billing_cli.cli.commands import COMMANDS
 from billing_cli.cli.log import record_error
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from billing_cli.settings import Settings
+
+
+# A command of ours in a sentence; `billing` alone may be the program that is spoken of.
+_QUOTED = re.compile(rf"\bbilling (?=(?:{'|'.join(COMMANDS)})\b)")
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,8 @@ class State:
         return ["--env-file", str(self.env_file)] if self.env_file else []
 
     def command(self, text: str) -> str:
-        """A command for the operator to type, with the global options of this one."""
-        return text.replace("billing ", shlex.join(["billing", *self.global_words]) + " ", 1)
+        """A command, or a sentence that names some, to be typed with the global options of this one."""
+        return _QUOTED.sub(lambda _: shlex.join(["billing", *self.global_words]) + " ", text)
 
     def next_steps(self, commands: Iterable[str]) -> str:
         """Commands to type next, one a line, for `emit`."""

@@ -1,7 +1,7 @@
 """An examination of this environment: its checks, what they found, and the facts they look at."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -36,6 +36,10 @@ class Finding:
     check: str
     subject: Subject
     verdict: Verdict
+
+    def saying(self, reworded: Callable[[str], str]) -> "Finding":
+        """With other words for the next step."""
+        return replace(self, verdict=replace(self.verdict, next_step=reworded(self.verdict.next_step)))
 
 
 @dataclass(frozen=True)

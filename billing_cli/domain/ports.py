@@ -313,6 +313,10 @@ class AuditFile(Protocol):
         """Everything it knows of the log."""
         ...
 
+    def look(self) -> None:
+        """Raises Misconfigured where nothing could be added to it. Writes nothing, and makes no file."""
+        ...
+
     def appending(self) -> AbstractContextManager[AuditLines]:
         """Raises Misconfigured where nothing can be added to it."""
         ...

@@ -163,6 +163,7 @@ ENVIRONMENT: dict[str, tuple[str, Callable[[Place], object]]] = {
     "webhook-secrets": ("fail", lambda w: w.set("STRIPE_WEBHOOK_SECRET", "whsec_...")),
     "plan-prices": ("fail", lambda w: w.set("STRIPE_PRICE_STARTER", "price_...")),
     "database-address": ("fail", lambda w: w.set("SUPABASE_DB_URL", "mysql://127.0.0.1/db")),
+    "audit-file": ("fail", lambda w: w.set("BILLING_AUDIT_FILE", str(w.place))),
     "live-gate": ("warn", lambda w: w.set("LIVE", "true")),
     "sdk-version": ("fail", lambda w: w.monkeypatch.setattr(sdk, "VERSION", "17.0.0")),
     "api-version": ("fail", lambda w: w.set("STRIPE_API_VERSION", "latest")),
@@ -248,6 +249,15 @@ def test_each_check_fails_alone_and_says_what_to_do(check: str, billing: Billing
     answer = billing("doctor")
     assert set(levels(answer)) == {*ENVIRONMENT, *NETWORK}, "no check is missing"
     assert_told(answer, check, level)
+
+
+def test_the_audit_file_is_not_made_by_looking(examined: Billing, place: Place) -> None:
+    file = place.place / "audit.jsonl"
+    place.set("BILLING_AUDIT_FILE", str(file))
+    assert levels(examined("doctor", "--offline"))["audit-file"] == "pass"
+    assert not file.exists()
+    place.set("BILLING_AUDIT_FILE", str(place.place / "missing" / "audit.jsonl"))
+    assert levels(examined("doctor", "--offline"))["audit-file"] == "fail"
 
 
 @pytest.mark.parametrize("check", ENVIRONMENT)

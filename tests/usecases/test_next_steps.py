@@ -1,5 +1,6 @@
 """The command to type next is on one line, however narrow the terminal, and works with the same settings."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def test_what_an_interrupted_export_says_next_can_be_typed_as_it_is(
     assert run(words) == 0
     assert next_steps(capsys.readouterr().out) == []
     assert [event["value"] for event in stripe.events()] == ["5"]
+
+
+def test_sentences_of_errors_and_of_the_doctor_name_commands_with_the_same_settings(
+    env_file: str, export: Billing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--env-file", env_file, "batches", "show", "exp_none"]) == 2
+    assert f"See: {shlex.join(['billing', '--env-file', env_file])} batches list" in capsys.readouterr().err
+    # The test's billing.toml and .env are not complete; some step of these names a command.
+    run(["--json", "--env-file", env_file, "doctor"])
+    steps = [finding["next_step"] for finding in json.loads(capsys.readouterr().out)["findings"]]
+    quoting = [step for step in steps if "billing batches" in step or "--env-file" in step]
+    assert quoting and all("billing --env-file" in step for step in quoting)
 
 
 def test_a_batch_that_was_shown_and_is_settled_does_not_point_to_itself(

@@ -7,6 +7,7 @@ from typing import Protocol
 from billing_cli.domain.account import is_live_key
 from billing_cli.domain.doctor import Check, SdkVersions, Subject
 from billing_cli.domain.errors import Misconfigured
+from billing_cli.domain.ports import AuditFile
 from billing_cli.domain.price import PricedPlan
 from billing_cli.domain.verdict import Verdict, failed, passed, warned
 
@@ -36,7 +37,9 @@ class Declared(Protocol):
     def require_db_url(self) -> str: ...
 
 
-def environment_checks(settings: Declared, config_error: Misconfigured | None, sdk: SdkVersions) -> list[Check]:
+def environment_checks(
+    settings: Declared, config_error: Misconfigured | None, sdk: SdkVersions, kept_log: AuditFile | None
+) -> list[Check]:
     """`config_error`: why billing.toml could not be read; the rest was then looked at without it."""
     looks = {
         "billing-toml": lambda: billing_toml(config_error),
@@ -45,6 +48,7 @@ def environment_checks(settings: Declared, config_error: Misconfigured | None, s
         "webhook-secrets": lambda: webhook_secrets(settings.webhook_secrets()),
         "plan-prices": lambda: plan_prices(settings.priced_plans()),
         "database-address": lambda: database_address(settings),
+        "audit-file": lambda: audit_file(kept_log),
         "live-gate": lambda: live_gate(settings.live),
         "sdk-version": lambda: sdk_version(sdk),
         "api-version": lambda: api_version(settings.stripe_api_version, sdk),
@@ -101,6 +105,14 @@ def database_address(settings: Declared) -> Iterator[Verdict]:
         return
     settings.require_db_url()
     yield passed("REST, and the wire for migrations." if settings.has_rest else "Over the wire.")
+
+
+def audit_file(file: AuditFile | None) -> Iterator[Verdict]:
+    if file is None:
+        yield passed("BILLING_AUDIT_FILE is not set: the audit log is in the database alone.")
+    else:
+        file.look()
+        yield passed(f"{file.path} can be appended to.")
 
 
 def live_gate(live: bool) -> Iterator[Verdict]:
