@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import closing, redirect_stderr
+from itertools import pairwise
 from pathlib import Path
 
 import typer
@@ -20,6 +21,7 @@ _HELP_CHARS = 40
 # which may be a customer's choice.
 _ID = re.compile(r"[\w.@+-]+")
 _UNSAFE = re.compile(r"[^\w.,@+-]+")
+_BREAK = re.compile(r"[=:]+")
 
 Offered = list[tuple[str, str]]
 
@@ -28,6 +30,7 @@ def answer_quietly(answer: Callable[[], object]) -> int:
     """Lets Typer answer the shell; its exit code, which fish asks for, or 0 where it could not."""
     # Help is laid out before it is offered; a second line of it would be offered as a word.
     os.environ["COLUMNS"] = "1000"
+    _rejoin_words()
     watchdog = threading.Timer(_GIVE_UP_S, os._exit, (0,))
     watchdog.daemon = True
     watchdog.start()
@@ -43,6 +46,19 @@ def answer_quietly(answer: Callable[[], object]) -> int:
     return 0
 
 
+def _rejoin_words() -> None:
+    """bash hands over `--company=co` and `09:00Z` in three words each; Typer expects one, as zsh and fish do."""
+    given, current = os.environ.get("COMP_WORDS", "").split("\n"), int(os.environ.get("COMP_CWORD", "0"))
+    joined, glued = given[:1], 0
+    for number, (before, word) in enumerate(pairwise(given), start=1):
+        if _BREAK.fullmatch(before) or _BREAK.fullmatch(word):
+            joined[-1] += word
+            glued += number <= current
+        else:
+            joined.append(word)
+    os.environ |= {"COMP_WORDS": "\n".join(joined), "COMP_CWORD": str(current - glued)}
+
+
 def ids(noun: str) -> Callable[[typer.Context, str], Offered]:
     """Completes what names a `noun` as `usecases/completion.py` knows them; of the company named before, if any is."""
 
@@ -53,7 +69,10 @@ def ids(noun: str) -> Callable[[typer.Context, str], Offered]:
 
         settings = Settings.without_config(_env_file(ctx))
         with closing(wiring.open_database(settings)) as database:
-            return _safe(candidates(database, noun, incomplete, _company(ctx), _AT_MOST))
+            found = candidates(database, noun, incomplete, _company(ctx), _AT_MOST + 1)
+        # Shells type on what all that is offered has in common, which must be what all there is has in common.
+        more = [(f"{incomplete}...", "and more, type on")] if len(found) > _AT_MOST else []
+        return _safe([*found[:_AT_MOST], *more])
 
     return complete
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -93,4 +94,11 @@ def _write_list(formatter: Any, title: str, rows: Sequence[tuple[str, str]]) -> 
     """What is longer than a third of the width gets a line of its own."""
     if rows:
         with formatter.section(title):
-            formatter.write_dl(rows, col_max=formatter.width // 3)
+            fitting = [(_broken(first, formatter.width), second) for first, second in rows]
+            formatter.write_dl(fitting, col_max=formatter.width // 3)
+
+
+def _broken(first: str, width: int) -> str:
+    """Choices that are too long for a line go on in the next, none of them broken."""
+    lines = textwrap.wrap(first.replace("|", "| "), width - 2, subsequent_indent="    ", break_on_hyphens=False)
+    return "\n".join(lines).replace("| ", "|")

@@ -19,7 +19,7 @@ _SUFFIXES = (".csv", ".json", ".parquet", ".html")
 
 def reconcile(
     ctx: typer.Context,
-    subject: Annotated[Subject, typer.Argument(metavar="payments|invoices|usage|payouts", help="What is compared.")],
+    subject: Annotated[Subject, typer.Argument(metavar="SUBJECT", help="payments, invoices, usage or payouts.")],
     start: Annotated[str | None, typer.Option(metavar="D", help="From this day or instant on (UTC).")] = None,
     end: Annotated[str | None, typer.Option(metavar="D", help="Up to this day, included, or this instant.")] = None,
     period: Period = None,

@@ -188,10 +188,15 @@ def test_wherever_an_id_is_due_it_is_offered(
     assert asked >= 1
 
 
-def test_no_more_than_fifty_are_offered(environment: None, complete: Complete, sql: Connection) -> None:
+def test_no_more_than_fifty_are_offered_and_that_there_are_more_is_seen(
+    environment: None, complete: Complete, sql: Connection
+) -> None:
     sql.cursor().executemany(COMPANIES, [(f"co_{n:03}", None) for n in range(300)])
-    assert complete("billing timeline co_") == [f"co_{n:03}" for n in range(50)]
-    assert complete("billing timeline co_29") == [f"co_{n}" for n in range(290, 300)]
+    assert complete("billing timeline co_") == [*(f"co_{n:03}" for n in range(50)), "co_..."]
+    assert complete("billing timeline ", "fish")[-1] == "...\tand more, type on"
+    assert len(complete("billing timeline co_0")) == 51
+    sql.execute("delete from billing_companies where company_id >= 'co_050'")
+    assert complete("billing timeline co_")[-1] == "co_049"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -219,6 +224,18 @@ def test_commands_options_and_their_values_need_no_database(complete: Complete) 
     assert complete("billing refund co_1 pi_1 --reason d") == ["duplicate"]
     assert complete("billing reconcile pay") == ["payments", "payouts"]
     assert complete("billing sandbox fault ") == ["status", "delay", "lost_reply", "reset"]
+
+
+def test_what_bash_takes_apart_is_put_together(
+    environment: None, complete: Complete, sql: Connection, tmp_path: Path
+) -> None:
+    sql.execute(COMPANIES, ("co_1", None))
+    (tmp_path / "it.env").touch()
+    assert complete("billing --env-file = it.env batches re") == ["resume"]
+    assert complete("billing export --company = co") == ["co_1"]
+    assert complete("billing export --company =") == ["co_1"]
+    assert complete("billing timeline --since 2026-11-24T09 : 00Z co") == ["co_1"]
+    assert complete("billing webhooks replay --to http : //127.0.0.1 : 8080/x --company ") == ["co_1"]
 
 
 @pytest.mark.parametrize("words", leaves())
