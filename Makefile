@@ -34,6 +34,7 @@ lint: setup
 docs: setup
 	$(BIN)/python docs/generate/commands.py
 	$(BIN)/python docs/generate/help_pages.py
+	$(BIN)/python docs/generate/screenshots.py
 
 # The webhook verifier beside Stripe's own, over many more bytes than `make test` tries; 200,000 in about three minutes.
 fuzz: setup

@@ -11,6 +11,7 @@ from billing_cli.domain.usage import usage_facts
 from examples import TEST
 
 START, END = "2026-10-31T00:00:00+00:00", "2026-11-01T00:00:00+00:00"
+EXPORT_WORDS = ["export", "--start", "2026-10-31", "--end", "2026-10-31"]
 BATCH: dict[str, Any] = {
     "batch_id": "exp_20261101_003002_d76c4e40", "state": "open", "stripe_account_id": TEST.account_id,
     "livemode": False, "window_start": START, "window_end": END, "actor": "cron@billing-1", "digest": "0" * 64,
@@ -62,7 +63,7 @@ def _preview() -> dict[str, Any]:
             _group("co_0001", "Ana & Söhne", "storage_gb", 24, "31104.5", 24),
             _group("co_0002", "日本電気工業", "api_calls", 22_801, "902557", 24, sent="450000"),
             _group("co_0003", "شركة النور", "api_calls", 19, "4112", 7, usual="380"),
-            _group("co_0417_meridian_logistics", "Meridian", "api_calls", 18_536, "123456789012.25", 24),
+            _group("co_0417_meridian_logistics", "Meridian", "api_calls", 18_536, "1204331.25", 24),
         ],
         "skipped": [
             _skipped("no_customer", 1_204, 61, "40113", "co_0219", "co_0220"),
