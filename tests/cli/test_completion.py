@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -302,6 +303,7 @@ def test_completing_can_write_nothing(sql: Connection) -> None:
     assert set(found.values()) == {"s"}  # stable: Postgres refuses to write in them
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_bash_completes_after_installing_it(environment: None, sql: Connection, tmp_path: Path) -> None:
     sql.execute(COMPANIES, ("co_1", "First"))
     program = tmp_path / "bin" / "billing"
