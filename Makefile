@@ -33,6 +33,7 @@ lint: setup
 # What is generated and committed; `make test` fails where it is not what this makes.
 docs: setup
 	$(BIN)/python docs/generate/commands.py
+	$(BIN)/python docs/generate/modules.py
 	$(BIN)/python docs/generate/help_pages.py
 	$(BIN)/python docs/generate/screenshots.py
 

@@ -1,3 +1,4 @@
+-- Payments of which only money back was read: ours of them is asked for by id.
 select coalesce(payment_id, source_id) as key from transactions
 where category in ('refund', 'refund_failure', 'dispute', 'dispute_reversal')
 group by 1

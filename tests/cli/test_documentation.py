@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from command_tree import root
+from modules import MODULES_MD, modules_page
 
 from billing_cli import wiring
 from billing_cli.cli.app import EXIT_CODES
@@ -79,6 +80,12 @@ def test_every_skip_reason_is_in_the_runbook() -> None:
     text = (ROOT / "RUNBOOK.md").read_text(encoding="utf-8")
     section = text.split("## Rows were skipped")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(SKIP_REASONS)
+
+
+def test_every_module_is_listed_with_what_lives_there() -> None:
+    page = modules_page()
+    assert MODULES_MD.read_text(encoding="utf-8") == page, "A module says something else of itself; run: make docs"
+    assert "|  |" not in page
 
 
 def test_every_check_of_the_doctor_is_explained() -> None:
