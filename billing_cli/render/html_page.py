@@ -1,4 +1,7 @@
-"""One HTML file that needs nothing else: light and dark, with a table to search."""
+"""One HTML file that needs nothing else: light and dark, with a table to search.
+
+On a phone a row of a table is a paragraph, and cells with a `data-name` say it.
+"""
 
 from collections.abc import Iterable
 from html import escape
@@ -19,7 +22,17 @@ th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align:
 .chart div { flex: 1; min-width: 3px; }
 .chart i { display: block; } .chart .ok { background: var(--fine); } .chart .bad { background: var(--off); }
 input { font: inherit; padding: .3rem .6rem; width: min(100%, 24rem); margin-bottom: .6rem; box-sizing: border-box; }
-ul { margin: .3rem 0; padding-left: 1.2rem; }
+input::placeholder { color: inherit; opacity: .7; }
+ul { margin: .3rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
+@media (max-width: 45rem) {
+  thead, td:empty { display: none; }
+  tr { border-bottom: 1px solid var(--line); display: block; padding: .5rem 0; }
+  tr[hidden] { display: none; }
+  td { border: 0; display: block; overflow-wrap: anywhere; padding: 0; }
+  td[data-name] { padding-left: 1rem; }
+  td[data-name]::before { content: attr(data-name) ": "; opacity: .75; }
+  .number { text-align: left; }
+}
 """
 _SCRIPT = """
 const rows = [...document.querySelectorAll('#searched > tbody > tr')];

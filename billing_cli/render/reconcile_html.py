@@ -1,6 +1,6 @@
 """A comparison as one HTML file that needs nothing else: totals, a chart by day, differences to search."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from billing_cli.domain.reconciliation import FINE, REASONS, DayTotal, Finding, Report
@@ -9,6 +9,13 @@ from billing_cli.render.reconcile import SIDES, agreement, by_class, finding_cel
 
 _BAR_HEIGHT = 120
 _SHORT = 12
+# Columns, and the class of their cells.
+_TOTALS = {"class": "", "reason": "", **dict.fromkeys(("items", "at Stripe", "here", "difference"), "number")}
+_DIFFERENCES = {
+    **dict.fromkeys(("class", "reason", "id", "day", "company"), ""),
+    "at Stripe": "number",
+    "here": "number",
+}
 
 
 def write_html(report: Report, findings: Iterable[Finding]) -> bytes:
@@ -33,7 +40,7 @@ def _facts(report: Report) -> str:
 
 def _totals(report: Report) -> list[str]:
     parts = ["<h2>Totals</h2>", '<div class="scroll"><table><thead>']
-    parts += [_row("th", ("class", "reason"), ("items", "at Stripe", "here", "difference")), "</thead><tbody>"]
+    parts += [_row(_TOTALS), "</thead><tbody>"]
     for (verdict, unit), group in by_class(report.totals):
         for total in group:
             amounts = [
@@ -41,27 +48,29 @@ def _totals(report: Report) -> list[str]:
             ]
             meaning = REASONS.get(total.reason, total.reason.replace("_", " "))
             kind = "fine" if verdict in FINE else "off"
-            parts.append(_row("td", (verdict.value, meaning), (f"{total.items:,}", *amounts), kind))
+            parts.append(_row(_TOTALS, (verdict.value, meaning, f"{total.items:,}", *amounts), kind))
     for each in report.left_out:
         amount = shown_amount(report, each.amount, each.unit)
         sides = (amount, "", "") if each.side == "stripe" else ("", amount, "")
-        parts.append(_row("td", ("not compared", f"{each.what}, on {SIDES[each.side]}"), (f"{each.rows:,}", *sides)))
+        what = f"{each.what}, on {SIDES[each.side]}"
+        parts.append(_row(_TOTALS, ("not compared", what, f"{each.rows:,}", *sides)))
     return [*parts, "</tbody></table></div>"]
 
 
-def _row(cell: str, texts: Sequence[str], numbers: Sequence[str], kind: str = "") -> str:
-    first, *others = texts
-    cells = [
-        f'<{cell} class="{kind}">{escape(first)}</{cell}>',
-        *(f"<{cell}{_kind(t)}>{escape(t)}</{cell}>" for t in others),
-    ]
-    cells += [f'<{cell} class="number">{escape(number)}</{cell}>' for number in numbers]
+def _row(columns: Mapping[str, str], texts: Sequence[str] = (), kind: str = "") -> str:
+    """A row of cells, or of the columns' own names. `columns`: the class of each; `kind`: that of the first cell."""
+    cells = []
+    for name, text in zip(columns, texts or columns, strict=True):
+        cell, classes = "td" if texts else "th", columns[name] or _short(text)
+        first = name == next(iter(columns))
+        said = f' data-name="{name}"' if texts and text and not first and name != "reason" else ""
+        cells.append(f'<{cell} class="{kind if first else classes}"{said}>{escape(text)}</{cell}>')
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def _kind(text: str) -> str:
+def _short(text: str) -> str:
     """Short words stay on their line, days above all."""
-    return ' class="nowrap"' if len(text) <= _SHORT else ""
+    return "nowrap" if len(text) <= _SHORT else ""
 
 
 def _chart(days: Sequence[DayTotal]) -> list[str]:
@@ -81,7 +90,7 @@ def _chart(days: Sequence[DayTotal]) -> list[str]:
 def _differences(report: Report, findings: Iterable[Finding]) -> list[str]:
     if report.agrees:
         return []
-    head = _row("th", ("class", "reason", "id", "day", "company"), ("at Stripe", "here"))
+    head = _row(_DIFFERENCES)
     rows = (_difference(report, each) for each in findings)
     return ["<h2>Differences</h2>", *searched(f"Search {report.different:,} differences", head, rows)]
 
@@ -89,5 +98,5 @@ def _differences(report: Report, findings: Iterable[Finding]) -> list[str]:
 def _difference(report: Report, each: Finding) -> str:
     stripe, here = finding_cells(report, each)
     company = each.company_id or each.customer_id or "-"
-    texts = (each.verdict.value, each.reason, each.key, str(each.day or "-"), company)
-    return _row("td", texts, (stripe, here), "off")
+    texts = (each.verdict.value, each.reason, each.key, str(each.day or "-"), company, stripe, here)
+    return _row(_DIFFERENCES, texts, "off")

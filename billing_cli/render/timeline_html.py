@@ -26,7 +26,7 @@ def _row(happening: Happening) -> str:
     return (
         f'<tr><td class="nowrap">{escape(words.at)}</td><td>{escape(words.what)}</td>'
         f'<td class="{_CLASSES[words.style]}">{escape(words.state)}</td><td>{details}</td>'
-        f"<td>{escape(words.request)}</td></tr>"
+        f"<td{' data-name=request' if words.request else ''}>{escape(words.request)}</td></tr>"
     )
 
 
