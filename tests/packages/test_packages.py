@@ -76,6 +76,9 @@ def test_the_version_stands_in_one_place(metadata: Message, installed: Installed
     assert installed("billing", "--version").stdout == f"billing {__version__}\n"
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (\S+)", changelog, re.MULTILINE)[0] == __version__
+    examples = ROOT / "docs" / "operating" / "examples"
+    for name in ("Dockerfile", "cronjob.yaml"):
+        assert re.findall(r"/billing:([\w.]+)", (examples / name).read_text()) == [__version__]
     assert __version__ not in (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("[tool.ruff]")[0]
 
 
