@@ -19,10 +19,9 @@ def main() -> None:
 
         settle_process(sys.argv[1:])
         from billing_cli.cli.app import complete, run
-        from billing_cli.cli.log import logged
 
         # The shell's question, which is no run: nothing may be said on stderr.
-        code = complete() if os.environ.get(_QUESTION) else logged(run, sys.argv[1:])
+        code = complete() if os.environ.get(_QUESTION) else run(sys.argv[1:])
     except KeyboardInterrupt:
         # It came before the command line could say so itself.
         sys.stderr.write("billing: Interrupted.\n")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from billing_cli.domain.account import is_live_key
 from billing_cli.domain.billing_period import LateUsage
 from billing_cli.domain.errors import BadInput, Misconfigured
+from billing_cli.domain.masking import holds_secret
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.money import currency_code, parse_major
 from billing_cli.domain.price import PricedPlan
@@ -176,14 +177,15 @@ class Settings(BaseSettings):
 
     stripe_secret_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None
-    stripe_publishable_key: str | None = None
+    # No secrets, but where one is easily pasted by mistake.
+    stripe_publishable_key: SecretStr | None = None
     stripe_price_starter: str | None = None
     stripe_price_business: str | None = None
     stripe_price_enterprise: str | None = None
     stripe_api_version: str | None = None
-    stripe_api_base: str | None = None
-    stripe_meter_events_base: str | None = None
-    supabase_url: str | None = None
+    stripe_api_base: SecretStr | None = None
+    stripe_meter_events_base: SecretStr | None = None
+    supabase_url: SecretStr | None = None
     supabase_secret_key: SecretStr | None = Field(
         None, validation_alias=AliasChoices("supabase_secret_key", "supabase_service_role_key")
     )
@@ -204,13 +206,35 @@ class Settings(BaseSettings):
         if env_file is not None and not env_file.is_file():
             raise Misconfigured(f"There is no file {env_file}.", "Check --env-file.")
         try:
-            return cls(_env_file=env_file or DEFAULT_ENV_FILE)  # type: ignore[call-arg]
+            settings = cls(_env_file=env_file or DEFAULT_ENV_FILE)  # type: ignore[call-arg]
         except (ValidationError, UnicodeDecodeError) as error:
             raise Misconfigured(f"The settings in the environment cannot be read: {_places(error)}.") from None
+        settings.refuse_misplaced_secrets()
+        return settings
 
     def with_config(self) -> "Settings":
         """With billing.toml. Raises Misconfigured where it cannot be read or understood."""
         return self.model_copy(update={"config": _load_config(self.billing_config)})
+
+    def __getstate__(self) -> dict[Any, Any]:
+        raise TypeError("settings hold secrets, and are not pickled")
+
+    def secrets(self) -> list[str]:
+        """All that is secret, as it is written and as it is sent: keys, signing secrets, the database's password."""
+        keys = [self.stripe_secret_key, self.supabase_secret_key, self.supabase_db_url, self.stripe_webhook_secret]
+        texts = [key.get_secret_value() for key in keys if key]
+        signing = self.stripe_webhook_secret.get_secret_value().split(",") if self.stripe_webhook_secret else []
+        address = self.supabase_db_url.get_secret_value() if self.supabase_db_url else ""
+        return [*texts, *(secret.strip().strip("\"'") for secret in signing), *_passwords(address)]
+
+    def refuse_misplaced_secrets(self) -> None:
+        """Raises Misconfigured where what is shown, logged or sent holds what looks like a secret."""
+        for name, value in self:
+            if isinstance(value, str | Path) and holds_secret(str(value)):
+                raise Misconfigured(
+                    f"{name.upper()} holds what looks like a secret.",
+                    f"Correct {name.upper()}, and roll the secret if others could see it.",
+                )
 
     @property
     def has_rest(self) -> bool:
@@ -251,7 +275,7 @@ class Settings(BaseSettings):
         """The publishable key, if there is one. Raises Misconfigured for a placeholder or another kind of key."""
         if self.stripe_publishable_key is None:
             return None
-        key = _required("STRIPE_PUBLISHABLE_KEY", SecretStr(self.stripe_publishable_key))
+        key = _required("STRIPE_PUBLISHABLE_KEY", self.stripe_publishable_key)
         if not key.startswith(("pk_test_", "pk_live_")):
             raise Misconfigured(
                 "STRIPE_PUBLISHABLE_KEY is not a publishable key.", "It starts with pk_test_ or pk_live_."
@@ -303,7 +327,7 @@ class Settings(BaseSettings):
     def database_address(self) -> RestAddress | WireAddress:
         """Where the database is: over REST if SUPABASE_URL is set, else over the wire."""
         if self.supabase_url:
-            url = _base("SUPABASE_URL", _required("SUPABASE_URL", SecretStr(self.supabase_url)))
+            url = _base("SUPABASE_URL", SecretStr(_required("SUPABASE_URL", self.supabase_url)))
             return RestAddress(url or "", SecretStr(_required("SUPABASE_SECRET_KEY", self.supabase_secret_key)))
         if self.supabase_db_url is None:
             raise Misconfigured(
@@ -317,6 +341,10 @@ class Settings(BaseSettings):
         if not url.startswith(("postgresql://", "postgres://")):
             raise Misconfigured(
                 "SUPABASE_DB_URL is not a postgresql:// address.", "Copy it from Supabase, under Connect."
+            )
+        if _password_ends_early(url):
+            raise Misconfigured(
+                "The password in SUPABASE_DB_URL has an @ or a / in it.", "Write %40 for @ and %2F for / there."
             )
         return url
 
@@ -338,10 +366,29 @@ def _check_price_id(name: str, text: str) -> None:
         )
 
 
-def _base(name: str, value: str | None) -> str | None:
+def _password_ends_early(url: str) -> bool:
+    """Whether libpq would take a part of the password for the host, and look that up."""
+    authority, _, path = url.partition("://")[2].partition("/")
+    return authority.count("@") > 1 or ("@" not in authority and "@" in path.partition("?")[0])
+
+
+def _passwords(address: str) -> list[str]:
+    """What may be the password in a Postgres address or key=value string, as it stands and decoded.
+
+    Not where it is the name of the user or database too, as on many a developer's machine: it would be taken out of
+    sentences that have the word.
+    """
+    user, _, password = address.partition("://")[2].rpartition("@")[0].partition(":")
+    found = [password, *re.findall(r"password\s*=\s*'?([^'\s&]+)", address)]
+    common = {user, "postgres"}
+    return [form for text in found for form in (text, unquote(text)) if form and form not in common]
+
+
+def _base(name: str, secret: SecretStr | None) -> str | None:
     """An address without its last slash; plain http only to this machine, for it carries a key."""
-    if value is None:
+    if secret is None:
         return None
+    value = secret.get_secret_value()
     try:
         parts = urlsplit(value)
         _ = parts.port  # raises where the port is no number
@@ -351,6 +398,8 @@ def _base(name: str, value: str | None) -> str | None:
         parts.scheme == "http" and parts.hostname in _LOOPBACK
     ):
         raise Misconfigured(f"{name} must be an https address, or http on this machine.", f"Correct {name}.")
+    if "@" in parts.netloc:
+        raise Misconfigured(f"{name} has a name or password in it.", f"Take it out of {name}: the key is enough.")
     return value.rstrip("/")
 
 
@@ -361,7 +410,9 @@ def _load_config(named: str | None) -> Config:
             raise Misconfigured(f"There is no file {path}.", "Check BILLING_CONFIG.")
         return Config()
     try:
-        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        _refuse_secrets(path, text)
+        document: dict[str, Any] = tomllib.loads(text)
         config = Config.model_validate(document)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path} is not valid TOML: {error}.") from None
@@ -375,6 +426,16 @@ def _load_config(named: str | None) -> Config:
             f"Reasons: {', '.join(SKIP_REASONS)}.",
         )
     return config
+
+
+def _refuse_secrets(path: Path, text: str) -> None:
+    """The file is for what may be shown, and is often in a repository."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if holds_secret(line):
+            raise Misconfigured(
+                f"{path}, line {number}, holds what looks like a secret.",
+                "Take it out, and roll it if others could see the file; secrets belong into the environment or .env.",
+            )
 
 
 def _check_amounts(path: Path, config: Config) -> None:

@@ -297,7 +297,7 @@ def event_poster(settings: Settings, url: str) -> EventPoster:
 
     if url not in settings.config.webhooks.replay_to:
         raise Refused(
-            f"Nothing was sent: {url} is not listed under [webhooks] replay_to in billing.toml.",
+            "Nothing was sent: this address is not listed under [webhooks] replay_to in billing.toml.",
             "Correct the address, or list it there in full.",
         )
     return HttpEventPoster(url, settings.webhook_secrets()[0])

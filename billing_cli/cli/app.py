@@ -1,6 +1,7 @@
 """The `billing` command: its groups, its global options, and the only map from error to exit code."""
 
 import os
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,8 @@ from billing_cli import __version__
 from billing_cli.cli.commands import Commands
 from billing_cli.cli.completion import answer_quietly
 from billing_cli.cli.help import help_columns
-from billing_cli.cli.log import bind
+from billing_cli.cli.log import bind, logged
+from billing_cli.cli.secrecy import Secrecy
 from billing_cli.cli.state import State, complain
 from billing_cli.domain import errors
 
@@ -63,16 +65,25 @@ def _global_options(
     ] = False,
 ) -> None:
     bind(command=ctx.invoked_subcommand or "")
-    ctx.obj = State(json=json, quiet=quiet, no_color=no_color, env_file=env_file)
+    secrecy: Secrecy = ctx.obj
+    ctx.obj = State(json=json, quiet=quiet, no_color=no_color, env_file=env_file, secrecy=secrecy)
 
 
 def run(arguments: list[str]) -> int:
-    """One command; the documented exit code. What went wrong is said on stderr."""
+    """One command; the documented exit code. What went wrong is said on stderr, and no secret anywhere."""
+    secrecy = Secrecy(arguments, os.environ)
+    with secrecy.over_streams():
+        return logged(lambda words: _run(words, secrecy), arguments)
+
+
+def _run(arguments: list[str], secrecy: Secrecy) -> int:
     try:
-        result = app(args=arguments, prog_name="billing", standalone_mode=False, terminal_width=help_columns())
+        secrecy.refuse_arguments()
+        columns = help_columns()
+        result = app(args=arguments, prog_name="billing", standalone_mode=False, terminal_width=columns, obj=secrecy)
     except errors.BillingError as error:
         complain(error.message, error.next_step)
-        return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+        return next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), EXIT_FAULT)
     except TyperException as error:
         complain(error.format_message(), f"See: {_command_path(error)} --help")
         return EXIT_USAGE
@@ -80,7 +91,7 @@ def run(arguments: list[str]) -> int:
         return _interrupted()
     except Exception as error:
         if os.environ.get("BILLING_DEBUG") == "true":
-            raise
+            traceback.print_exc()
         complain(
             f"A fault in billing itself: {type(error).__name__}.",
             "Set BILLING_DEBUG=true to see where, and report it.",

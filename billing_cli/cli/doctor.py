@@ -25,11 +25,10 @@ def doctor(
     from billing_cli import wiring
     from billing_cli.domain.verdict import Level
     from billing_cli.render.doctor import DoctorView, doctor_document
-    from billing_cli.settings import Settings
     from billing_cli.usecases.doctor.examination import examine
 
     state = state_of(ctx)
-    settings, config_error = Settings.without_config(state.env_file), None
+    settings, config_error = state.settings_without_config(), None
     try:
         settings = settings.with_config()
     except Misconfigured as error:

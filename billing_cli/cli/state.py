@@ -5,7 +5,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import typer
 
 from billing_cli.cli.commands import COMMANDS
 from billing_cli.cli.log import record_error
+from billing_cli.cli.secrecy import Secrecy
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -33,6 +34,7 @@ class State:
     quiet: bool = False
     no_color: bool = False
     env_file: Path | None = None
+    secrecy: Secrecy = field(default_factory=lambda: Secrecy([], {}), repr=False, compare=False)
 
     @cached_property
     def console(self) -> "Console":
@@ -60,9 +62,16 @@ class State:
         return "\n".join(f"Next: {self.command(text)}" for text in dict.fromkeys(commands))
 
     def settings(self) -> "Settings":
+        """Raises Misconfigured where they cannot be read, BadInput where an argument holds a secret of theirs."""
+        return self.settings_without_config().with_config()
+
+    def settings_without_config(self) -> "Settings":
+        """As if there were no billing.toml."""
         from billing_cli.settings import Settings
 
-        return Settings.load(self.env_file)
+        settings = Settings.without_config(self.env_file)
+        self.secrecy.learn(settings.secrets())
+        return settings
 
     def emit(self, noun: str, document: dict[str, object], renderable: "RenderableType", command: str = "") -> None:
         """Prints the result: one JSON document with --json, else for people.

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Intent
+from billing_cli.domain.masking import holds_secret
 from billing_cli.domain.money import major
 from billing_cli.domain.refund import RefundLine, RefundReason
 from billing_cli.domain.spreadsheet import neutral
@@ -31,6 +32,7 @@ def read_refund_lines(text: str) -> list[RefundLine]:
     seen: dict[str, int] = {}
     for number, row in rows:
         try:
+            _refuse_secrets(row)
             line = _line(number, row)
         except BadInput as error:
             errors.append(f"line {number}: {error.message}")
@@ -85,6 +87,13 @@ def _row(number: int, names: Sequence[str], cells: Sequence[str]) -> dict[str, s
             f"Line {number} has {len(cells)} cells instead of {len(names)}.", "Put text with a comma in quotes."
         )
     return {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+
+
+def _refuse_secrets(row: Mapping[str, str]) -> None:
+    """Its cells are quoted in sentences, and a note is kept for good."""
+    for name, cell in row.items():
+        if holds_secret(cell):
+            raise BadInput(f"its {name} looks like a secret.")
 
 
 def _line(number: int, row: Mapping[str, str]) -> RefundLine:

@@ -33,9 +33,11 @@ def test_the_list_loads_no_command() -> None:
         "billing_cli.cli.completion",
         "billing_cli.cli.help",
         "billing_cli.cli.log",
+        "billing_cli.cli.secrecy",
         "billing_cli.cli.state",
         "billing_cli.domain",
         "billing_cli.domain.errors",
+        "billing_cli.domain.masking",
     }
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_cli.domain.masking import masked, masked_person
+from billing_cli.domain.masking import holds_secret, masked, masked_person, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,9 @@ from billing_cli.domain.masking import masked, masked_person
         ("whsec_abc/def+g= rk_live_1 sb_secret_x_1", "[secret] [secret] [secret]"),
         ("Bearer eyJhbGciOi.eyJzdWIi.sig-_x", "Bearer [secret]"),
         ("postgresql://postgres:hunter2@db.example.net/x", "postgresql://[secret]/x"),
+        ('{"url":"https://a:b@c","next":"d"}', '{"url":"https://[secret]","next":"d"}'),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn+/=\n-----END OPENSSH PRIVATE KEY-----.", "[secret]."),
+        ('{"key":"-----BEGIN PRIVATE KEY-----\\nMIIB","b":1}', '{"key":"[secret]","b":1}'),
     ],
 )
 def test_what_is_nobodys_business_is_replaced(text: str, expected: str) -> None:
@@ -36,6 +39,8 @@ def test_what_is_nobodys_business_is_replaced(text: str, expected: str) -> None:
         "1234567890.123456",
         "Outage on 3 November @ noon",
         "sk_tests and whsec",
+        "pk_test_51HxX",
+        '{"url":"https://a.net/","mail":[],"at":"@"}',
     ],
 )
 def test_the_rest_stays(text: str) -> None:
@@ -52,3 +57,14 @@ def test_people_stay_apart_without_their_addresses() -> None:
 def test_an_address_never_survives(address: str, beside: str) -> None:
     assert address not in masked(f"{beside} {address} {beside}")
     assert address not in masked_person(address)
+
+
+@given(st.text(min_size=6, max_size=30), st.sampled_from(["", "x", "://", "\n"]))
+def test_a_known_secret_is_replaced_however_it_looks(secret: str, beside: str) -> None:
+    text = f"{beside}{secret}{beside}"
+    assert holds_secret(text, frozenset({secret})) or secret in "[secret]"
+    assert without_secrets(text, frozenset({secret})) == f"{beside}[secret]{beside}"
+
+
+def test_the_longest_known_secret_goes_first() -> None:
+    assert without_secrets("longer-secret", frozenset({"secret", "longer-secret"})) == "[secret]"

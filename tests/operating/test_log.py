@@ -11,7 +11,7 @@ from support.stripe_control import StripeDouble
 from support.usage import Connection
 
 from billing_cli.cli.app import run
-from billing_cli.cli.log import JsonLines, logged
+from billing_cli.cli.log import JsonLines
 
 from .conftest import TOO_LONG_S, Environment, Start
 
@@ -28,7 +28,7 @@ def told(environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setenv("BILLING_LOG", "json")
 
     def call(*arguments: str) -> tuple[str, Log]:
-        code = logged(run, list(arguments))
+        code = run(list(arguments))
         out, err = capsys.readouterr()
         return out, read(err, code)
 
@@ -99,7 +99,7 @@ def test_no_secret_is_in_the_log(endpoint: str, told: Logged, environment: Envir
 
 def test_another_format_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("BILLING_LOG", "xml")
-    assert logged(run, EXPORT) == 78
+    assert run(EXPORT) == 78
     assert "BILLING_LOG" in capsys.readouterr().err
 
 

@@ -1,6 +1,7 @@
 """Postgres' SQLSTATEs as our sentences, the same for both transports."""
 
 from billing_cli.domain import errors
+from billing_cli.domain.masking import without_secrets
 
 _OURS: dict[str, type[errors.BillingError]] = {
     "BL001": errors.PlanChanged,
@@ -30,7 +31,7 @@ _PASSING_CLASSES = ("08", "53")
 
 def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors.BillingError:
     """The error an operator should read for one that Postgres or PostgREST reported."""
-    code = sqlstate or ""
+    code, message = sqlstate or "", without_secrets(message)
     if code in _OURS:
         return _OURS[code](message, hint or "")
     if code in _NOT_MIGRATED:

@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb, set_json_loads
 
 from billing_cli.adapters.database.errors import domain_error, unreachable
+from billing_cli.domain.errors import Misconfigured
 
 _CONNECT_TIMEOUT_S = 10
 
@@ -75,6 +76,9 @@ def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
 def connection_error(error: psycopg.Error) -> Exception:
     """Why no connection came about. libpq reports refusals of the server without a SQLSTATE."""
     text = str(error)
+    if isinstance(error, psycopg.ProgrammingError):
+        # libpq's own words quote the address.
+        return Misconfigured("SUPABASE_DB_URL cannot be read as an address.", "Copy it again from Supabase.")
     if "password authentication failed" in text or "no pg_hba.conf entry" in text or 'role "' in text:
         return domain_error("28P01", "", None)
     if "does not exist" in text:

@@ -1,15 +1,20 @@
 """How we connect to Stripe: which addresses, which client, and no retries but our own."""
 
+import logging
 from dataclasses import dataclass, field
 
 import stripe
+from stripe import _util
 from stripe._base_address import BaseAddresses
 
 from billing_cli.adapters.stripe.pace import Pace
 from billing_cli.adapters.stripe.paced_client import PacedClient
 
-# Not written to stderr, in case somebody turns on stripe-python's request log.
+# Its log would have whole answers in it, and so the token of a meter event session. STRIPE_LOG in the environment
+# turns it on behind our back, and has stripe-python write to stderr whatever the level of the logger is.
 stripe.log = None
+_util.STRIPE_LOG = None
+logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import re
 import stripe
 
 from billing_cli.domain.errors import BadInput, BillingError, Fault, Misconfigured, Unavailable
+from billing_cli.domain.masking import without_secrets
 
 _KEY = re.compile(r"'?\b[rs]k_(?:test|live)_[\w*]+'?")
 
@@ -36,4 +37,7 @@ def _lacking(words: str, request: str) -> Misconfigured:
 
 
 def said(error: stripe.StripeError) -> str:
-    return error.user_message or error.code or type(error).__name__
+    """Stripe's own words; where they are about a key, they may quote it, in whole or in part."""
+    if isinstance(error, stripe.AuthenticationError):
+        return "the key is not accepted"
+    return without_secrets(error.user_message or error.code or type(error).__name__)

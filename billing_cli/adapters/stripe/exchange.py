@@ -9,7 +9,7 @@ import stripe
 from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception, wait_random_exponential
 from tenacity.stop import StopBaseT
 
-from billing_cli.adapters.stripe.errors import billing_error
+from billing_cli.adapters.stripe.errors import billing_error, said
 from billing_cli.adapters.stripe.pace import REASON_HEADER
 from billing_cli.adapters.stripe.paced_sender import PacedSender
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
@@ -89,9 +89,7 @@ class Tries(ABC):
     def note(self, error: stripe.StripeError) -> None:
         """Remembers what a failed try tells."""
         self._request_id = error.request_id or self._request_id
-        self._error = f"{error.http_status or 'no answer'}: {error.user_message or type(error).__name__}"[
-            :_MAX_ERROR_CHARS
-        ]
+        self._error = f"{error.http_status or 'no answer'}: {said(error)}"[:_MAX_ERROR_CHARS]
         if error.http_status != 429:
             self._failures += 1
         if _proves_nothing(error):

@@ -5,6 +5,7 @@ from typing import Any
 import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
+from billing_cli.adapters.stripe.errors import said
 from billing_cli.adapters.stripe.exchange import Exchange
 from billing_cli.adapters.stripe.single_sender import SingleSender
 from billing_cli.domain.batch import MeterEvent, Outcome
@@ -56,7 +57,7 @@ class _Setting(Exchange):
         if self.hides_something:
             return Outcome.UNKNOWN
         raise Misconfigured(
-            f"This Stripe account takes no usage records any more: {error.user_message}",
+            f"This Stripe account takes no usage records any more: {said(error)}",
             'Move the price to a billing meter in Stripe, and take backend = "usage-records" out of billing.toml.',
         ) from error
 

@@ -1,6 +1,7 @@
 """Starting and stopping a simulator from another program."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -48,7 +49,11 @@ def start_simulator(
     command += [] if serial else ["--no-serial"]
     log_path = directory / "simulator.log"
     with log_path.open("ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        # It outlives this command by days, and needs no secret of its environment.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("STRIPE_", "SUPABASE_"))}
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=kept, start_new_session=True
+        )
     try:
         return SimulatorProcess(_await_address(process, directory, port), process.pid, process)
     except BaseException:
