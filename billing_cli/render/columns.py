@@ -45,7 +45,7 @@ class Columns(Table):
     def _rows_below_rows(self) -> Iterator[RenderableType]:
         names = [str(column.header) for column in self.columns]
         for first, *others in zip(*(column.cells for column in self.columns), strict=True):
-            yield _text(first)
+            yield _unbroken(_text(first))
             for name, cell in zip(names[1:], others, strict=True):
                 if said := _text(cell):
                     yield Padding(Text.assemble((f"{name}: " if name else "", "dim"), said), (0, 0, 0, 2), expand=False)
@@ -97,6 +97,13 @@ def _below(name: str, value: Text, width: int) -> RenderableType:
     if beside.cell_len <= width:
         return beside
     return Group(Text(name, "dim"), Padding(value, (0, 0, 0, 2), expand=False))
+
+
+def _unbroken(text: Text) -> Text:
+    """A single word that is too long for the terminal is left to it to wrap, so that it can be copied."""
+    if " " not in text.plain:
+        text.no_wrap, text.overflow = True, "ignore"
+    return text
 
 
 def _text(cell: RenderableType) -> Text:

@@ -99,9 +99,10 @@ class ExportPlanView:
             mend = skipped.reason in self.plan.to_mend
             rows = f"{grouped(skipped.usage_rows)} row{'s' * (skipped.usage_rows != 1)}"
             style, step = ("red", reason.next_step) if mend else ("dim", "nothing to do: expected")
-            yield Text(f"{rows}, {grouped(skipped.quantity)} in all: {skipped.reason}, {reason.sentence}", style)
-            examples = f", for example {', '.join(skipped.examples)}" if skipped.examples else ""
-            yield Text(f"  → {step}{examples}", "cyan" if mend else "dim")
+            examples = f" (such as {', '.join(skipped.examples)})" if skipped.examples else ""
+            what = f"{skipped.reason}, {reason.sentence}{examples}"
+            yield Text(f"{rows}, {grouped(skipped.quantity)} in all: {what}", style)
+            yield Text(f"  → {step}", "cyan" if mend else "dim")
 
 
 def _largest(lines: Sequence[UsageLine]) -> list[UsageLine]:
