@@ -12,7 +12,6 @@ from pathlib import Path
 from support.crash import KILLED, Step, run_billing
 from support.desk import Desk
 from support.environment import wire_environment
-from support.usage import YESTERDAY
 
 from billing_cli.adapters.audit_file import JsonLinesAuditFile
 from billing_cli.adapters.database.postgres import PostgresDatabase
@@ -260,7 +259,6 @@ def restored(desk: Desk) -> None:
     for table in ("billing_export_items", "billing_export_batches", "billing_audit_log"):
         desk.sql.execute(f"delete from {table}")
     desk.sql.execute("alter table billing_audit_log enable trigger all")
-    desk.names["YESTERDAY"] = f"{YESTERDAY:%Y-%m-%d}"
 
 
 def supabase_folder(desk: Desk) -> None:
