@@ -89,11 +89,6 @@ class ExportPlan:
     def skipped_rows(self) -> int:
         return sum(skipped.usage_rows for skipped in self.usage.skipped)
 
-    @property
-    def unsettled_events(self) -> int:
-        """Events of open batches, which are settled before anything new is sent."""
-        return sum(batch.left for batch in self.usage.open_batches)
-
 
 def plan_export(
     request: ExportRequest,

@@ -1,90 +1,21 @@
 """What each of Stripe's answers proves about a meter event, over a real socket on loopback."""
 
-import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
+from support.one_exchange import CUT, EVENT, KEY, RESET, Answer, error
+from support.one_exchange import Exchange as OneExchange
 
-from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
-from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
+from billing_cli.domain.batch import Outcome
 from billing_cli.domain.errors import Misconfigured
 
-MODULE = "billing_cli.adapters.stripe.exchange"
-KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
-EVENT = MeterEvent(
-    item_id=7,
-    identifier="exp_1.7",
-    event_name="storage_gb",
-    customer_key="cust",
-    stripe_customer_id="cus_1",
-    value_key="gb",
-    value="0.1",
-    timestamp=1_790_000_000,
-    attempts=2,
-    maybe_sent=False,
-)
-RESET = "reset"
-CUT = "cut"
-DUPLICATE = "An event already exists with identifier exp_1.7."
-Answer = int | str | tuple[int, Any]
+DUPLICATE = "An event already exists with identifier exp_1-7."
+Exchange = partial(OneExchange, StripeMeterEventSender, "/v1/billing/meter_events")
 
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{MODULE}._MAX_WAIT_S", 0)
-    monkeypatch.setattr("billing_cli.adapters.stripe.pace._LEAST_PER_S", 1e9)
-
-
-class Exchange:
-    """What was sent, and what came of it."""
-
-    def __init__(self, event: MeterEvent, *script: Answer) -> None:
-        self.keys: list[str] = []
-        self.forms: list[dict[str, str]] = []
-        self._script: Iterator[Answer] = iter(script)
-        self._last: Answer = script[-1]
-        self.result: SendResult = asyncio.run(self._run(event))
-
-    async def _run(self, event: MeterEvent) -> SendResult:
-        app = web.Application()
-        app.router.add_post("/v1/billing/meter_events", self._answer)
-        async with TestServer(app) as server:
-            sender = StripeMeterEventSender(StripeConnection(KEY, api_base=str(server.make_url("")).rstrip("/")))
-            try:
-                return (await sender.send([event]))[0]
-            finally:
-                await sender.close()
-
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        self.keys.append(request.headers["Idempotency-Key"])
-        self.forms.append({name: str(value) for name, value in (await request.post()).items()})
-        answer = next(self._script, self._last)
-        if answer == RESET:
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
-        if answer == CUT:
-            response = web.StreamResponse(headers={"Content-Length": "100"})
-            await response.prepare(request)
-            await response.write(b"{")
-            assert request.transport is not None
-            request.transport.close()
-            return response
-        status, body = answer if isinstance(answer, tuple) else (int(answer), None)
-        if body is None:
-            body = {"object": "billing.meter_event"} if status == 200 else error("No.")
-        text = body if isinstance(body, str) else json.dumps(body)
-        return web.Response(status=status, text=text, headers={"Request-Id": f"req_{len(self.keys)}"})
-
-
-def error(message: str, code: str | None = None) -> dict[str, Any]:
-    return {"error": {"type": "invalid_request_error", "message": message, "code": code}}
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +80,7 @@ def test_a_refused_key_is_a_setting_to_correct_and_is_not_repeated(status: int) 
 
 
 def test_a_rate_limit_without_end_leaves_the_event_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{MODULE}._PATIENCE_S", 0.2)
+    monkeypatch.setattr("billing_cli.adapters.stripe.exchange._PATIENCE_S", 0.2)
     exchange = Exchange(EVENT, 429)
     assert exchange.result.outcome is Outcome.UNSENT
     assert exchange.result.tries > 8
@@ -180,7 +111,7 @@ def test_the_meters_own_keys_and_every_digit_go_out(quantity: str) -> None:
     (form,) = Exchange(replace(EVENT, value=quantity), 200).forms
     assert form == {
         "event_name": "storage_gb",
-        "identifier": "exp_1.7",
+        "identifier": "exp_1-7",
         "timestamp": "1790000000",
         "payload[cust]": "cus_1",
         "payload[gb]": quantity,

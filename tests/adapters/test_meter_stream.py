@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from support.one_exchange import EVENT, KEY, RESET, reset
 
 from billing_cli.adapters.stripe import stream_session
 from billing_cli.adapters.stripe.aiohttp_client import AiohttpClient
@@ -20,34 +21,17 @@ from billing_cli.adapters.stripe.stream_session import StreamSession
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
 from billing_cli.domain.errors import Misconfigured
 
-KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
-RESET = "reset"
 # A day that is not today's, as if this machine's clock were wrong.
 CREATED, EXPIRES = "2019-01-01T00:00:00.000Z", "2019-01-01T00:15:00.000Z"
 Answer = int | str
 EXPIRED = {"error": {"type": "temporary_session_expired", "code": "billing_meter_event_session_expired"}}
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("billing_cli.adapters.stripe.exchange._MAX_WAIT_S", 0)
-    monkeypatch.setattr("billing_cli.adapters.stripe.pace._LEAST_PER_S", 1e9)
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 def events(count: int, **changes: Any) -> list[MeterEvent]:
-    event = MeterEvent(
-        item_id=0,
-        identifier="",
-        event_name="storage_gb",
-        customer_key="cust",
-        stripe_customer_id="cus_1",
-        value_key="gb",
-        value="0.1",
-        timestamp=1_790_000_000,
-        attempts=1,
-        maybe_sent=False,
-    )
-    return [replace(event, item_id=number, identifier=f"exp_1-{number}", **changes) for number in range(count)]
+    return [replace(EVENT, item_id=number, identifier=f"exp_1-{number}", **changes) for number in range(count)]
 
 
 class Clock:
@@ -122,9 +106,7 @@ class Stripe:
         identifiers = [event["identifier"] for event in self.parcels[-1]]
         answer = self._answer(identifiers)
         if answer == RESET:
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
+            return reset(request)
         if answer == 200:
             self.taken.update(identifiers)
             return web.json_response({})
