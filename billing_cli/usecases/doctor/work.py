@@ -10,8 +10,10 @@ from billing_cli.usecases.doctor.facts import Fact
 _HOUR_S = 3600
 _SOON_S = 6 * _HOUR_S
 _SHOWN = 5
+_LIST_BATCHES = "billing batches list --limit 100"
 
-Rows = Sequence[Mapping[str, Any]]
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
 
 
 def work_checks(work: Fact[dict[str, Any]]) -> list[Check]:
@@ -29,102 +31,118 @@ def work_checks(work: Fact[dict[str, Any]]) -> list[Check]:
 
 
 def open_batches(batches: Rows) -> Iterator[Verdict]:
-    """One that is being sent now is no trouble."""
-    idle = [batch for batch in batches if not batch["runs"]]
-    for batch in idle[:_SHOWN]:
-        yield warned(
+    def tell(batch: Row) -> Verdict:
+        return warned(
             f"{batch['batch_id']}, opened {_ago(batch['age_s'])} ago, has {batch['pending']:,} events to send and "
             f"{batch['sending']:,} that may have been sent, and nobody is at it.",
             f"LIVE=true billing batches resume {batch['batch_id']} --confirm",
         )
-    if not idle:
-        yield passed(f"{len(batches)} being sent now." if batches else "None.")
+
+    return _tell(_idle(batches), tell, _LIST_BATCHES, _fine(batches, "sent"))
 
 
 def rolling_back(batches: Rows) -> Iterator[Verdict]:
-    idle = [batch for batch in batches if not batch["runs"]]
-    for batch in idle[:_SHOWN]:
-        yield warned(
+    def tell(batch: Row) -> Verdict:
+        return warned(
             f"The rollback of {batch['batch_id']} has {batch['cancelling']:,} events left.",
             f"LIVE=true billing batches rollback {batch['batch_id']} --confirm",
         )
-    if not idle:
-        yield passed(f"{len(batches)} being rolled back now." if batches else "None.")
+
+    return _tell(_idle(batches), tell, _LIST_BATCHES, _fine(batches, "rolled back"))
 
 
 def open_intents(intents: Rows) -> Iterator[Verdict]:
-    idle = [intent for intent in intents if not intent["runs"]]
-    for intent in idle[:_SHOWN]:
-        yield warned(
+    def tell(intent: Row) -> Verdict:
+        return warned(
             f"The {intent['kind'].replace('_', ' ')} {intent['intent_id']} is {intent['state']}, begun "
             f"{_ago(intent['age_s'])} ago.",
             f"LIVE=true billing intents resume {intent['intent_id']} --confirm",
         )
-    yield from _more(idle, "billing intents list --state sending")
-    if not idle:
-        yield passed(f"{len(intents)} being carried out now." if intents else "None.")
+
+    return _tell(_idle(intents), tell, "billing intents list --state sending", _fine(intents, "carried out"))
 
 
 def doubtful_items(found: Rows) -> Iterator[Verdict]:
-    for row in found[:_SHOWN]:
-        yield failed(
+    def tell(row: Row) -> Verdict:
+        return failed(
             f"{row['items']:,} events of {row['batch_id']} are {row['state']}.",
             f"billing batches show {row['batch_id']} --state {row['state']}",
         )
-    yield from _more(found, "billing batches list --limit 100")
-    if not found:
-        yield passed("No event of 35 days is ambiguous or missing.")
+
+    return _tell(found, tell, _LIST_BATCHES, "No event of 35 days is ambiguous or missing.")
 
 
 def unverified_batches(batches: Rows) -> Iterator[Verdict]:
-    for batch in batches[:_SHOWN]:
-        yield warned(
+    def tell(batch: Row) -> Verdict:
+        return warned(
             f"{batch['batch_id']} is done for {_ago(batch['age_s'])}, and not held against Stripe's totals.",
             f"billing batches verify {batch['batch_id']}",
         )
-    yield from _more(batches, "billing batches list --limit 100")
-    if not batches:
-        yield passed("No batch waits to be held against Stripe's totals.")
+
+    return _tell(batches, tell, _LIST_BATCHES, "No batch waits to be held against Stripe's totals.")
 
 
 def resend_window(batches: Rows, intents: Rows) -> Iterator[Verdict]:
     """What may have been sent can be sent again while Stripe knows its identifier, or its key."""
+
+    def tell(row: Row) -> Verdict:
+        step = f"LIVE=true billing {row['resume']} --confirm"
+        if row["left_s"] > 0:
+            return warned(f"{row['name']} can be sent again safely for {_ago(row['left_s'])} more.", f"Now: {step}")
+        return failed(f"{row['name']} is too old to be sent again: what became of it must be proved.", step)
+
     waiting = [
-        *((b["batch_id"], b["dedup_left_s"], f"batches resume {b['batch_id']}") for b in batches),
-        *((i["intent_id"], i["key_left_s"], f"intents resume {i['intent_id']}") for i in intents),
+        *(
+            {"name": b["batch_id"], "left_s": b["dedup_left_s"], "resume": f"batches resume {b['batch_id']}"}
+            for b in batches
+        ),
+        *(
+            {"name": i["intent_id"], "left_s": i["key_left_s"], "resume": f"intents resume {i['intent_id']}"}
+            for i in intents
+        ),
     ]
-    closing = [(name, left_s, command) for name, left_s, command in waiting if left_s is not None and left_s < _SOON_S]
-    for name, left_s, command in closing[:_SHOWN]:
-        step = f"LIVE=true billing {command} --confirm"
-        if left_s > 0:
-            yield warned(f"{name} can be sent again safely for {_ago(left_s)} more.", f"Now: {step}")
-        else:
-            yield failed(f"{name} is too old to be sent again: what became of it must be proved.", step)
-    if not closing:
-        yield passed("Nothing that may have been sent is about to become too old.")
+    fine = "Nothing that may have been sent is about to become too old."
+    return _tell(_closing(waiting, "left_s"), tell, "billing intents list --state sending", fine)
 
 
 def cancel_window(batches: Rows) -> Iterator[Verdict]:
     """Stripe cancels an event for 24 hours."""
-    closing = [b for b in batches if b["cancel_left_s"] is not None and b["cancel_left_s"] < _SOON_S]
-    for batch in closing[:_SHOWN]:
+
+    def tell(batch: Row) -> Verdict:
         name, left_s = batch["batch_id"], batch["cancel_left_s"]
         step = f"LIVE=true billing batches rollback {name} --confirm"
         if left_s > 0:
-            yield warned(f"Events of {name} can be cancelled for {_ago(left_s)} more.", f"Now: {step}")
-        else:
-            yield failed(f"Events of {name} are too old to be cancelled.", f"{step}, then look at its events.")
-    if not closing:
-        yield passed("No rollback is about to become too late.")
+            return warned(f"Events of {name} can be cancelled for {_ago(left_s)} more.", f"Now: {step}")
+        return failed(f"Events of {name} are too old to be cancelled.", f"{step}, then look at its events.")
+
+    fine = "No rollback is about to become too late."
+    return _tell(_closing(batches, "cancel_left_s"), tell, _LIST_BATCHES, fine)
+
+
+def _tell(rows: Rows, tell: Callable[[Row], Verdict], rest: str, fine: str) -> Iterator[Verdict]:
+    """Of the first rows each, of the others how many; `rest` is the command that shows them."""
+    yield from map(tell, rows[:_SHOWN])
+    if len(rows) > _SHOWN:
+        yield warned(f"{len(rows) - _SHOWN:,} more like these.", rest)
+    if not rows:
+        yield passed(fine)
+
+
+def _idle(rows: Rows) -> Rows:
+    """What a run is at is no trouble."""
+    return [row for row in rows if not row["runs"]]
+
+
+def _fine(rows: Rows, doing: str) -> str:
+    return f"{len(rows)} being {doing} now." if rows else "None."
+
+
+def _closing(rows: Rows, left: str) -> Rows:
+    return [row for row in rows if row[left] is not None and row[left] < _SOON_S]
 
 
 def _in_state(work: Mapping[str, Any], state: str) -> Rows:
     return [batch for batch in work["batches"] if batch["state"] == state]
-
-
-def _more(rows: Rows, command: str) -> Iterator[Verdict]:
-    if len(rows) > _SHOWN:
-        yield warned(f"{len(rows) - _SHOWN:,} more like these.", command)
 
 
 def _ago(seconds: int) -> str:
