@@ -32,6 +32,9 @@ class BatchObserver:
             soft_wrap=True,
         )
 
+    def database_away(self, patience_s: int) -> None:
+        self._progress.err.print(f"The database does not answer. Trying again for {patience_s} s.", soft_wrap=True)
+
     def settled(self, results: list[SendResult]) -> None:
         self._progress.advance(len(results))
 

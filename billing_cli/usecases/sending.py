@@ -8,15 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying
 
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult, StopReason
-from billing_cli.domain.errors import BillingError, LeaseLost, Unavailable
+from billing_cli.domain.errors import BillingError, LeaseLost
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.plan import Plan
 from billing_cli.domain.ports import UsageSender
 from billing_cli.usecases.claiming import Claims
 from billing_cli.usecases.environment import RunEnvironment
+from billing_cli.usecases.patience import AWAY, PAUSES, Patience
 from billing_cli.usecases.sharing import MEET, known_dead
 
 _SETTLE_EVERY_S = 0.25
@@ -26,7 +27,6 @@ _HEARTBEAT_S = 1.0
 _COUNT_EVERY = 5
 # The lease lasts 60 s on the database's clock; nothing is sent on one that was not renewed for 45 s.
 _STALE_LEASE_S = 45.0
-_DATABASE_PATIENCE_S = 30.0
 # So many events in a row without a known outcome mean that Stripe is away, not that an item is bad.
 _GIVE_UP_AFTER = 20
 
@@ -63,6 +63,7 @@ class SendingRun:
         self._any_unresolved = False
         self._ended = asyncio.Event()
         self._renewed_at = time.monotonic()
+        self._patience = Patience(run.observer.database_away)
 
     async def run(self) -> StopReason | None:
         """Sends until nothing is left to claim, or a reason to stop. Ctrl-C lets what is in flight end.
@@ -205,17 +206,13 @@ class SendingRun:
 
         Blocking drivers run beside the event loop.
         """
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(lambda error: type(error) is Unavailable),
-            wait=wait_random_exponential(multiplier=0.2, max=5),
-            stop=stop_after_delay(_DATABASE_PATIENCE_S),
-            reraise=True,
-        ):
+        async for attempt in AsyncRetrying(retry=AWAY, wait=PAUSES, stop=self._patience.is_over, reraise=True):
             with attempt:
                 started_at = time.monotonic()
                 answer: dict[str, Any] = await asyncio.to_thread(
                     self._run.database.call, function, **self._keys, **args
                 )
+                self._patience.answered()
                 self._renewed_at = started_at
                 most_per_s = answer["most_per_s"]
                 self._sender.limit(None if most_per_s is None else float(most_per_s), answer["runners"])
