@@ -100,6 +100,22 @@ def test_the_tour_of_the_readme_and_the_sandboxs_own_chapter_are_right(desk: Des
             lifecycle.remove(desk.directory / ".sandbox")
 
 
+def test_the_figures_of_the_tour_are_those_of_its_seed(desk: Desk) -> None:
+    """All 100,000 rows, planned and not sent."""
+    tour = README["A five-minute tour"]
+    sentence = re.search(
+        r"^[\d,]+ usage rows = ([\d,]+) to send in ([\d,]+) meter events .* ([\d,]+) skipped$", tour, re.MULTILINE
+    )
+    assert sentence
+    _, events, skipped = sentence.groups()
+    assert f"{events} of {events} accepted" in tour
+    assert f"{skipped} usage rows were skipped" in tour
+    desk.sql.execute("truncate billing_usage_events, billing_companies")
+    desk.stripe.reset()
+    seed(desk.db_url, desk.stripe.url)
+    assert sentence[0] in desk.type("billing export --period yesterday")[1]
+
+
 def test_a_database_of_ones_own_is_set_up_as_the_readme_says(desk: Desk, plain_db_url: str) -> None:
     settings = {name: os.environ[name] for name in _settings()} | {"SUPABASE_DB_URL": plain_db_url}
     shutil.copy(ROOT / ".env.example", desk.directory)
