@@ -1,0 +1,75 @@
+"""Payments and invoices at Stripe, as they are read and moved."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.adjustment import CustomerFacts
+from billing_cli.domain.intent import Intent, MoveResult
+from billing_cli.domain.invoice import CreditNotePreview, Invoice
+from billing_cli.domain.invoice_file import LinkedInvoice
+from billing_cli.domain.payment import Payment, Refund
+
+
+class MoneyReader(Protocol):
+    """What is read from Stripe before money is moved by hand: GET requests only."""
+
+    def identity(self) -> StripeIdentity: ...
+
+    def payment(self, payment_intent_id: str) -> Payment:
+        """Raises BadInput for a payment that Stripe does not know, or that was never charged."""
+        ...
+
+    def paid_invoice(self, payment_intent_id: str) -> str | None:
+        """The invoice that a payment paid."""
+        ...
+
+    def customer(self, customer_id: str) -> CustomerFacts: ...
+
+    def invoice(self, invoice_id: str) -> Invoice: ...
+
+    def invoices(self, customer_id: str | None, status: str | None, limit: int) -> list[Invoice]: ...
+
+    def credit_note_preview(self, request: Mapping[str, object]) -> CreditNotePreview: ...
+
+    def refunds(self, payment_intent_id: str) -> list[Refund]: ...
+
+    def credit_note_refunds(self, credit_note_id: str) -> list[str]:
+        """The ids of the refunds that a credit note made; they do not carry its name."""
+        ...
+
+
+class MoneyMover(Protocol):
+    """Carries an intent out in Stripe. Safe to be used by several threads."""
+
+    def send(self, intent: Intent) -> MoveResult:
+        """Tries under the intent's key until the outcome is known or trying is no use.
+
+        Raises Misconfigured when Stripe refuses the key: then nothing can be sent at all.
+        """
+        ...
+
+    def find(self, intent: Intent) -> MoveResult | None:
+        """What Stripe's own lists prove: done, or None where nothing carries the intent's name."""
+        ...
+
+
+class InvoiceReader(Protocol):
+    """Invoices with the links to their PDFs."""
+
+    def linked(self, invoice_id: str) -> LinkedInvoice:
+        """Read anew, because links expire."""
+        ...
+
+    def created_between(self, start: datetime, end: datetime, customer_id: str | None) -> list[Invoice]:
+        """Every invoice but drafts, created in [start, end), oldest first."""
+        ...
+
+
+class PdfFetcher(Protocol):
+    """Downloads an invoice's PDF without ever showing it a key."""
+
+    def fetch(self, url: str) -> bytes:
+        """Raises FoundWrong for what is no PDF or leads astray, LinkExpired, or Unavailable."""
+        ...
