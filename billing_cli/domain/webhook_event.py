@@ -73,7 +73,7 @@ def _instant(value: object) -> datetime:
     """Epoch seconds in snapshots, ISO 8601 in thin events."""
     if isinstance(value, str):
         instant = datetime.fromisoformat(value)
-        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(value)
     return datetime.fromtimestamp(value, UTC)

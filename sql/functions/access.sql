@@ -1,4 +1,5 @@
--- Who may call what: our functions answer to the owner and to service_role, to nobody else.
+-- Who may call what: our functions answer to the owner and to service_role, to nobody else; and in UTC, whatever
+-- time zone the database or the session is in.
 create or replace function public.billing_restrict_v1(p_function regprocedure) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -10,6 +11,10 @@ begin
   end loop;
   if exists (select from pg_catalog.pg_roles where rolname = 'service_role') then
     execute format('grant execute on function %s to service_role', p_function);
+  end if;
+  if exists (select from pg_catalog.pg_proc
+             where oid = p_function and prorettype = 'jsonb'::regtype and provolatile <> 'i') then
+    execute format('alter function %s set timezone to ''UTC''', p_function);
   end if;
 end
 $$;

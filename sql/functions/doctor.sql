@@ -6,7 +6,8 @@ language sql stable set search_path = '' as $$
   select jsonb_build_object(
     'at', clock_timestamp(),
     'version', current_setting('server_version'), 'version_num', current_setting('server_version_num')::int,
-    'time_zone', current_setting('TimeZone'), 'role', current_user,
+    -- The session's own: this function, like all of them, is called in UTC.
+    'time_zone', (select reset_val from pg_catalog.pg_settings where name = 'TimeZone'), 'role', current_user,
     -- Where it is the same, it is the same database.
     'database', current_database(), 'started_at', pg_postmaster_start_time(),
     'applied', (select coalesce(jsonb_object_agg(m.name, m.checksum), '{}') from public.billing_schema_migrations m))
