@@ -119,7 +119,9 @@ class ApproveCommand:
         return plan_approval(self._of)
 
     def document(self, plan: ApprovalPlan, gates: Gates) -> dict[str, object]:
-        return {**self._saved.document(self._of, gates), "maker": vars(self._maker)}
+        from billing_cli.render.approvals import approval_plan_document
+
+        return approval_plan_document(plan, gates, self._maker, self._saved.noun, self._saved.document(self._of, gates))
 
     def view(self, plan: ApprovalPlan, gates: Gates) -> "RenderableType":
         from rich.console import Group

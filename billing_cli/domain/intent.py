@@ -69,7 +69,7 @@ class Action:
             "kind": self.kind.value,
             "company_id": self.company_id,
             "subject": self.subject,
-            **self.money.document(),
+            "amount": self.money.document(),
             "request": dict(self.request),
             "reason": self.reason,
             "note": self.note,

@@ -1,13 +1,16 @@
 """Approvals, as a table and as a JSON document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from billing_cli.domain.approval import Approval
-from billing_cli.domain.plan import SHOWN_DIGEST_CHARS
+from billing_cli.domain.approval import Approval, Signer
+from billing_cli.domain.gate import Gates
+from billing_cli.domain.plan import SHOWN_DIGEST_CHARS, Plan
 from billing_cli.render.columns import Columns
+from billing_cli.render.documents import document
+from billing_cli.render.gates import gates_document
 
 _STYLES = {"usable": "green", "used": "dim", "revoked": "red", "expired": "yellow"}
 
@@ -40,6 +43,13 @@ def _state(approval: Approval) -> str:
     if approval.state == "usable":
         return f"until {approval.terms.expires_at[:16]}Z"
     return f"used for {approval.used_for}" if approval.used_for else approval.state
+
+
+def approval_plan_document(
+    plan: Plan, gates: Gates, maker: Signer, noun: str, fields: Mapping[str, object]
+) -> dict[str, object]:
+    """To approve a plan: whose it is, and the plan's own document under its own name."""
+    return {**gates_document(plan, gates), "maker": vars(maker), "plan": document(noun, fields)}
 
 
 def approvals_document(approvals: Sequence[Approval]) -> dict[str, object]:

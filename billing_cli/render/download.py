@@ -7,8 +7,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from billing_cli.domain.invoice_file import FileState, ManifestLine
+from billing_cli.domain.money import Money
 
 _SHOWN = 20
+_NAMED = ("invoice_id", "number", "company_id", "company", "status", "file", "sha256", "fingerprint", "state", "reason")
 _STYLES = {FileState.FETCHED: "green", FileState.UNCHANGED: "dim", FileState.SKIPPED: "yellow", FileState.FAILED: "red"}
 
 
@@ -26,4 +28,11 @@ def render_lines(lines: Sequence[ManifestLine], place: str) -> RenderableType:
 
 
 def lines_document(lines: Sequence[ManifestLine], place: str) -> dict[str, object]:
-    return {"place": place, "invoices": [vars(line) for line in lines]}
+    return {"place": place, "invoices": list(map(_line_document, lines))}
+
+
+def _line_document(line: ManifestLine) -> dict[str, object]:
+    """What is empty in the manifest is null."""
+    named = {name: getattr(line, name) or None for name in _NAMED}
+    total = Money(int(line.total_minor), line.currency).document()
+    return {**named, "stripe_customer_id": line.customer or None, "total": total, "created_at": line.created}

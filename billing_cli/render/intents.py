@@ -23,7 +23,7 @@ _SHOWN = 50
 
 def intent_document(intent: Intent) -> dict[str, object]:
     document = {name: value for name, value in vars(intent).items() if name != "money"}
-    return {**document, **intent.money.document(), "next_command": next_command(intent)}
+    return {**document, "amount": intent.money.document(), "next_command": next_command(intent)}
 
 
 def next_command(intent: Intent) -> str | None:

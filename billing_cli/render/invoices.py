@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from billing_cli.domain.invoice import ListedInvoice
+from billing_cli.domain.invoice import Invoice, ListedInvoice
 from billing_cli.domain.money import Money
 from billing_cli.render.columns import Columns
 from billing_cli.render.money import shown
@@ -63,7 +63,20 @@ def _here(listed: ListedInvoice) -> Text:
 def invoices_document(found: Sequence[ListedInvoice]) -> dict[str, object]:
     return {
         "invoices": [
-            {**vars(listed.invoice), "company_id": listed.company_id, "status_here": listed.known.status}
+            {**_invoice_document(listed.invoice), "company_id": listed.company_id, "status_here": listed.known.status}
             for listed in found
         ]
+    }
+
+
+def _invoice_document(invoice: Invoice) -> dict[str, object]:
+    return {
+        "invoice_id": invoice.invoice_id,
+        "number": invoice.number,
+        "status": invoice.status,
+        "stripe_customer_id": invoice.customer_id,
+        "total": invoice.total.document(),
+        "paid": Money(invoice.amount_paid_minor, invoice.currency).document(),
+        "remaining": Money(invoice.amount_remaining_minor, invoice.currency).document(),
+        "created_at": invoice.created_at,
     }

@@ -59,7 +59,7 @@ def journal_document(period: Window, entries: Sequence[Entry], place: str | None
                         "account_code": posting.account.code,
                         "account_name": posting.account.name,
                         "memo": posting.memo,
-                        **entry.money(posting).document(),
+                        "amount": entry.money(posting).document(),
                     }
                     for posting in entry.postings
                 ],

@@ -1,6 +1,5 @@
 """A comparison with Stripe: what agrees, what differs, and what every difference is called."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +12,7 @@ from rich.text import Text
 from billing_cli.domain.money import Money
 from billing_cli.domain.quantity import plain
 from billing_cli.domain.reconciliation import FINE, REASONS, Finding, PayoutProof, Report, Subject, Total, Verdict
+from billing_cli.render import documents
 from billing_cli.render.columns import Columns, amounts
 from billing_cli.render.gates import render_identity
 from billing_cli.render.money import shown
@@ -218,7 +218,7 @@ def report_document(report: Report) -> dict[str, object]:
         "subject": report.subject.value,
         "start": window.start.isoformat(),
         "end": window.end.isoformat(),
-        "account": report.identity.account_id,
+        "stripe_account_id": report.identity.account_id,
         "livemode": report.identity.livemode,
         "source": report.source,
         "rows_read": {"stripe": report.stripe_read, "here": report.ours_read},
@@ -259,16 +259,35 @@ def _saved_document(report: Report) -> dict[str, object] | None:
 
 
 def _proof_document(proof: PayoutProof) -> dict[str, object]:
+    def money(amount_minor: int) -> dict[str, object]:
+        return Money(amount_minor, proof.currency).document()
+
     return {
         "payout_id": proof.payout_id,
         "arrival": proof.arrival.isoformat(),
-        "currency": proof.currency,
-        "opening_minor": 0,
-        "categories": [vars(line) for line in proof.lines],
-        "paid_out_minor": proof.paid_out_minor,
-        "closing_minor": -proof.residual_minor,
-        "residual_minor": proof.residual_minor,
-        "suspects": [vars(suspect) for suspect in proof.suspects],
+        "opening": money(0),
+        "categories": [
+            {
+                "category": line.category,
+                "rows": line.rows,
+                "gross": money(line.gross_minor),
+                "fee": money(line.fee_minor),
+                "net": money(line.net_minor),
+            }
+            for line in proof.lines
+        ],
+        "paid_out": money(proof.paid_out_minor),
+        "closing": money(-proof.residual_minor),
+        "residual": money(proof.residual_minor),
+        "suspects": [
+            {
+                "transaction_id": suspect.transaction_id,
+                "category": suspect.category,
+                "net": money(suspect.net_minor),
+                "why": suspect.why,
+            }
+            for suspect in proof.suspects
+        ],
     }
 
 
@@ -282,7 +301,7 @@ def _finding_document(report: Report, each: Finding) -> dict[str, object]:
         "stripe_status": each.stripe_status,
         "here_status": each.our_status,
         "company_id": each.company_id,
-        "customer_id": each.customer_id,
+        "stripe_customer_id": each.customer_id,
         "day": each.day.isoformat() if each.day else None,
         "known_since": each.known_since.isoformat() if each.known_since else None,
     }
@@ -291,10 +310,11 @@ def _finding_document(report: Report, each: Finding) -> dict[str, object]:
 def _figure(report: Report, value: Decimal, unit: str) -> dict[str, object]:
     if report.subject is Subject.USAGE:
         return {"quantity": plain(value), "meter": unit}
-    return Money(int(value), unit).document()
+    # Rows without a currency have none in their sum either.
+    return {"amount_minor": int(value), "currency": unit or None}
 
 
 def write_json(report: Report, findings: Iterable[Finding]) -> bytes:
     """The document with every difference."""
-    document = report_document(report) | {"findings": [_finding_document(report, each) for each in findings]}
-    return json.dumps({"schema": "billing.reconciliation/v1", **document}, indent=1).encode()
+    fields = report_document(report) | {"findings": [_finding_document(report, each) for each in findings]}
+    return documents.json_text("reconciliation", fields, indent=1).encode()

@@ -61,7 +61,7 @@ def refund_status_document(plan: FollowPlan, gates: Gates) -> dict[str, object]:
         "refunds": [
             {
                 "refund_id": row.refund.refund_id,
-                **row.refund.money.document(),
+                "amount": row.refund.money.document(),
                 "status": row.refund.status,
                 "failure_reason": row.refund.failure_reason,
                 "created_at": row.refund.created_at,

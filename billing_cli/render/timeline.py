@@ -215,4 +215,13 @@ def story_document(story: Story) -> dict[str, object]:
 
 
 def _entry_document(entry: Entry) -> dict[str, object]:
-    return {"at": entry.at, "kind": entry.kind.value, **entry.facts}
+    facts = {name: value for name, value in entry.facts.items() if name != "currency" and not name.endswith("_minor")}
+    return {"at": entry.at, "kind": entry.kind.value, **facts, **dict(_amounts(entry.facts))}
+
+
+def _amounts(facts: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Money by its name; None where the row has no amount. A row of a view may have no currency."""
+    for name, amount_minor in facts.items():
+        if name.endswith("_minor"):
+            money = None if amount_minor is None else {"amount_minor": int(amount_minor), "currency": facts["currency"]}
+            yield name.removesuffix("_minor").removeprefix("amount_"), money

@@ -175,7 +175,7 @@ def _slot_document(judged: Judged) -> dict[str, object]:
         "stripe_customer_id": slot.stripe_customer_id,
         "meter": item.meter,
         "event_name": slot.event_name,
-        "start": datetime.fromtimestamp(slot.start_s, UTC),
+        "start": datetime.fromtimestamp(slot.start_s, UTC).isoformat(),
         "hours": slot.width_s // 3600,
         "stripe": None if slot.total is None else plain(slot.total),
         "sent": plain(slot.ours),

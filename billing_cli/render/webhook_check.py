@@ -94,7 +94,7 @@ def check_document(check: WebhookCheck) -> dict[str, object]:
         "failure": check.verdict.failure or ("no_event" if check.unreadable else None),
         "why": why(check),
         "verifies_when": check.verifies_when,
-        "signed_at": check.verdict.timestamp,
+        "signed_at": None if check.verdict.timestamp is None else _moment(check.verdict.timestamp),
         "age_s": check.verdict.age_s,
         "secret_number": check.verdict.secret_number,
         "event": event_document(check.event) if check.event else None,
@@ -102,4 +102,5 @@ def check_document(check: WebhookCheck) -> dict[str, object]:
 
 
 def event_document(event: WebhookEvent) -> dict[str, object]:
-    return {name: value for name, value in event.document().items() if name != "payload"}
+    renamed = {"customer_id": "stripe_customer_id"}
+    return {renamed.get(name, name): value for name, value in event.document().items() if name != "payload"}

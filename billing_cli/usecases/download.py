@@ -4,7 +4,7 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -99,7 +99,7 @@ class Downloader:
             content = store.read(name)
             if content is not None and _sha256(content) == before.sha256:
                 store.keep(name)
-                return replace(before, state=FileState.UNCHANGED.value, reason="")
+                return manifest_line(invoice, owner, FileState.UNCHANGED, before.sha256)
         try:
             content = self._fetch(self.invoices.linked(invoice.invoice_id))
         except BadInput as error:

@@ -1,8 +1,10 @@
 """`billing` in this process against the test servers, with both gates open unless a test closes one."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from support.usage import YESTERDAY, Connection, add_companies
 
 from billing_cli.cli.app import run
 
+PEOPLE = ("ana", "bob")
 DAY = f"{YESTERDAY:%Y-%m-%d}"
 
 
@@ -52,6 +55,21 @@ def billing(
         return Answer(code, json.loads(out) if out else {}, err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An SSH key each, and one of a stranger."""
+    place = tmp_path_factory.mktemp("keys")
+    for name in (*PEOPLE, "eve"):
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(place / name)]
+        subprocess.run(command, check=True)
+    return {name: place / name for name in (*PEOPLE, "eve")}
+
+
+def signers(keys: dict[str, Path], **names: str) -> str:
+    """The file of allowed signers: whose key each name has."""
+    return "".join(f"{name} {keys[key].with_suffix('.pub').read_text()}" for name, key in names.items())
 
 
 @pytest.fixture

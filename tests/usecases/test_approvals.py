@@ -1,7 +1,6 @@
 """The second person: who may approve what, once, and what a shared database key cannot do."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,24 +13,9 @@ from support.usage import Connection
 
 from billing_cli.cli.app import run
 
-from .conftest import Answer, Billing
+from .conftest import Answer, Billing, signers
 
-PEOPLE = ("ana", "bob")
 REFUND = ["refund", "co_1", "pi_1", "--amount", "60", "--reason", "duplicate"]
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """An SSH key each, and one of a stranger."""
-    place = tmp_path_factory.mktemp("keys")
-    for name in (*PEOPLE, "eve"):
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(place / name)]
-        subprocess.run(command, check=True)
-    return {name: place / name for name in (*PEOPLE, "eve")}
-
-
-def signers(keys: dict[str, Path], **names: str) -> str:
-    return "".join(f"{name} {keys[key].with_suffix('.pub').read_text()}" for name, key in names.items())
 
 
 @pytest.fixture
@@ -293,7 +277,7 @@ def test_what_is_no_plan_is_refused_in_a_sentence(text: str, place: Path, billin
 
 def test_an_edited_plan_is_refused(made: Path, billing: Billing, stripe: StripeDouble) -> None:
     document = json.loads(made.read_text())
-    document["changes"]["actions"][0]["amount_minor"] = 1
+    document["changes"]["actions"][0]["amount"]["amount_minor"] = 1
     made.write_text(json.dumps(document))
     assert billing("apply", str(made), "--confirm").code == 2
     made.write_text(changed(made, digest="0" * 64))

@@ -58,8 +58,7 @@ def test_a_period_becomes_one_balanced_entry(books: Billing, tmp_path: Path) -> 
         "account_code": "1050",
         "account_name": "Assets:Stripe",
         "memo": "clearing",
-        "amount_minor": 29_040,
-        "currency": "usd",
+        "amount": {"amount_minor": 29_040, "currency": "usd"},
     }
 
 
@@ -141,7 +140,7 @@ def test_the_bank_got_the_payouts_and_clearing_is_what_stripe_still_holds(
     sums = Counter[tuple[str, str]]()
     for entry in answer.document["entries"]:
         for posting in entry["postings"]:
-            sums[posting["account_code"], posting["currency"]] += posting["amount_minor"]
+            sums[posting["account_code"], posting["amount"]["currency"]] += posting["amount"]["amount_minor"]
     assert sums["bank", "usd"] == sum(each["amount"] for each in paid) > 0
     assert sums["clearing", "usd"] == sum(one.amount for one in held.available) + sum(
         one.amount for one in held.pending

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from support.money import usd
 from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY
 
@@ -31,15 +32,15 @@ def test_each_automatic_payout_is_proved_to_the_cent(payout: dict[str, Any], bil
     assert (answer.code, classes(answer.document)) == (0, {("matched", ""): 2})
     assert [total["stripe"]["currency"] for total in answer.document["totals"]] == ["eur", "usd"]
     (proof,) = [each for each in answer.document["payouts"] if each["payout_id"] == payout["id"]]
-    assert proof["paid_out_minor"] == 120 * (10_000 - 320) == payout["amount"]
-    assert proof["residual_minor"] == proof["closing_minor"] == 0
+    assert proof["paid_out"] == usd(120 * (10_000 - 320)) == usd(payout["amount"])
+    assert proof["residual"] == proof["closing"] == proof["opening"] == usd(0)
     (charges,) = proof["categories"]
     assert charges == {
         "category": "charge",
         "rows": 120,
-        "gross_minor": 1_200_000,
-        "fee_minor": 38_400,
-        "net_minor": 1_161_600,
+        "gross": usd(1_200_000),
+        "fee": usd(38_400),
+        "net": usd(1_161_600),
     }
     assert [each["what"] for each in answer.document["left_out"]] == ["the payout itself", "the payout itself"]
 
@@ -53,8 +54,8 @@ def test_a_transaction_that_is_missing_is_suspected(
     answer = billing("reconcile", "payouts", *WHEN)
     assert answer.code == 3
     assert classes(answer.document) == {("matched", ""): 1, ("amount_differs", "residual"): 1}
-    (proof,) = [each for each in answer.document["payouts"] if each["residual_minor"]]
-    assert (proof["payout_id"], proof["residual_minor"]) == (payout["id"], 777)
+    (proof,) = [each for each in answer.document["payouts"] if each["residual"]["amount_minor"]]
+    assert (proof["payout_id"], proof["residual"]) == (payout["id"], usd(777))
     assert [suspect["transaction_id"] for suspect in proof["suspects"]] == ["txn_extra"]
 
 
@@ -71,7 +72,7 @@ def test_a_row_left_out_of_its_payout_and_one_that_does_not_add_up_are_suspected
     put(stripe, id="txn_out", amount=-500, created=NOON_S, payout=None)
     put(stripe, id="txn_odd", amount=500, net=0, created=NOON_S, payout=payout["id"])
     answer = billing("reconcile", "payouts", *WHEN)
-    (proof,) = [each for each in answer.document["payouts"] if each["residual_minor"]]
+    (proof,) = [each for each in answer.document["payouts"] if each["residual"]["amount_minor"]]
     assert {suspect["transaction_id"]: suspect["why"] for suspect in proof["suspects"]} == {
         "txn_in": "in the payout, and exactly the residual",
         "txn_out": "not in the payout, and exactly the residual",

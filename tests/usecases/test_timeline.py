@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.money import usd
 from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY, Connection, add_usage
 
@@ -68,7 +69,7 @@ def lived(billing: Billing, export: Billing, sql: Connection, stripe: StripeDoub
     sql.execute(
         "insert into billing_approvals (approval_id, digest, command, stripe_account_id, livemode, maker, maker_key,"
         " approver, approver_key, signature, expires_at) values ('apr_1', 'd', 'refund', 'acct_1', false,"
-        " 'ana@example.org', 'k1', 'bob@example.org', 'k2', 's', now()::text)"
+        " 'ana@example.org', 'k1', 'bob@example.org', 'k2', 's', to_char(now() at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"'))"
     )
     sql.execute("update billing_intents set approval_id = 'apr_1'")
     add_event(sql, 1, payload(1))
@@ -94,10 +95,10 @@ def test_every_kind_is_told_in_time_order_with_request_ids(lived: Billing) -> No
     assert (by_kind["usage"]["quantity"], by_kind["usage"]["usage_rows"]) == ("4.5", 3)
     assert (by_kind["batch"]["items"], by_kind["batch"]["state"]) == (3, "done")
     assert [e["quantity"] for e in found if e["kind"] == "item"] == ["1.5"] * 3
-    assert (by_kind["intent"]["amount_minor"], by_kind["adjustment"]["amount_minor"]) == (1250, -1250)
-    assert by_kind["payment"]["refunded_minor"] == 1250
+    assert (by_kind["intent"]["amount"], by_kind["adjustment"]["amount"]) == (usd(1250), usd(-1250))
+    assert by_kind["payment"]["refunded"] == usd(1250)
     assert by_kind["webhook"]["request_id"] == "req_hook1"
-    assert (by_kind["webhook"]["object_status"], by_kind["webhook"]["amount_minor"]) == ("succeeded", 1250)
+    assert (by_kind["webhook"]["object_status"], by_kind["webhook"]["amount"]) == ("succeeded", usd(1250))
     for each in found:
         if each["kind"] in ("item", "intent"):
             assert each["request_id"].startswith("req_")
@@ -149,7 +150,7 @@ def test_the_window_is_half_open_and_cuts_usage_too(lived: Billing) -> None:
 
 def test_an_unknown_company_is_said(billing: Billing) -> None:
     answer = billing("timeline", "co_9")
-    assert (answer.code, answer.document) == (2, {})
+    assert (answer.code, answer.document["exit_code"]) == (2, 2)
     assert "There is no company co_9." in answer.stderr
 
 
