@@ -1,7 +1,9 @@
 """The `billing` command: its groups, its global options, and the only map from error to exit code."""
 
 import os
+import sys
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +36,15 @@ EXIT_PARTLY_DONE = 5
 # What Typer makes of a KeyboardInterrupt.
 _TYPERS_CTRL_C = 130
 
+
+@dataclass
+class _Call:
+    """What must stay secret of a run, and its global options once they were read."""
+
+    secrecy: Secrecy
+    state: State | None = None
+
+
 app = typer.Typer(
     name="billing",
     cls=Commands,
@@ -65,40 +76,39 @@ def _global_options(
     ] = False,
 ) -> None:
     bind(command=ctx.invoked_subcommand or "")
-    secrecy: Secrecy = ctx.obj
-    ctx.obj = State(json=json, quiet=quiet, no_color=no_color, env_file=env_file, secrecy=secrecy)
+    call: _Call = ctx.obj
+    call.state = ctx.obj = State(json=json, quiet=quiet, no_color=no_color, env_file=env_file, secrecy=call.secrecy)
 
 
 def run(arguments: list[str]) -> int:
-    """One command; the documented exit code. What went wrong is said on stderr, and no secret anywhere."""
+    """One command; the documented exit code. What went wrong is said on stderr, with --json on stdout too.
+
+    No secret is said anywhere.
+    """
     secrecy = Secrecy(arguments, os.environ)
     with secrecy.over_streams():
-        return logged(lambda words: _run(words, secrecy), arguments)
+        return logged(lambda words: _run(words, _Call(secrecy)), arguments)
 
 
-def _run(arguments: list[str], secrecy: Secrecy) -> int:
+def _run(arguments: list[str], call: _Call) -> int:
     try:
-        secrecy.refuse_arguments()
+        call.secrecy.refuse_arguments()
         columns = help_columns()
-        result = app(args=arguments, prog_name="billing", standalone_mode=False, terminal_width=columns, obj=secrecy)
+        result = app(args=arguments, prog_name="billing", standalone_mode=False, terminal_width=columns, obj=call)
     except errors.BillingError as error:
-        complain(error.message, error.next_step)
-        return next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), EXIT_FAULT)
+        code = next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), EXIT_FAULT)
+        return _failed(call, code, error.message, error.next_step)
     except TyperException as error:
-        complain(error.format_message(), f"See: {_command_path(error)} --help")
-        return EXIT_USAGE
+        return _failed(call, EXIT_USAGE, error.format_message(), f"See: {_command_path(error)} --help")
     except (KeyboardInterrupt, Abort):
-        return _interrupted()
+        return _interrupted(call)
     except Exception as error:
         if os.environ.get("BILLING_DEBUG") == "true":
             traceback.print_exc()
-        complain(
-            f"A fault in billing itself: {type(error).__name__}.",
-            "Set BILLING_DEBUG=true to see where, and report it.",
-        )
-        return EXIT_FAULT
+        message = f"A fault in billing itself: {type(error).__name__}."
+        return _failed(call, EXIT_FAULT, message, "Set BILLING_DEBUG=true to see where, and report it.")
     if result == _TYPERS_CTRL_C:
-        return _interrupted()
+        return _interrupted(call)
     return result if isinstance(result, int) else 0
 
 
@@ -113,6 +123,23 @@ def _command_path(error: TyperException) -> str:
     return context.command_path if context else "billing"
 
 
-def _interrupted() -> int:
-    complain("Interrupted.", "The same command again is safe and goes on where this one stopped.")
-    return EXIT_PARTLY_DONE
+def _interrupted(call: _Call) -> int:
+    next_step = "The same command again is safe and goes on where this one stopped."
+    return _failed(call, EXIT_PARTLY_DONE, "Interrupted.", next_step)
+
+
+def _failed(call: _Call, code: int, message: str, next_step: str) -> int:
+    """The exit code, after saying what went wrong."""
+    complain(message, next_step)
+    try:
+        if call.state:
+            call.state.print_error(code, message, next_step)
+        sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
+    return code
+
+
+def _forget_stdout() -> None:
+    """It takes nothing (a full disk): so that the end of the process does not fail for what is left of it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

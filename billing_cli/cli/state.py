@@ -1,6 +1,5 @@
 """What every command shares: the global options, the two consoles, and the settings."""
 
-import json
 import re
 import shlex
 import sys
@@ -28,13 +27,17 @@ _QUOTED = re.compile(rf"\bbilling (?=(?:{'|'.join(COMMANDS)})\b)")
 
 @dataclass(frozen=True)
 class State:
-    """The global options. stdout (`console`) carries results only, stderr (`err`) everything else."""
+    """The global options. stdout (`console`) carries results only, stderr (`err`) everything else.
+
+    `printed` names the JSON documents that are out.
+    """
 
     json: bool = False
     quiet: bool = False
     no_color: bool = False
     env_file: Path | None = None
     secrecy: Secrecy = field(default_factory=lambda: Secrecy([], {}), repr=False, compare=False)
+    printed: list[str] = field(default_factory=list, compare=False)
 
     @cached_property
     def console(self) -> "Console":
@@ -79,7 +82,7 @@ class State:
         `command` is what to type next; it stands on a line of its own, never wrapped, to be copied.
         """
         if self.json:
-            typer.echo(json.dumps({"schema": f"billing.{noun}/v1", **document}, default=str))
+            self.print_document(noun, document)
         else:
             self.console.print(renderable, crop=False)
             if command:
@@ -90,6 +93,20 @@ class State:
         from billing_cli.render.terminal import visible
 
         typer.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
+
+    def print_error(self, exit_code: int, message: str, next_step: str) -> None:
+        """With --json, where nothing else was printed: there is one document always."""
+        if self.json and not self.printed:
+            from billing_cli.render.documents import error_document
+
+            self.print_document("error", error_document(exit_code, message, next_step))
+
+    def print_document(self, noun: str, document: dict[str, object]) -> None:
+        """The one document of this run: whoever fails later adds none."""
+        from billing_cli.render import documents
+
+        self.printed.append(noun)
+        typer.echo(documents.json_text(noun, document))
 
 
 def complain(message: str, next_step: str) -> None:

@@ -37,6 +37,8 @@ class AuditHead:
         """
         try:
             document = json.loads(line)
+            if document["schema"] == "billing.error/v1":
+                return None
             if document["schema"] not in ("billing.audit-entry/v1", "billing.audit-verify/v1"):
                 raise ValueError("something else")
             head = document["head"] if document["schema"] == "billing.audit-verify/v1" else document

@@ -396,6 +396,12 @@ def test_a_line_that_is_not_ours_is_named(line: str, kept: Path) -> None:
         pass
 
 
+def test_a_day_on_which_the_check_itself_failed_is_no_head(kept: Path) -> None:
+    good = '{"schema": "billing.audit-verify/v1", "head": {"audit_id": 1, "hash": "f", "rows": 1}}'
+    kept.write_text(f'{good}\n{{"schema": "billing.error/v1", "exit_code": 75}}\n{good}\n')
+    assert [head.audit_id for head in JsonLinesAuditFile(kept).heads()] == [1, 1]
+
+
 def test_a_file_to_compare_with_must_be_there(billing: Billing, tmp_path: Path) -> None:
     answer = billing("audit", "verify", "--against", str(tmp_path / "none"))
     assert (answer.code, "There is no file" in answer.stderr) == (2, True)

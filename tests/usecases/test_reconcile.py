@@ -260,4 +260,4 @@ def test_what_cannot_be_asked_for_is_refused(billing: Billing, words: list[str])
 def test_a_failure_in_the_middle_is_no_agreement(ledger: Billing, stripe: StripeDouble) -> None:
     stripe.fault(kind="status", status=500, endpoint="/v1/balance_transactions")
     answer = ledger()
-    assert (answer.code, answer.document) == (75, {})
+    assert (answer.code, answer.document["schema"]) == (75, "billing.error/v1")

@@ -193,7 +193,7 @@ def test_a_test_key_has_no_stream_at_stripe_itself_and_is_told_before_anything_i
     monkeypatch.setattr(wiring, "export_planner", without_sandbox)
     before = everything(sql)
     for answer in (plan("--backend", "stream"), export("--backend", "stream")):
-        assert (answer.code, answer.document) == (78, {})
+        assert (answer.code, answer.document["schema"]) == (78, "billing.error/v1")
         assert "live mode only" in answer.stderr
         assert "billing export --backend events" in answer.stderr
     assert {entry["method"] for entry in stripe.log()} == {"GET"}
