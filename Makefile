@@ -36,6 +36,7 @@ docs: setup
 	$(BIN)/python docs/generate/modules.py
 	$(BIN)/python docs/generate/help_pages.py
 	$(BIN)/python docs/generate/screenshots.py
+	$(BIN)/python docs/generate/json_output.py
 
 # The webhook verifier beside Stripe's own, over many more bytes than `make test` tries; 200,000 in about three minutes.
 fuzz: setup

@@ -1,15 +1,17 @@
 """Real Postgres for every test: one server a session, one template, a fresh copy each; and the simulator."""
 
 import fcntl
+import json
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
 import pytest
+from support import schemas
 from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
 from support.supabase import SUPABASE_DEFAULTS
@@ -19,6 +21,7 @@ from billing_cli.adapters.database.migrator import PostgresMigrator
 from billing_cli.adapters.database.postgres import PostgresDatabase
 from billing_cli.adapters.database.supabase import SupabaseDatabase
 from billing_cli.domain.ports import Database
+from billing_cli.render import documents
 from billing_cli.sandbox import postgres
 from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.usecases.migrations import apply_pending
@@ -63,6 +66,25 @@ def _prefer_memory() -> None:
         return
     if shutil.disk_usage(memory).free > _ENOUGH_MEMORY_BYTES:
         os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def documents_are_what_their_schemas_say() -> Iterator[None]:
+    """Whatever is printed as JSON, or written by --out, in this process."""
+    written = documents.json_text
+
+    def checked(noun: str, fields: Mapping[str, object], indent: int | None = None) -> str:
+        text = written(noun, fields, indent)
+        try:
+            schemas.check(json.loads(text))
+            json.dumps(fields)  # nothing is left to be turned into text in the last moment
+        except (AssertionError, TypeError) as error:
+            pytest.fail(str(error))  # which the command line does not catch
+        return text
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "json_text", checked)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -113,7 +113,7 @@ def _commands_in_sentences(text: str) -> list[str]:
 
 def _problem(line: str) -> str | None:
     """Why this command line could not be parsed; None if it could. Values are not checked."""
-    words = shlex.split(re.split(r" (?:>|#|&&) ?", line)[0].removeprefix("LIVE=true "))[1:]
+    words = shlex.split(re.split(r" (?:>|#|&&|\|) ?", line)[0].removeprefix("LIVE=true "))[1:]
     command = root()
     arguments = 0
     while words:

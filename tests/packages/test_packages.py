@@ -49,15 +49,18 @@ def test_the_sdist_is_the_project_and_nothing_else(sdist: Path) -> None:
     assert {name.split("/")[0] for name in names} - {name.split("/")[0] for name in project} == {"PKG-INFO"}
 
 
-def test_the_wheel_has_the_program_its_sql_its_types_and_its_licence(wheel_names: set[str]) -> None:
+def test_the_wheel_has_the_program_its_sql_its_schemas_its_types_and_its_licence(wheel_names: set[str]) -> None:
     info = f"billing_cli-{__version__}.dist-info"
     assert {"billing_cli/__main__.py", "billing_cli/py.typed", f"{info}/licenses/LICENSE"} <= wheel_names
     sql = {f"billing_cli/{path.relative_to(ROOT)}" for path in (ROOT / "sql").rglob("*.sql")}
     assert len(sql) > 30
     assert sql <= wheel_names
+    schemas = {str(path.relative_to(ROOT)) for path in (ROOT / "billing_cli" / "schemas").glob("*.json")}
+    assert len(schemas) > 30
+    assert schemas <= wheel_names
     assert {name.split("/")[0] for name in wheel_names} == {"billing_cli", info}
     kinds = {Path(name).suffix or Path(name).name for name in wheel_names if name.startswith("billing_cli/")}
-    assert kinds == {".py", ".sql", ".typed"}
+    assert kinds == {".py", ".sql", ".json", ".typed"}
 
 
 def test_the_metadata_says_what_it_is(metadata: Message) -> None:
