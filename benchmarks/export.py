@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 import psycopg
 import stripe
-from common import KEY, Measure, billing, machine, measure, print_table, servers
+from measuring import KEY, Measure, billing, machine, measure, print_table, servers
 
 from billing_cli.sandbox.seed import seed
 from billing_cli.sandbox.stripe_control import ask

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import psycopg
-from common import billing, machine, servers
+from measuring import billing, machine, servers
 
 from billing_cli.adapters.database.postgres import PostgresDatabase
 from billing_cli.domain.meter import StripeMeter, route_meters

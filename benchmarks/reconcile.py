@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psycopg
 import stripe
-from common import KEY, Measure, billing, machine, measure, print_table, servers
+from measuring import KEY, Measure, billing, machine, measure, print_table, servers
 
+from billing_cli.domain.stripe_export import COLUMNS, ExportKind
 from billing_cli.sandbox.stripe_control import ask
 
 ROWS, READ, SAMPLE, CHUNK = 1_000_000, 100_000, 2_000, 5_000
@@ -19,24 +20,6 @@ LATENCY_S = 0.1
 START_S = 1_790_812_800  # 2026-10-01
 WHEN = ["--start", "2026-10-01", "--end", "2026-10-31"]
 MONTH_S = 31 * 86_400
-COLUMNS = [
-    "balance_transaction_id",
-    "created_utc",
-    "available_on_utc",
-    "currency",
-    "gross",
-    "fee",
-    "net",
-    "reporting_category",
-    "source_id",
-    "description",
-    "customer_facing_amount",
-    "customer_facing_currency",
-    "charge_id",
-    "payment_intent_id",
-    "customer_id",
-    "automatic_payout_id",
-]
 
 
 def main() -> None:
@@ -52,12 +35,12 @@ def _match(db_url: str, stripe_url: str, directory: Path) -> None:
     file = directory / "report.csv"
     with file.open("w", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow(COLUMNS)
+        writer.writerow(COLUMNS[ExportKind.ITEMIZED])
         for n in range(ROWS):
             at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(START_S + n * MONTH_S // ROWS))
             writer.writerow(
                 [f"txn_{n}", at, at, "usd", "100.00", "3.20", "96.80", "charge", f"ch_{n}", "", "100.00", "usd",
-                 f"ch_{n}", f"pi_{n:08d}", f"cus_{n % 1000}", ""]
+                 "", f"cus_{n % 1000}", f"ch_{n}", f"pi_{n:08d}"]
             )  # fmt: skip
     _record(db_url, ROWS)
     words = ["reconcile", "payments", *WHEN, "--stripe-csv", str(file)]

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import psycopg
 import stripe
-from common import KEY, Measure, billing, machine, measure, print_table, servers
+from measuring import KEY, Measure, billing, machine, measure, print_table, servers
 
 from billing_cli.sandbox.stripe_control import ask
 

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import psycopg
-from common import billing, machine, servers
+from measuring import billing, machine, servers
 
 from billing_cli.sandbox.seed import seed
 from billing_cli.sandbox.stripe_control import ask

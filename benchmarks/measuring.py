@@ -1,4 +1,4 @@
-"""What the benchmarks share: a database each, and measuring a contender."""
+"""Servers of one's own, a contender on them, and what it took."""
 
 import os
 import platform
