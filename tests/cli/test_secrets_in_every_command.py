@@ -41,6 +41,8 @@ def test_a_story_without_a_secret(story: str, lived_in: World, request: pytest.F
             written = lived_in.run(*form, *words)
             assert written.code == step.code, f"{step.words}: {written.out}{written.err}"
     lived_in.assert_no_secret_was_kept()
+    started = [" ".join(line) for line in lived_in.children]
+    assert any("billing_cli" in line for line in started) == (story == "export"), "workers were to be started"
 
 
 def _forms(transport: str, writes: bool) -> list[list[str]]:

@@ -67,7 +67,7 @@ STORIES = {
         Step("batches rollback {batch}"),
         Step("batches rollback {batch} --confirm"),
         Step(f"export {DAYS} --company co_1 --resend-rolled-back --confirm"),
-        Step(f"export {DAYS} --company co_2 --backend stream --confirm"),
+        Step(f"export {DAYS} --company co_2 --meter api_calls --backend stream --confirm"),
         Step(f"export {DAYS} --confirm --workers 2"),
         Step("timeline co_1"),
         Step("timeline co_1 --html story.html"),
