@@ -1,0 +1,204 @@
+"""billing.toml as frozen settings: what is not secret, section by section."""
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from billing_cli.domain.billing_period import LateUsage
+from billing_cli.domain.errors import BadInput, Misconfigured
+from billing_cli.domain.masking import holds_secret
+from billing_cli.domain.meter import Backend
+from billing_cli.domain.money import currency_code, parse_major
+from billing_cli.domain.skip import SKIP_REASONS
+
+
+class MeterConfig(BaseModel):
+    """[meters.NAME] in billing.toml: the Stripe meter that this usage meter goes to, and how.
+
+    `price` and `unit` are for `backend = "usage-records"`; `unit` is text or a whole number.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    event_name: str | None = None
+    backend: Backend | None = None
+    price: str | None = None
+    unit: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+
+    @model_validator(mode="after")
+    def _fits_its_backend(self) -> Self:
+        records = self.backend is Backend.USAGE_RECORDS
+        if records != (self.price is not None) or (records and self.event_name) or (not records and self.unit != 1):
+            raise ValueError('price and unit go with backend = "usage-records", which needs a price and no event_name')
+        return self
+
+
+class ExportConfig(BaseModel):
+    """[export] in billing.toml: skip reasons that are normal here, and what becomes of usage after its invoice."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    expected_skips: frozenset[str] = frozenset()
+    late_usage: LateUsage = LateUsage.HOLD
+
+
+class CommandLimitsConfig(BaseModel):
+    """[limits.COMMAND] in billing.toml: amounts in major units by currency, as text (`usd = "500.00"`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    approve_above: dict[str, str] | None = None
+    per_command: dict[str, str] | None = None
+    per_day: dict[str, str] | None = None
+
+
+class LimitsConfig(BaseModel):
+    """[limits] in billing.toml: who may approve, for how long, and from which amounts it is needed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    allowed_signers: Path | None = None
+    approval_hours: Annotated[int, Field(ge=1, le=168)] = 24
+    refund: CommandLimitsConfig = CommandLimitsConfig()
+    adjust: CommandLimitsConfig = CommandLimitsConfig()
+    mark_paid: CommandLimitsConfig = CommandLimitsConfig()
+
+
+class WebhooksConfig(BaseModel):
+    """[webhooks] in billing.toml: the only addresses that events may be replayed to, each in full."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    replay_to: frozenset[str] = frozenset()
+
+
+class PaymentStatusConfig(BaseModel):
+    """[reconcile.payments] in billing.toml: what the words in billing_payments.status mean, in lower case."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    settled: frozenset[str] = frozenset(("succeeded", "paid", "refunded", "partially_refunded", "disputed"))
+    pending: frozenset[str] = frozenset(
+        (
+            "pending",
+            "processing",
+            "requires_action",
+            "requires_capture",
+            "requires_confirmation",
+            "requires_payment_method",
+        )
+    )
+    void: frozenset[str] = frozenset(("failed", "canceled", "cancelled", "void"))
+
+
+class ReconcileConfig(BaseModel):
+    """[reconcile] in billing.toml. `tolerance` in major units by currency, as text (`usd = "0.01"`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    edge_days: Annotated[int, Field(ge=0, le=31)] = 2
+    # How long Stripe's meter totals may lag, and how long before its payout a transaction may have been made.
+    usage_lag_hours: Annotated[int, Field(ge=0, le=72)] = 1
+    payout_wait_days: Annotated[int, Field(ge=1, le=90)] = 14
+    tolerance: dict[str, str] = {}
+    payments: PaymentStatusConfig = PaymentStatusConfig()
+
+
+class GlConfig(BaseModel):
+    """[gl] in billing.toml: the chart of accounts; every other key is a role or a reporting category.
+
+    `names` gives accounts the name that some programs want: `"4000" = "Income:Sales"`.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, str] = Field(init=False)
+    suspense: str | None = None
+    names: dict[str, str] = {}
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+PriceIds = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_list), Field(min_length=1)]
+
+
+class Config(BaseModel):
+    """billing.toml: what is not secret. Without it everything works on defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    meters: dict[str, MeterConfig] = {}
+    export: ExportConfig = ExportConfig()
+    limits: LimitsConfig = LimitsConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()
+    reconcile: ReconcileConfig = ReconcileConfig()
+    gl: GlConfig = GlConfig()
+    # By the plan's id: a price or several.
+    plans: dict[str, PriceIds] = {}
+
+
+def load_config(named: str | None) -> Config:
+    """The file `named`, or billing.toml where there is one. Raises Misconfigured in a sentence."""
+    path = Path(named or "billing.toml")
+    if not path.is_file():
+        if named:
+            raise Misconfigured(f"There is no file {path}.", "Check BILLING_CONFIG.")
+        return Config()
+    try:
+        text = path.read_text(encoding="utf-8")
+        _refuse_secrets(path, text)
+        document: dict[str, Any] = tomllib.loads(text)
+        config = Config.model_validate(document)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path} is not valid TOML: {error}.") from None
+    except ValidationError as error:
+        raise Misconfigured(f"{path} has settings that are not understood: {places(error)}.") from None
+    _check_amounts(path, config)
+    unknown = config.export.expected_skips - SKIP_REASONS.keys()
+    if unknown:
+        raise Misconfigured(
+            f"{path}: expected_skips names {', '.join(sorted(unknown))}, which is no reason for skipping.",
+            f"Reasons: {', '.join(SKIP_REASONS)}.",
+        )
+    return config
+
+
+def _refuse_secrets(path: Path, text: str) -> None:
+    """The file is for what may be shown, and is often in a repository."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if holds_secret(line):
+            raise Misconfigured(
+                f"{path}, line {number}, holds what looks like a secret.",
+                "Take it out, and roll it if others could see the file; secrets belong into the environment or .env.",
+            )
+
+
+def _check_amounts(path: Path, config: Config) -> None:
+    limits = config.limits
+    named = [
+        ("limits", amounts)
+        for command in (limits.refund, limits.adjust, limits.mark_paid)
+        for amounts in (command.approve_above, command.per_command, command.per_day)
+    ]
+    for section, amounts in [*named, ("reconcile.tolerance", config.reconcile.tolerance)]:
+        try:
+            minor_units(amounts or {})
+        except BadInput as error:
+            raise Misconfigured(f"{path}: under [{section}], {error.message}", error.next_step) from None
+
+
+def minor_units(amounts: Mapping[str, str]) -> dict[str, int]:
+    """Amounts in major units by currency, as minor units. Raises BadInput; 0 is allowed."""
+    codes = {currency_code(currency): text for currency, text in amounts.items()}
+    return {code: 0 if text == "0" else parse_major(text, code).amount_minor for code, text in codes.items()}
+
+
+def places(error: Exception) -> str:
+    """Where the trouble is, without the values, which may be secrets."""
+    if not isinstance(error, ValidationError):
+        return type(error).__name__
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors(include_input=False))
