@@ -138,7 +138,7 @@ class ResumeCommand:
     def view(self, plan: ResumePlan, gates: Gates) -> "RenderableType":
         from billing_cli.render.resume import ResumePlanView
 
-        return ResumePlanView(plan, gates)
+        return ResumePlanView(plan, gates, self.session.state.command)
 
     def run(self, approved: ApprovedPlan[ResumePlan]) -> int:
         from billing_cli.cli.outcome import exit_code

@@ -61,7 +61,7 @@ class RollbackCommand:
     def view(self, plan: RollbackPlan, gates: Gates) -> "RenderableType":
         from billing_cli.render.rollback import RollbackPlanView
 
-        return RollbackPlanView(plan, gates)
+        return RollbackPlanView(plan, gates, self.session.state.command)
 
     def run(self, approved: ApprovedPlan[RollbackPlan]) -> int:
         from billing_cli import wiring
@@ -77,7 +77,7 @@ class RollbackCommand:
             environment = wiring.run_environment(self.session.settings, self.session.database, approved, observer)
             ended = run_rollback(environment)
         next_steps = state.next_steps(after_rollback(ended))
-        state.emit(self.noun, rollback_document(plan, ended), render_rollback(ended), next_steps)
+        state.emit(self.noun, rollback_document(plan, ended), render_rollback(ended, state.command), next_steps)
         return rollback_exit_code(ended)
 
 

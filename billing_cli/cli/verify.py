@@ -87,7 +87,7 @@ class VerifyCommand:
     def view(self, plan: VerifyPlan, gates: Gates) -> "RenderableType":
         from billing_cli.render.verify import VerifyPlanView
 
-        return VerifyPlanView(plan, gates)
+        return VerifyPlanView(plan, gates, self.session.state.command)
 
     def run(self, approved: ApprovedPlan[VerifyPlan]) -> int:
         from billing_cli.cli.outcome import verified_exit_code

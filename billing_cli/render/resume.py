@@ -1,5 +1,6 @@
 """The plan of `batches resume`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -13,10 +14,11 @@ from billing_cli.render.terminal import whole
 
 @dataclass(frozen=True)
 class ResumePlanView:
-    """What is left of one batch, for a terminal of any width."""
+    """What is left of one batch, for a terminal of any width. `typed`: a command with its global options."""
 
     plan: ResumePlan
     gates: Gates
+    typed: Callable[[str], str] = str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         batch = self.plan.batch
@@ -29,7 +31,7 @@ class ResumePlanView:
             )
         elif batch.state == "rolling_back":
             yield Text("Nothing is left to send. The batch is being taken back; to go on with that:", "yellow")
-            yield whole(batch.next_command, "cyan")
+            yield whole(self.typed(batch.next_command), "cyan")
         else:
             yield Text("Nothing is left to send.", "bold green")
         yield render_gates(self.plan, self.gates)

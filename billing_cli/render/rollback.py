@@ -1,6 +1,6 @@
 """A rollback's plan and result, as tables and as JSON documents."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -31,10 +31,11 @@ _HELD = (
 
 @dataclass(frozen=True)
 class RollbackPlanView:
-    """The dry run, for a terminal of any width."""
+    """The dry run, for a terminal of any width. `typed`: a command with its global options."""
 
     plan: RollbackPlan
     gates: Gates
+    typed: Callable[[str], str] = str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         plan = self.plan
@@ -47,11 +48,11 @@ class RollbackPlanView:
             yield Text(_HELD)
         else:
             yield Text("Nothing is left that can be cancelled.", "bold green")
-        yield from _remedies(plan.batch, [line for line in plan.lines if FATES[line.fate].mend])
+        yield from _remedies(plan.batch, [line for line in plan.lines if FATES[line.fate].mend], self.typed)
         yield render_gates(plan, self.gates)
 
 
-def render_rollback(ended: Rollback) -> RenderableType:
+def render_rollback(ended: Rollback, typed: Callable[[str], str] = str) -> RenderableType:
     """What became of the batch, and what to do about what stays billed."""
     batch = ended.run.batch
     text = Text.assemble(
@@ -60,7 +61,7 @@ def render_rollback(ended: Rollback) -> RenderableType:
     if ended.run.stopped:
         text.append(f"  ({ended.run.stopped})", "yellow")
     held = [Text(_HELD)] if batch.cancelled and ended.run.finished else []
-    return Group(_table(ended.lines), text, *_remedies(batch, ended.kept), *held)
+    return Group(_table(ended.lines), text, *_remedies(batch, ended.kept, typed), *held)
 
 
 def after_rollback(ended: Rollback) -> list[str]:
@@ -96,12 +97,12 @@ def _what(line: RollbackLine) -> str:
     return what
 
 
-def _remedies(batch: BatchSummary, lines: Sequence[RollbackLine]) -> Iterator[Text]:
+def _remedies(batch: BatchSummary, lines: Sequence[RollbackLine], typed: Callable[[str], str]) -> Iterator[Text]:
     """What to do about what stays billed: before the invoice is final, and after."""
     for line in lines[:_SHOWN_REMEDIES]:
         step = FATES[line.fate].next_step or "look at Stripe's answer, then try again; or, as for late ones:"
         yield Text.assemble((f"{line.company_id} {line.meter}, {line.fate}: ", "bold"), step)
-        yield from (whole(command, "cyan") for command in remedies(batch, line))
+        yield from (whole(typed(command), "cyan") for command in remedies(batch, line))
     if len(lines) > _SHOWN_REMEDIES:
         yield Text(f"… and {len(lines) - _SHOWN_REMEDIES} more that stay billed (see --json)", "dim")
 

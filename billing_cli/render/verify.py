@@ -1,6 +1,6 @@
 """A batch beside Stripe's totals, as tables and as a JSON document."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,17 +26,18 @@ _STYLES = {Verdict.FOUND: "green", Verdict.LATER: "yellow"}
 
 @dataclass(frozen=True)
 class VerifyPlanView:
-    """The comparison and the gates, for a terminal of any width."""
+    """The comparison and the gates, for a terminal of any width. `typed`: a command with its global options."""
 
     plan: VerifyPlan
     gates: Gates
+    typed: Callable[[str], str] = str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield _head("Verify batch ", self.plan.batch)
         yield render_identity(self.plan.identity)
         if left := self.plan.batch.left:
             yield Text(f"{left:,} events are still to be settled, which comes first:", "yellow")
-            yield whole(self.plan.batch.next_command, "cyan")
+            yield whole(self.typed(self.plan.batch.next_command), "cyan")
         yield ComparisonView(self.plan.comparison)
         yield render_gates(self.plan, self.gates)
 

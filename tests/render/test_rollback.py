@@ -95,3 +95,10 @@ def test_a_rollback_that_was_begun_has_something_to_do_until_it_is_ended() -> No
     assert plan(line("cancel")).events == 1234
     assert plan(line("late")).empty
     assert not replace(plan(line("late")), batch=replace(DONE, state="rolling_back")).empty
+
+
+def test_a_remedy_is_typed_with_the_settings_of_this_command() -> None:
+    text = shown(
+        RollbackPlanView(plan(line("late")), CLOSED, lambda text: text.replace("billing ", "billing -x ")), 200
+    )
+    assert "billing -x adjust" in text
