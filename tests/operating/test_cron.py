@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import psutil
 import pytest
 from support.stripe_control import StripeDouble
 
@@ -121,3 +122,15 @@ def test_the_alert_has_a_sentence_of_its_own_for_every_documented_code(tmp_path:
     assert len({line.split(": ", 1)[1] for line in said}) == len(said) == len(set(EXIT_CODES.values())) + 2
     assert "RUNBOOK.md" in said[0]
     assert (ROOT / "RUNBOOK.md").exists()
+
+
+def test_a_signal_ends_the_pause_and_nothing_is_tried_again(tmp_path: Path) -> None:
+    machine = Machine.installed(tmp_path, {})
+    (tmp_path / "opt/billing/bin/billing").write_text('#!/bin/sh\necho >> "$HOME/tried"\nexit 75\n')
+    running = machine.started("exec billing-run export", PATH=machine.path, BILLING_PAUSE_S="1000")
+    pausing = psutil.Process(running.pid)
+    until(lambda: any(child.name() == "sleep" for child in pausing.children()))
+    running.terminate()
+    assert running.wait(timeout=TOO_LONG_S) == 75
+    assert (tmp_path / "tried").read_text() == "\n"
+    assert machine.paged.startswith("billing export exited 75: ")
