@@ -15,7 +15,10 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """`says` is a sentence; `next_step` what to do about it, empty where nothing is to be done."""
+    """`says` is a sentence; `next_step` what to do about it, empty where nothing is to be done.
+
+    A command in it has a line of its own, where it can be copied.
+    """
 
     level: Level
     says: str

@@ -32,6 +32,20 @@ def test_every_finding_is_shown_with_its_next_step(width: int) -> None:
     assert "25 checks need the network and were left out" in text
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "Run by cron:\nLIVE=true billing webhooks fetch --since 2d --confirm",
+        "See: billing --env-file a/b audit verify --against c",
+    ],
+)
+def test_a_command_in_a_step_is_never_broken(step: str) -> None:
+    console = Console(width=40)
+    with console.capture() as capture:
+        console.print(DoctorView([Finding("a-check", Subject.WEBHOOKS, warned("It is so.", step))], 0), crop=False)
+    assert step.splitlines()[-1] in capture.get()
+
+
 def test_the_document_counts_every_level_in_words() -> None:
     document = doctor_document(FINDINGS[:1], 0)
     assert document["counts"] == {"pass": 1, "skip": 0, "warn": 0, "fail": 0}

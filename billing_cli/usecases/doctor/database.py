@@ -125,7 +125,7 @@ def row_cut(transports: Sequence[Transport]) -> Iterator[Verdict]:
         if got != PROBED_ROWS:
             yield failed(
                 f"Of {PROBED_ROWS:,} elements {got:,} arrived: answers are cut.",
-                "billing db status; a function of ours was replaced, or something between here and Postgres cuts.",
+                "A function of ours was replaced, or something between here and Postgres cuts:\nbilling db status",
             )
             return
     yield passed(f"An answer of {PROBED_ROWS:,} elements arrives whole.")

@@ -33,7 +33,7 @@ def webhook_checks(
 
 def delivered_to(endpoints: Sequence[WebhookTarget], secrets: Sequence[str]) -> Iterator[Verdict]:
     if not endpoints:
-        yield warned("Stripe has no webhook endpoint.", f"Create one in Stripe, or run by cron: {_FETCH}")
+        yield warned("Stripe has no webhook endpoint.", f"Create one in Stripe, or run by cron:\n{_FETCH}")
     for endpoint in endpoints:
         url = _shown(endpoint.url)
         if not endpoint.enabled:
@@ -58,7 +58,7 @@ def refunds_told(endpoints: Sequence[WebhookTarget], destinations: Fact[Destinat
     if missing:
         yield warned(
             f"No endpoint is told of {', '.join(missing)}: a refund that fails later is not noticed.",
-            f"Add them to an endpoint in Stripe, or run by cron: {_FETCH}",
+            f"Add them to an endpoint in Stripe, or run by cron:\n{_FETCH}",
         )
     else:
         yield passed(f"{', '.join(REFUND_EVENTS)} are delivered.")
@@ -69,7 +69,7 @@ def meter_errors_told(destinations: Destinations) -> Iterator[Verdict]:
     if missing:
         yield warned(
             f"No event destination is told of {', '.join(missing)}: usage that Stripe did not count is not noticed.",
-            f"Create an event destination for thin events in Stripe, or run by cron: {_FETCH}",
+            f"Create an event destination for thin events in Stripe, or run by cron:\n{_FETCH}",
         )
     else:
         yield passed(f"{', '.join(METER_ERRORS)} are delivered.")
