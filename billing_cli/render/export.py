@@ -118,19 +118,24 @@ def _table(plan: ExportPlan, lines: Sequence[UsageLine]) -> Columns:
     table = Columns(_company_by_company(lines), show_footer=True)
     table.add_column("company", "total")
     table.add_column("meter")
-    table.add_column("events", grouped(sum(line.usage_rows for line in everything)), justify="right")
+    table.add_column("rows", grouped(sum(_rows_that_count(line) for line in everything)), justify="right")
     for name in ("quantity", "already sent"):
         table.add_column(name, justify="right")
     table.add_column("to send", justify="right", style="bold")
     if corrections:
         table.add_column("corrections", justify="right", style="red")
-    table.add_column("buckets", grouped(plan.events), justify="right")
+    table.add_column("events", grouped(plan.events), justify="right")
     for line in lines:
-        cells = [line.company_id, line.meter, grouped(line.usage_rows), grouped(line.quantity)]
+        cells = [line.company_id, line.meter, grouped(_rows_that_count(line)), grouped(line.quantity)]
         cells += [grouped(line.accepted + line.reserved), grouped(line.to_send)]
         cells += [grouped(line.corrections)] if corrections else []
         table.add_row(*cells, grouped(line.buckets))
     return table
+
+
+def _rows_that_count(line: UsageLine) -> int:
+    """Without those of corrections that are held: they are among the skipped, and the sums below add up."""
+    return line.new_rows + line.sent_rows
 
 
 def _company_by_company(lines: Sequence[UsageLine]) -> Iterator[RenderableType]:

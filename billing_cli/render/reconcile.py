@@ -67,7 +67,8 @@ def agreement(report: Report) -> str:
 def span(report: Report) -> str:
     """What was compared, and over which instants."""
     window = report.window
-    return f"{report.subject.value} {window.start:%Y-%m-%d %H:%M}Z up to {window.end:%Y-%m-%d %H:%M}Z"
+    subject = "payments less their refunds until now," if report.subject is Subject.PAYMENTS else report.subject.value
+    return f"{subject} {window.start:%Y-%m-%d %H:%M}Z up to {window.end:%Y-%m-%d %H:%M}Z"
 
 
 def _totals(report: Report) -> Iterator[RenderableType]:

@@ -105,11 +105,11 @@ create table findings as
 
 -- What was read beyond the window, to find partners, and found none to be needed.
 insert into left_out
-  select 'beyond the window', 'stripe', sum(stripe_rows), unit, sum(stripe_amount - stripe_part)
+  select 'of other days, read only to find partners', 'stripe', sum(stripe_rows), unit, sum(stripe_amount - stripe_part)
   from paired where not (stripe_inside or our_inside) and at_stripe group by unit;
 insert into left_out
-  select 'beyond the window', 'here', sum(our_rows), unit, sum(our_amount - our_part)
+  select 'of other days, read only to find partners', 'here', sum(our_rows), unit, sum(our_amount - our_part)
   from paired where not (stripe_inside or our_inside) and here group by unit;
 insert into left_out
-  select 'beyond the window', side, count(*), unit, sum(amount)
+  select 'of other days, read only to find partners', side, count(*), unit, sum(amount)
   from duplicates where not coalesce(at_s >= getvariable('start_s') and at_s < getvariable('end_s'), true) group by all;

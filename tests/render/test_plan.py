@@ -1,6 +1,7 @@
 """What an operator sees of a plan, at any width, and above all when the money is real."""
 
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -49,16 +50,27 @@ SKIPPED = {
 }
 
 
-def make_plan(identity: StripeIdentity) -> ExportPlan:
+# Three rows sent before; two more make the total smaller, and are held.
+SHRUNK = GROUP | {"meter": "seats", "usage_rows": 5, "sent_rows": 3, "new_rows": 0, "corrections": "-2", "buckets": 0}
+SHRUNK |= {"correction_buckets": 1, "to_send": "0"}
+HELD = SKIPPED | {"reason": "correction", "usage_rows": 2, "quantity": "-2"}
+
+
+def make_plan(
+    identity: StripeIdentity,
+    groups: Sequence[Mapping[str, object]] = (GROUP,),
+    skipped: Sequence[Mapping[str, object]] = (SKIPPED,),
+    rows: int = 4,
+) -> ExportPlan:
     facts = usage_facts(
         {
             "now": "2026-11-24T00:00:00+00:00",
-            "window_rows": 4,
+            "window_rows": rows,
             "undated_rows": 0,
             "company_known": True,
             "lines_hash": "x",
-            "groups": [GROUP],
-            "skipped": [SKIPPED],
+            "groups": groups,
+            "skipped": skipped,
             "slots": [{"meter": "api_calls", "slot": 1, "quantity": "5"}],
             "open_batches": [],
         }
@@ -96,6 +108,16 @@ def test_nothing_is_wider_than_the_terminal_and_no_digit_is_lost(width: int) -> 
     assert "4usagerows=3tosendin2meterevents+0alreadysent+1skipped" in squeezed
     if width == 120:
         assert "123,456,789,012,345.123456789" in text
+
+
+def test_the_rows_of_the_table_are_those_that_were_or_will_be_sent() -> None:
+    plan = make_plan(TEST, [GROUP, SHRUNK], [SKIPPED, HELD], rows=9)
+    console = Console(file=io.StringIO(), width=150, markup=False)
+    with console.capture() as capture:
+        console.print(ExportPlanView(plan, Gates(confirm=False, live=False)))
+    squeezed = "".join(capture.get().split())
+    assert "│total││6│" in squeezed
+    assert "9usagerows=3tosendin2meterevents+3alreadysent+3skipped" in squeezed
 
 
 def test_square_brackets_are_data_not_styles() -> None:

@@ -23,7 +23,7 @@ def page(*verdicts: Verdict, key: str = "pi_1") -> str:
     ]
     days = [DayTotal(date(2026, 10, 3), 5, len(findings))]
     read, identity = len(totals), StripeIdentity("acct_1", False, False)
-    left_out = [LeftOut("beyond the window", "here", 1, "usd", Decimal(700))]
+    left_out = [LeftOut("of other days, read only to find partners", "here", 1, "usd", Decimal(700))]
     report = Report(
         Subject.PAYMENTS, identity, WINDOW, EVIL, read, read + 1, totals, days, left_out, findings, len(findings)
     )
@@ -45,7 +45,7 @@ def test_it_shows_every_total_day_and_difference() -> None:
     text = page(Verdict.AMOUNT, Verdict.MATCHED)
     for expected in ("12.50 USD", "2.50 USD", "another amount was taken", "2026-10-03: 5 fine, 1 different", "pi_1"):
         assert expected in text
-    left_out = '<td class="">beyond the window, on this side</td><td class="number" data-name="items">1</td>'
+    left_out = '<td class="">of other days, read only to find partners, on this side</td><td class="number" data-name="items">1</td>'
     assert f'{left_out}<td class="number"></td><td class="number" data-name="here">7.00 USD</td>' in text
     assert 'id="search"' not in page(Verdict.MATCHED)
     assert "Everything agrees" in page(Verdict.MATCHED)
