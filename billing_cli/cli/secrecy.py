@@ -45,7 +45,15 @@ class Secrecy:
                 )
 
     def clean(self, text: str) -> str:
-        return without_secrets(text, self._known)
+        """Without secrets. A JSON document stays one: only its strings change, not its keys, numbers and name."""
+        cleaned = without_secrets(text, self._known)
+        if cleaned == text or not text.startswith("{"):
+            return cleaned
+        try:
+            document = json.loads(text)
+        except ValueError:
+            return cleaned
+        return json.dumps({**self._clean_strings(document), **_name_of(document)}) + "\n" * text.endswith("\n")
 
     @contextmanager
     def over_streams(self) -> Iterator[None]:
@@ -57,10 +65,22 @@ class Secrecy:
         finally:
             sys.stdout, sys.stderr = out, err
 
+    def _clean_strings(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return without_secrets(value, self._known)
+        if isinstance(value, list):
+            return [self._clean_strings(each) for each in value]
+        return {key: self._clean_strings(each) for key, each in value.items()} if isinstance(value, dict) else value
+
     def _add(self, secrets: Iterable[str]) -> None:
         long = [secret for secret in secrets if len(secret) >= _SHORTEST]
         # In JSON and in an address, some characters are written differently.
         self._known |= {form for each in long for form in (each, json.dumps(each)[1:-1], quote(each, safe=""))}
+
+
+def _name_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """`billing.…/v1`, even where `billing` is the password too."""
+    return {"schema": document["schema"]} if "schema" in document else {}
 
 
 class _CleanStream:

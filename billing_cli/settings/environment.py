@@ -23,6 +23,7 @@ from billing_cli.domain.price import PricedPlan
 from billing_cli.settings.billing_toml import Config, load_config, places
 
 _PLACEHOLDER = re.compile(r"\.\.\.|…|<.*>|(^|_)x{3,}$|changeme|your[-_]|example\.com|placeholder", re.IGNORECASE)
+_PASSWORD = re.compile(r"password\s*=\s*'?([^'\s&]+)")
 DEFAULT_ENV_FILE = Path(".env")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -247,13 +248,14 @@ def _password_ends_early(url: str) -> bool:
 def _passwords(address: str) -> list[str]:
     """What may be the password in a Postgres address or key=value string, as it stands and decoded.
 
-    Not where it is the name of the user or database too, as on many a developer's machine: it would be taken out of
-    sentences that have the word.
+    Not where it is the name of the user, host or database too, as on many a developer's machine: it hides nothing
+    there, and would be taken out of all that has the word.
     """
-    user, _, password = address.partition("://")[2].rpartition("@")[0].partition(":")
-    found = [password, *re.findall(r"password\s*=\s*'?([^'\s&]+)", address)]
-    common = {user, "postgres"}
-    return [form for text in found for form in (text, unquote(text)) if form and form not in common]
+    userinfo, _, place = address.partition("://")[2].rpartition("@")
+    user, _, password = userinfo.partition(":")
+    names = {"postgres", user, *re.split("[/:,?&=]", _PASSWORD.sub("", place))}
+    found = [password, *_PASSWORD.findall(address)]
+    return [form for text in found for form in (text, unquote(text)) if form and form not in names]
 
 
 def _base(name: str, secret: SecretStr | None) -> str | None:
