@@ -1,8 +1,10 @@
 """One port, two transports: the same answers and the same errors over the wire and over REST."""
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psycopg.conninfo import make_conninfo
 from support.postgrest import PostgrestDouble
 from support.usage import Connection
 
@@ -219,6 +221,7 @@ def test_a_broken_connection_heals_on_the_next_call(db_url: str, sql: Connection
         ("BL002", errors.LockHeld),
         ("40001", Unavailable),
         ("53300", Unavailable),
+        ("53400", Unavailable),
         ("08006", Unavailable),
         ("42501", Misconfigured),
         ("22012", errors.Fault),
@@ -226,3 +229,34 @@ def test_a_broken_connection_heals_on_the_next_call(db_url: str, sql: Connection
 )
 def test_sqlstates_have_one_meaning(code: str, kind: type[errors.BillingError]) -> None:
     assert type(domain_error(code, "it failed", None)) is kind
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("53100", "disk is full"),
+        ("53200", "out of memory"),
+        ("53300", "no free connection"),
+        ("53400", "configuration limit exceeded"),
+        ("08006", "cannot be reached"),
+    ],
+)
+def test_what_the_database_ran_out_of_is_said(code: str, said: str) -> None:
+    assert said in domain_error(code, "configuration limit exceeded", None).message
+
+
+@pytest.mark.parametrize("wrong", ["5432abc/x", "99999/x", "1/x?sslmode=nope", "1/x?nope=1"])
+def test_an_address_that_libpq_refuses_is_a_matter_of_settings(wrong: str) -> None:
+    with pytest.raises(Misconfigured, match="cannot be read as an address"):
+        PostgresDatabase(f"postgresql://u:p@127.0.0.1:{wrong}").call("billing_batches_list_v1")
+
+
+def test_a_server_that_takes_no_more_connections_says_so(sql: Connection, db_url: str) -> None:
+    role = f"crowded_{os.urandom(4).hex()}"
+    sql.execute(f"create role {role} login password 'p4ssw0rd' connection limit 0")
+    try:
+        database = PostgresDatabase(make_conninfo(db_url, user=role, password="p4ssw0rd"))
+        with pytest.raises(Unavailable, match="no free connection"):
+            database.call("billing_batches_list_v1")
+    finally:
+        sql.execute(f"drop role {role}")

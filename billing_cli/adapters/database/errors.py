@@ -26,7 +26,15 @@ _PASSING_STATES = {
     "PGRST002",
     "PGRST003",
 }
-_PASSING_CLASSES = ("08", "53")
+# Of class 53, insufficient resources, https://www.postgresql.org/docs/current/errcodes-appendix.html
+_EXHAUSTED = {
+    "53100": ("The database's disk is full.", "Make room on the database's disk, then run this again."),
+    "53200": ("The database is out of memory.", "Run this again, or try a shorter window."),
+    "53300": (
+        "The database has no free connection.",
+        "Wait, or close connections that nobody needs; then run this again.",
+    ),
+}
 
 
 def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors.BillingError:
@@ -50,7 +58,11 @@ def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors
         return errors.Unavailable(
             "The database took too long and stopped the query.", "Try a shorter window, or run this again."
         )
-    if code in _PASSING_STATES or code.startswith(_PASSING_CLASSES):
+    if code in _EXHAUSTED:
+        return errors.Unavailable(*_EXHAUSTED[code])
+    if code.startswith("53"):
+        return errors.Unavailable(f"The database ran out of something: {message}", "Run this again later.")
+    if code in _PASSING_STATES or code.startswith("08"):
         return unreachable()
     return errors.Fault(f"The database refused ({code or 'no code'}): {message}")
 

@@ -1,6 +1,7 @@
 """The database over the wire, with psycopg."""
 
 import json
+import re
 import threading
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,9 @@ from billing_cli.adapters.database.errors import domain_error, unreachable
 from billing_cli.domain.errors import Misconfigured
 
 _CONNECT_TIMEOUT_S = 10
+# What libpq says of a server that is full, and of a port or option that it was given.
+_CROWDED = re.compile(r"too many (clients|connections)|connection slots are reserved")
+_INVALID = re.compile(r"invalid (port number|\w+ value)")
 
 
 class PostgresDatabase:
@@ -76,9 +80,11 @@ def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
 def connection_error(error: psycopg.Error) -> Exception:
     """Why no connection came about. libpq reports refusals of the server without a SQLSTATE."""
     text = str(error)
-    if isinstance(error, psycopg.ProgrammingError):
+    if isinstance(error, psycopg.ProgrammingError) or _INVALID.search(text):
         # libpq's own words quote the address.
         return Misconfigured("SUPABASE_DB_URL cannot be read as an address.", "Copy it again from Supabase.")
+    if _CROWDED.search(text):
+        return domain_error("53300", "", None)
     if "password authentication failed" in text or "no pg_hba.conf entry" in text or 'role "' in text:
         return domain_error("28P01", "", None)
     if "does not exist" in text:
