@@ -14,7 +14,7 @@ from billing_cli import __version__
 from billing_cli.cli.commands import Commands
 from billing_cli.cli.completion import answer_quietly
 from billing_cli.cli.help import help_columns
-from billing_cli.cli.log import bind, logged
+from billing_cli.cli.log import bind, logged, refuse_other_formats
 from billing_cli.cli.secrecy import Secrecy
 from billing_cli.cli.state import State, complain
 from billing_cli.domain import errors
@@ -39,10 +39,9 @@ _TYPERS_CTRL_C = 130
 
 @dataclass
 class _Call:
-    """What must stay secret of a run, and its global options once they were read."""
+    """One run. Until its global options are read, `state` is what the words alone tell."""
 
-    secrecy: Secrecy
-    state: State | None = None
+    state: State
 
 
 app = typer.Typer(
@@ -77,7 +76,8 @@ def _global_options(
 ) -> None:
     bind(command=ctx.invoked_subcommand or "")
     call: _Call = ctx.obj
-    call.state = ctx.obj = State(json=json, quiet=quiet, no_color=no_color, env_file=env_file, secrecy=call.secrecy)
+    secrecy = call.state.secrecy
+    call.state = ctx.obj = State(json=json, quiet=quiet, no_color=no_color, env_file=env_file, secrecy=secrecy)
 
 
 def run(arguments: list[str]) -> int:
@@ -87,12 +87,13 @@ def run(arguments: list[str]) -> int:
     """
     secrecy = Secrecy(arguments, os.environ)
     with secrecy.over_streams():
-        return logged(lambda words: _run(words, _Call(secrecy)), arguments)
+        return logged(lambda: _run(arguments, _Call(State(json="--json" in arguments, secrecy=secrecy))))
 
 
 def _run(arguments: list[str], call: _Call) -> int:
     try:
-        call.secrecy.refuse_arguments()
+        refuse_other_formats()
+        call.state.secrecy.refuse_arguments()
         columns = help_columns()
         result = app(args=arguments, prog_name="billing", standalone_mode=False, terminal_width=columns, obj=call)
     except errors.BillingError as error:
@@ -132,8 +133,7 @@ def _failed(call: _Call, code: int, message: str, next_step: str) -> int:
     """The exit code, after saying what went wrong."""
     complain(message, next_step)
     try:
-        if call.state:
-            call.state.print_error(code, message, next_step)
+        call.state.print_error(code, message, next_step)
         sys.stdout.flush()
     except OSError:
         _forget_stdout()

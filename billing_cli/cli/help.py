@@ -43,10 +43,13 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """Lists its commands with the whole first paragraph of each; alone it shows its help, which is no result."""
+    """Lists its commands with the whole first paragraph of each.
+
+    Alone it shows its help, which is no result; with --json there is an error to tell instead.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args and not ctx.resilient_parsing:
+        if not args and not ctx.resilient_parsing and not ctx.find_root().params.get("json"):
             typer.echo(ctx.get_help())
             raise typer.Exit(_EXIT_USAGE)
         return super().parse_args(ctx, args)

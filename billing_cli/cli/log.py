@@ -9,30 +9,34 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO, cast
 
-EXIT_MISCONFIGURED = 78
+from billing_cli.domain.errors import Misconfigured
+
 # What a scheduler mends by running the same command again: partly done, and try later.
 _TO_REPEAT = {5, 75}
 
 
-def logged(run: Callable[[list[str]], int], arguments: list[str]) -> int:
+def logged(run: Callable[[], int]) -> int:
     """Runs a command; with BILLING_LOG=json all that it says on stderr is JSON lines, and its end is one too.
 
     The variable is read from the process environment only: it must count before any file is read.
     """
-    wanted = os.environ.get("BILLING_LOG", "text")
-    if wanted not in ("json", "text"):
-        sys.stderr.write("billing: BILLING_LOG is neither json nor text.\n         Set it to json, or unset it.\n")
-        return EXIT_MISCONFIGURED
-    if wanted == "text":
-        return run(arguments)
+    if os.environ.get("BILLING_LOG") != "json":
+        return run()
     plain, begun_at = sys.stderr, time.monotonic()
     lines = JsonLines(plain)
     sys.stderr = cast(TextIO, lines)
-    code = run(arguments)
+    code = run()
+    lines.finish()
     level = "info" if code == 0 else "warning" if code in _TO_REPEAT else "error"
     lines.record(level, f"Ended with exit code {code}.", exit_code=code, seconds=round(time.monotonic() - begun_at, 3))
     sys.stderr = plain
     return code
+
+
+def refuse_other_formats() -> None:
+    """Raises Misconfigured where BILLING_LOG asks for what there is not."""
+    if os.environ.get("BILLING_LOG", "text") not in ("json", "text"):
+        raise Misconfigured("BILLING_LOG is neither json nor text.", "Set it to json, or unset it.")
 
 
 def bind(**fields: str) -> None:
@@ -63,6 +67,10 @@ class JsonLines(io.TextIOBase):
             if line.strip():
                 self.record("info", line.strip())
         return len(text)
+
+    def finish(self) -> None:
+        """A line that was begun ends here."""
+        self.write("\n")
 
     def record(self, level: str, message: str, **fields: object) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

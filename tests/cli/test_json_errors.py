@@ -36,6 +36,12 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureF
     [
         (("audit", "list"), 78),
         (("export",), 2),
+        ((), 2),
+        (("--nonsense",), 2),
+        (("exprot",), 2),
+        (("batches",), 2),
+        (("batches", "lst"), 2),
+        (("--env-file", "sk_test_4eC39HqLyjWDarjtT1zdp7dc", "export"), 2),
         (("export", "--nonsense"), 2),
         (("batches", "show"), 2),
         (("verify-webhook", "nowhere.json"), 2),
@@ -62,6 +68,13 @@ def test_whatever_ends_a_command_is_told(
     found, document, _ = told("audit", "list")
     assert (found, document["exit_code"]) == (code, code)
     assert "secret" not in json.dumps(document)
+
+
+def test_a_log_of_another_format_is_refused_in_a_document(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_LOG", "xml")
+    code, document, err = told("audit", "list")
+    assert (code, document["message"]) == (78, "BILLING_LOG is neither json nor text.")
+    assert document["message"] in err
 
 
 def test_without_json_stdout_stays_empty(told: Told, capsys: pytest.CaptureFixture[str]) -> None:

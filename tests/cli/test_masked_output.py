@@ -76,7 +76,7 @@ def test_a_line_of_the_log_stays_a_document(
 ) -> None:
     monkeypatch.setenv("BILLING_LOG", "json")
     monkeypatch.setenv("STRIPE_SECRET_KEY", "exit_code")
-    monkeypatch.setattr("billing_cli.cli.app._run", lambda *_: print("exit_code", file=sys.stderr) or 3)
+    monkeypatch.setattr("billing_cli.cli.app._run", lambda *_: print("exit_code", end="", file=sys.stderr) or 3)
     assert run([]) == 3
     said, end = map(json.loads, capsys.readouterr().err.splitlines())
     assert said["message"] == "[secret]"

@@ -119,7 +119,7 @@ SETTINGS = {
     "a / in the password": ({"SUPABASE_DB_URL": f"postgresql://u:{PASSWORD.replace('@', '')}@{NOWHERE}/x"}, 78),
     "a % in the password": ({"SUPABASE_DB_URL": f"postgresql://u:{USERINFO}%zz@{NOWHERE}/x"}, 78),
     "words in place of an address": ({"SUPABASE_DB_URL": f"host=127.0.0.1 password={PASSWORD} user=u"}, 78),
-    "a port that is none": ({"SUPABASE_DB_URL": f"{DSN}127.0.0.1:{USERINFO}/x"}, 75),
+    "a port that is none": ({"SUPABASE_DB_URL": f"{DSN}127.0.0.1:{USERINFO}/x"}, 78),
 }
 
 
