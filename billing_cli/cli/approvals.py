@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from billing_cli.domain.gate import ApprovedPlan, Gates
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from billing_cli.domain.approval import Approval
     from billing_cli.domain.plan_file import PlanFile
 
 approvals_app = CommandGroup("Approve another person's plan; list and revoke approvals.")
@@ -180,7 +181,7 @@ class RevokeCommand:
         return _emit(self.session, revoke_approval(approved, self.session.database, self.approval_id, actor))
 
 
-def _emit(session: Session, approval: Any) -> int:
+def _emit(session: Session, approval: "Approval") -> int:
     from billing_cli.render.approvals import approvals_document, render_approvals
 
     session.state.emit("approvals", approvals_document([approval]), render_approvals([approval]))

@@ -4,17 +4,16 @@ import base64
 import json
 import shlex
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from command_tree import leaves
 from support.known_secrets import SIGNING
 from support.secret_world import World
 from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY, add_companies, add_usage
 
-from billing_cli.cli.commands import COMMANDS, load_command
 from billing_cli.domain.webhook_signature import signed_header
 
 DAY = f"{YESTERDAY:%Y-%m-%d}"
@@ -39,15 +38,7 @@ class Step:
         return next(leaf for leaf in (" ".join(words[:2]), words[0]) if leaf in LEAVES)
 
 
-def leaves_of(name: str) -> Iterator[str]:
-    command = load_command(name)
-    for below in getattr(command, "commands", ()):
-        yield f"{name} {below}"
-    if not hasattr(command, "commands"):
-        yield name
-
-
-LEAVES = {leaf for name in COMMANDS for leaf in leaves_of(name)}
+LEAVES = set(leaves())
 PLACES = {
     "batch": "select batch_id from billing_export_batches order by opened_at desc limit 1",
     "intent": "select intent_id from billing_intents order by opened_at desc limit 1",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from command_tree import leaves
 from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY, Connection, add_usage
 
@@ -134,6 +135,14 @@ WITHOUT_STRIPE = [
     ["doctor", "--offline"],
 ]
 
+# Below the table, the page says of these who needs what, and of those that they never call Stripe.
+AS_OTHERS = {"apply", "approvals approve", "batches resume", "intents resume", "webhooks replay"}
+NEVER = """
+approvals list, approvals revoke, audit list, audit verify, batches list, batches show, db migrate, db status,
+intents list, intents show, plans list, sandbox demo, sandbox down, sandbox fault, sandbox seed, sandbox status,
+sandbox up, timeline, verify-webhook, webhooks list, webhooks show, webhooks sign
+"""
+
 
 def documented() -> dict[str, set[str]]:
     """What the page says: each command and its permissions."""
@@ -158,6 +167,14 @@ def test_the_page_has_every_command_and_names_every_permission() -> None:
     assert documented().keys() == COMMANDS.keys()
     used = set().union(*documented().values())
     assert named_in_the_dashboard() == {re.sub("_(read|write)$", "", permission) for permission in used}
+
+
+def test_every_command_is_in_the_table_or_known_to_need_nothing_of_its_own() -> None:
+    tabled = {leaf for leaf in leaves() if any(re.match(rf"{leaf}\b(?!-)", name) for name in COMMANDS)}
+    never = set(NEVER.replace("\n", " ").strip().split(", "))
+    assert sorted([*tabled, *AS_OTHERS, *never]) == sorted(leaves())
+    calling = {words for words, command in leaves().items() if "Stripe key" in command.needs}
+    assert calling | {"doctor"} == tabled | AS_OTHERS
 
 
 @pytest.mark.parametrize("name", COMMANDS)
