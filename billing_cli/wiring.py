@@ -237,6 +237,13 @@ def check_place(path: Path | None) -> None:
         check_place(path)
 
 
+def check_room(path: Path, size: int) -> None:
+    """Before money moves: raises Misconfigured where so many bytes cannot be written there."""
+    from billing_cli.adapters.files import check_room
+
+    check_room(path, size)
+
+
 def audit_file(path: Path) -> AuditFile:
     from billing_cli.adapters.audit_file import JsonLinesAuditFile
 

@@ -1,5 +1,6 @@
 """Files written all or not at all: in a directory, or in a zip file."""
 
+import errno
 import os
 import tempfile
 import threading
@@ -17,24 +18,23 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     if path.is_symlink():
         raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
-    draft = None
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
+        if _is_stream(path):
             path.write_bytes(content)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
+        else:
+            _draft(path, content).replace(path)
     except OSError as error:
-        if draft:
-            Path(draft).unlink(missing_ok=True)
-        raise Misconfigured(
-            f"{path} cannot be written: {error.strerror}.", "Name another place, or make room."
-        ) from None
+        raise _unwritable(path, error) from None
+
+
+def check_room(path: Path, size: int) -> None:
+    """Before what cannot be taken back: raises Misconfigured where `size` bytes cannot be written there now."""
+    check_place(path)
+    try:
+        if not _is_stream(path):
+            _draft(path, bytes(size)).unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from None
 
 
 def check_place(path: Path) -> None:
@@ -46,6 +46,32 @@ def check_place(path: Path) -> None:
     there = next(each for each in path.absolute().parents if each.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise Misconfigured(f"{path} cannot be written: {there} takes no files.", "Name another place.")
+
+
+def _is_stream(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _draft(path: Path, content: bytes) -> Path:
+    """The whole content in a file beside `path`, safe on the disk; nothing is left where that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    return draft
+
+
+def _unwritable(path: Path, error: OSError) -> Misconfigured:
+    return Misconfigured(f"{path} cannot be written: {error.strerror}.", "Name another place, or make room.")
 
 
 class DirectoryStore:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from billing_cli.cli.session import Session
 from billing_cli.domain.gate import ApprovedPlan, Gates
@@ -14,15 +14,26 @@ if TYPE_CHECKING:
     from billing_cli.usecases.moving import Moved
 
 
+class Report(Protocol):
+    """A file about what was carried out."""
+
+    def check(self) -> None:
+        """While nothing is written yet: raises Misconfigured where the file could not be."""
+
+    def write(self, plan: MoneyPlan, moved: Sequence["Moved"]) -> int:
+        """The exit code of the command, where all went well otherwise."""
+        ...
+
+
 @dataclass(frozen=True)
 class MoneyCommand:
-    """`make_plan` loads the facts and plans. `after` is told what became of it, before it is printed."""
+    """`make_plan` loads the facts and plans. `report` is told what became of it, before it is printed."""
 
     session: Session
     noun: str
     words: list[str]
     make_plan: Callable[[], MoneyPlan]
-    after: Callable[[MoneyPlan, Sequence["Moved"]], None] | None = None
+    report: Report | None = None
 
     def plan(self) -> MoneyPlan:
         return self.make_plan()
@@ -46,11 +57,12 @@ class MoneyCommand:
         from billing_cli.usecases.intents import run_money_plan
 
         plan, state = approved.plan, self.session.state
+        if self.report:
+            self.report.check()
         with ConsoleProgress(state, "settled") as progress:
             environment = wiring.move_environment(self.session.settings, self.session.database, MoneyObserver(progress))
             moved = run_money_plan(approved, environment)
-        if self.after:
-            self.after(plan, moved)
+        unreported = self.report.write(plan, moved) if self.report else 0
         document: dict[str, object] = {
             "digest": plan.digest,
             "intents": [{**intent_document(each.intent), "here": each.here} for each in moved],
@@ -59,4 +71,4 @@ class MoneyCommand:
         }
         intents = [each.intent for each in moved]
         state.emit(self.noun, document, render_moved(intents), state.next_steps(next_commands(intents)))
-        return moved_exit_code(moved, bool(plan.wishes.unserved))
+        return moved_exit_code(moved, bool(plan.wishes.unserved)) or unreported

@@ -1,25 +1,20 @@
 """`billing refund`: money back for one payment, or for a file of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from billing_cli.cli.completion import ids
 from billing_cli.cli.money import MoneyCommand
 from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.refund_result import ResultFile
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.money_plan import MoneyPlan
 from billing_cli.domain.refund import RefundLine, RefundReason, Via
-from billing_cli.domain.refund_file import read_refund_lines, result_csv
-
-if TYPE_CHECKING:
-    from billing_cli.usecases.moving import Moved
-
-After = Callable[[MoneyPlan, Sequence["Moved"]], None]
+from billing_cli.domain.refund_file import read_refund_lines
 
 
 def refund(
@@ -71,13 +66,14 @@ def refund(
                 raise BadInput("With --from-csv everything else stands in the file.", "Leave the other words out.")
             lines = _read(from_csv)
             words = ["refund", "--from-csv", str(from_csv), *_via_words(via)]
-            after = _result_writer(session, lines, result or from_csv.with_suffix(".result.csv"))
+            words += ["--result", str(result)] if result else []
+            report = ResultFile(session.state, lines, result or from_csv.with_suffix(".result.csv"), words)
         else:
             if reason is None:
                 raise BadInput("A refund needs a reason.", f"Add --reason {' | '.join(RefundReason)}")
             lines = [RefundLine(_named(payment), reason, _named(company), amount, amount_minor, note)]
-            words, after = _words(lines[0], via), None
-        return carry_out(session, _command(session, lines, via, words, after), options)
+            words, report = _words(lines[0], via), None
+        return carry_out(session, _command(session, lines, via, words, report), options)
 
 
 def refund_from(session: Session, request: Mapping[str, Any], words: list[str]) -> MoneyCommand:
@@ -87,12 +83,12 @@ def refund_from(session: Session, request: Mapping[str, Any], words: list[str]) 
 
 
 def _command(
-    session: Session, lines: Sequence[RefundLine], via: Via, words: list[str], after: After | None
+    session: Session, lines: Sequence[RefundLine], via: Via, words: list[str], report: ResultFile | None
 ) -> MoneyCommand:
     from billing_cli import wiring
 
     planner = wiring.refund_planner(session.settings, session.database)
-    return MoneyCommand(session, "refund", words, lambda: planner.plan(lines, via), after)
+    return MoneyCommand(session, "refund", words, lambda: planner.plan(lines, via), report)
 
 
 def _named(word: str | None) -> str:
@@ -111,22 +107,6 @@ def _read(path: Path) -> list[RefundLine]:
         raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check --from-csv.") from None
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8 text.", "Save it as CSV in UTF-8.") from None
-
-
-def _result_writer(session: Session, lines: Sequence[RefundLine], path: Path) -> After:
-    """Writes what became of each line, those of earlier runs included."""
-
-    def write(plan: MoneyPlan, moved: Sequence["Moved"]) -> None:
-        intents = {intent.subject: intent for intent in plan.wishes.done_before}
-        intents |= {each.intent.subject: each.intent for each in moved}
-        try:
-            path.write_text(result_csv(lines, intents), encoding="utf-8")
-        except OSError as error:
-            session.state.err.print(f"The result cannot be written to {path}: {error.strerror}.", soft_wrap=True)
-            return
-        session.state.err.print(f"Result written to {path}.", soft_wrap=True)
-
-    return write
 
 
 def _via_words(via: Via) -> list[str]:

@@ -1,6 +1,8 @@
 """An incident's worth of refunds from a file."""
 
 import csv
+import errno
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,13 +147,6 @@ def test_a_line_that_stripe_refuses_does_not_keep_the_others(
     assert refunded(stripe) == {f"pi_{number}": 100 for number in range(1, 6)}
 
 
-def test_a_result_that_cannot_be_written_is_said_and_nothing_is_lost(refund_file: Refund, stripe: StripeDouble) -> None:
-    answer = refund_file(HEADER + "pi_1,duplicate,1,\n", "--result", "/nowhere/at/all.csv")
-    assert answer.code == 0
-    assert "cannot be written" in answer.stderr
-    assert refunded(stripe) == {"pi_1": 100}
-
-
 @given(st.text(max_size=200))
 def test_any_text_is_a_list_of_refunds_or_refused_in_a_sentence(text: str) -> None:
     for candidate in (text, HEADER + text):
@@ -159,3 +154,47 @@ def test_any_text_is_a_list_of_refunds_or_refused_in_a_sentence(text: str) -> No
             assert read_refund_lines(candidate)
         except BadInput as error:
             assert error.message
+
+
+def test_a_result_file_that_cannot_be_written_stops_it_before_money_moves(
+    refund_file: Refund, stripe: StripeDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = HEADER + "pi_1,duplicate,2.50,\n"
+    (tmp_path / "incident.result.csv").mkdir()
+    assert "is a directory" in refund_file(text).stderr
+    monkeypatch.setattr("os.fsync", _full_disk(after=0))
+    answer = refund_file(text, "--result", str(tmp_path / "other.csv"))
+    assert (answer.code, stripe.refunds()) == (78, [])
+    assert "No space left on device" in answer.stderr
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["incident.csv", "incident.result.csv"]
+
+
+def test_a_disk_that_runs_full_meanwhile_leaves_the_old_result_and_says_how_to_write_it(
+    refund_file: Refund, stripe: StripeDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = HEADER + "pi_1,duplicate,2.50,\n"
+    result = tmp_path / "it's.csv"
+    result.write_text("of an earlier file\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", _full_disk(after=1))
+        answer = refund_file(text, "--result", str(result))
+    assert (answer.code, refunded(stripe)) == (5, {"pi_1": 250})
+    assert result.read_text() == "of an earlier file\n"
+    assert len(list(tmp_path.iterdir())) == 2
+    words = ["billing", "refund", "--from-csv", str(tmp_path / "incident.csv"), "--result", str(result), "--confirm"]
+    assert "LIVE=true " + shlex.join(words) in answer.stderr
+    again = refund_file(text, "--result", str(result))
+    assert (again.code, refunded(stripe)) == (0, {"pi_1": 250})
+    assert "pi_1" in result.read_text()
+
+
+def _full_disk(after: int) -> Callable[[int], None]:
+    """In place of fsync: so many files go well."""
+    left = [None] * after
+
+    def fsync(handle: int) -> None:
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left.pop()
+
+    return fsync
