@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from billing_cli import wiring
 from billing_cli.cli.app import EXIT_CODES
 from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.settings import Settings
+from billing_cli.settings.billing_toml import Config
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
@@ -100,6 +102,27 @@ def test_the_example_environment_lists_every_setting() -> None:
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     listed = set(re.findall(r"^#?([A-Z][A-Z_]+)=", text, re.MULTILINE))
     assert listed == {name.upper() for name in Settings.model_fields if name != "config"}
+
+
+def test_the_page_of_the_configuration_has_every_variable_and_a_file_that_is_read() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = "".join(re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)).replace("…_", "STRIPE_PRICE_")
+    process_only = {"LIVE", "BILLING_LOG", "BILLING_DEBUG"}
+    listed = {name.upper() for name in Settings.model_fields if name != "config"} | process_only
+    assert set(re.findall(r"`([A-Z_]+)`", rows)) == listed
+    assert all(name in text.partition("## Variables")[0] for name in process_only)
+    (example,) = (block for language, block in _FENCE.findall(text) if language == "toml")
+    assert Config.model_validate(tomllib.loads(example)).meters["api_calls"].backend == "stream"
+
+
+def test_every_decision_is_listed() -> None:
+    decisions = ROOT / "docs" / "adr"
+    listed = re.findall(
+        r"^\d+\. \[(.+)\]\((.+\.md)\)", (decisions / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    files = sorted(decisions.glob("0*.md"))
+    titles = [path.read_text(encoding="utf-8").partition("\n")[0].partition(". ")[2] for path in files]
+    assert listed == list(zip(titles, [path.name for path in files], strict=True))
 
 
 def _fenced_commands(text: str) -> list[str]:
