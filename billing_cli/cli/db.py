@@ -48,7 +48,8 @@ def migrate(
     statuses = schema_status(migrator)
     state.emit("schema", statuses_document(statuses), render_statuses(statuses))
     if waiting:
-        state.err.print(f"Nothing was written. To apply: {state.command('billing db migrate --confirm')}", soft_wrap=True)
+        next_command = state.command("billing db migrate --confirm")
+        state.err.print(f"Nothing was written. To apply: {next_command}", soft_wrap=True)
     return 0
 
 
