@@ -59,6 +59,11 @@ class ExportPlan:
     command: str = "export"
 
     @property
+    def rows_to_mend(self) -> int:
+        """Usage rows that were skipped for a reason that nobody expects here."""
+        return sum(skipped.usage_rows for skipped in self.usage.skipped if skipped.reason in self.to_mend)
+
+    @property
     def request(self) -> Mapping[str, object]:
         return self.wanted.document()
 

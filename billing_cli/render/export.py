@@ -220,5 +220,7 @@ def render_result(plan: ExportPlan, runs: Sequence[BatchRun], verified: Sequence
     lines = [render_runs(runs) if runs else Text("Nothing to send.", "bold green")]
     if plan.to_mend:
         reasons = ", ".join(plan.to_mend)
-        lines.append(Text(f"{plan.skipped_rows:,} usage rows were skipped ({reasons}) and need a person.", "red"))
+        one = plan.rows_to_mend == 1
+        skipped, need = ("usage row was skipped", "needs") if one else ("usage rows were skipped", "need")
+        lines.append(Text(f"{plan.rows_to_mend:,} {skipped} ({reasons}) and {need} a person.", "red"))
     return Group(*lines, *map(VerifiedView, verified))

@@ -49,6 +49,16 @@ def test_the_sdist_is_the_project_and_nothing_else(sdist: Path) -> None:
     assert {name.split("/")[0] for name in names} - {name.split("/")[0] for name in project} == {"PKG-INFO"}
 
 
+def test_the_wheel_has_the_documents_that_messages_point_to(wheel_names: set[str]) -> None:
+    share = f"billing_cli-{__version__}.data/data/share/doc/billing/"
+    names = {name.removeprefix(share) for name in wheel_names if name.startswith(share)}
+    project = files_of_the_project()
+    documents = {name for name in project if name.startswith("docs/")} | {".env.example", "README.md", "RUNBOOK.md"}
+    assert {"docs/security.md", "docs/operating/examples/billing-run", "docs/images/export.svg"} <= documents
+    assert documents <= names
+    assert not [name for name in names if _CACHES.search(name)]
+
+
 def test_the_wheel_has_the_program_its_sql_its_schemas_its_types_and_its_licence(wheel_names: set[str]) -> None:
     info = f"billing_cli-{__version__}.dist-info"
     assert {"billing_cli/__main__.py", "billing_cli/py.typed", f"{info}/licenses/LICENSE"} <= wheel_names
@@ -58,7 +68,7 @@ def test_the_wheel_has_the_program_its_sql_its_schemas_its_types_and_its_licence
     schemas = {str(path.relative_to(ROOT)) for path in (ROOT / "billing_cli" / "schemas").glob("*.json")}
     assert len(schemas) > 30
     assert schemas <= wheel_names
-    assert {name.split("/")[0] for name in wheel_names} == {"billing_cli", info}
+    assert {name.split("/")[0] for name in wheel_names} == {"billing_cli", info, f"billing_cli-{__version__}.data"}
     kinds = {Path(name).suffix or Path(name).name for name in wheel_names if name.startswith("billing_cli/")}
     assert kinds == {".py", ".sql", ".json", ".typed"}
 
