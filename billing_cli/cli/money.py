@@ -1,5 +1,6 @@
 """What the commands that move money by hand have in common: how a plan shows, and how it is carried out."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -70,5 +71,11 @@ class MoneyCommand:
             "unserved": list(plan.wishes.unserved),
         }
         intents = [each.intent for each in moved]
-        state.emit(self.noun, document, render_moved(intents), state.next_steps(next_commands(intents)))
+        held = [each.intent for each in moved if each.held_by]
+        next_steps = state.next_steps(next_commands(intents, held, self._again()))
+        state.emit(self.noun, document, render_moved(intents, held), next_steps)
         return moved_exit_code(moved, bool(plan.wishes.unserved)) or unreported
+
+    def _again(self) -> str | None:
+        """What finishes all that is open: of a file only, for a saved plan would be another one by now."""
+        return "LIVE=true " + shlex.join(["billing", *self.words, "--confirm"]) if self.report else None

@@ -39,8 +39,9 @@ def moved_exit_code(moved: Sequence[Moved], unserved: bool) -> int:
     """5 while something is open, 3 when a person has to look, else 0. Raises LockHeld where all is held by others."""
     still_open = [each for each in moved if each.intent.is_open]
     if still_open and all(each.held_by for each in moved):
+        what = still_open[0].intent.subject if len(still_open) == 1 else f"all {len(still_open):,} of these"
         raise LockHeld(
-            f"Another run ({still_open[0].held_by}) is at work on {still_open[0].intent.subject}.",
+            f"Another run ({still_open[0].held_by}) is at work on {what}.",
             f"Wait for it, then run this again. It is let go in {still_open[0].intent.claim_left_s} s at the latest.",
         )
     if still_open or unserved:

@@ -82,14 +82,31 @@ def render_intent(intent: Intent) -> RenderableType:
     return Facts(rows)
 
 
-def render_moved(intents: Sequence[Intent]) -> RenderableType:
-    """What was done; `next_commands` are for a line of their own."""
+def render_moved(intents: Sequence[Intent], held: Sequence[Intent] = ()) -> RenderableType:
+    """What was done; `next_commands` are for a line of their own. `held`: those that another run is at now."""
     if not intents:
         return Text("Nothing to do.", "bold green")
-    lines: list[RenderableType] = [_moved(intent) for intent in _told(intents)]
+    lines: list[RenderableType] = [_moved(intent) for intent in _told(_without(intents, held))]
     if len(intents) > 1:
         lines.append(_summary(intents))
+    if held:
+        lines.append(_held(held))
     return Group(*lines)
+
+
+def _without(intents: Sequence[Intent], held: Sequence[Intent]) -> Sequence[Intent]:
+    left_out = {intent.intent_id for intent in held}
+    return [intent for intent in intents if intent.intent_id not in left_out]
+
+
+def _held(held: Sequence[Intent]) -> Text:
+    holders = ", ".join(sorted({intent.claimed_by or "" for intent in held}))
+    left_s = max(intent.claim_left_s or 0 for intent in held)
+    return Text(
+        f"Another run ({holders}) is at work on {len(held):,} of these. Wait for it, then run the same line again; "
+        f"they are let go in {left_s} s at the latest.",
+        "yellow",
+    )
 
 
 def _told(intents: Sequence[Intent]) -> Sequence[Intent]:
@@ -108,9 +125,16 @@ def _moved(intent: Intent) -> Text:
     return text
 
 
-def next_commands(intents: Sequence[Intent]) -> list[str]:
-    """What to type next, of each that needs it and is shown."""
-    return [command for intent in _told(intents) if (command := next_command(intent))]
+def next_commands(intents: Sequence[Intent], held: Sequence[Intent] = (), again: str | None = None) -> list[str]:
+    """What to type next, of each that needs it and is shown; `again` in place of what would finish many, one by one."""
+    still_open = [intent for intent in intents if intent.is_open]
+    ours = _without(intents, held)
+    if held or len(still_open) > 1:
+        ours = [intent for intent in ours if not (again and intent.is_open)]
+    else:
+        again = None
+    commands = [command for intent in _told(ours) if (command := next_command(intent))]
+    return [*commands, again] if again else commands
 
 
 def _summary(intents: Sequence[Intent]) -> Text:

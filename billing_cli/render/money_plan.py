@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from billing_cli.domain.gate import Gates
-from billing_cli.domain.intent import Action
+from billing_cli.domain.intent import Action, Intent
 from billing_cli.domain.money_plan import MoneyPlan
 from billing_cli.render.columns import Columns, Facts, amounts
 from billing_cli.render.gates import gates_document, render_gates, render_identity
@@ -16,6 +16,8 @@ from billing_cli.render.money import shown, shown_fact
 
 _SHOWN_ACTIONS = 50
 _SHOWN_WARNINGS = 20
+_SHOWN_SETTLES = 3
+_SETTLED = "{} settled under the key {}; nothing new is sent for {}."
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,21 @@ class MoneyPlanView:
         yield render_gates(self.plan, self.gates)
 
     def _settles(self) -> Iterator[RenderableType]:
-        for intent in self.plan.settles[:_SHOWN_ACTIONS]:
+        settles = self.plan.settles
+        if len(settles) == 1:
+            yield Text(f"{_begun(settles[0])} is open. {_SETTLED.format('It is', 'it has', 'it')}", "yellow")
+        elif settles:
             yield Text(
-                f"{intent.intent_id} ({shown(intent.money)} for {intent.subject}, begun by {intent.actor}) is open. "
-                "It is settled under the key it has; nothing new is sent for it.",
-                "yellow",
+                f"{len(settles):,} are open, begun before. {_SETTLED.format('They are', 'they have', 'them')}", "yellow"
             )
+            for intent in settles[:_SHOWN_SETTLES]:
+                yield Text(f"  {_begun(intent)}", "yellow")
+            if len(settles) > _SHOWN_SETTLES:
+                yield Text(f"  … and {len(settles) - _SHOWN_SETTLES:,} more (all in --json)", "yellow")
         if self.plan.wishes.unserved:
-            yield Text("It is not what you ask for now: run this again afterwards.", "bold yellow")
+            many = len(self.plan.wishes.unserved) > 1
+            said = "They are" if many else "It is"
+            yield Text(f"{said} not what you ask for now: run this again afterwards.", "bold yellow")
         if done := len(self.plan.wishes.done_before):
             yield Text(f"Lines carried out before, and left alone: {done:,}.", "green")
 
@@ -58,6 +67,10 @@ class MoneyPlanView:
             )
         elif not self.plan.settles:
             yield Text("Nothing to do.", "bold green")
+
+
+def _begun(intent: Intent) -> str:
+    return f"{intent.intent_id} ({shown(intent.money)} for {intent.subject}, begun by {intent.actor})"
 
 
 def _card(action: Action) -> Facts:

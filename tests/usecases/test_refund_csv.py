@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.stripe_control import StripeDouble
 from support.usage import Connection
 
+from billing_cli.cli.app import run
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.refund_file import read_refund_lines
 
@@ -198,3 +199,30 @@ def _full_disk(after: int) -> Callable[[int], None]:
         left.pop()
 
     return fsync
+
+
+def test_a_file_that_another_run_is_at_is_one_sentence_and_one_command(
+    refund_file: Refund, stripe: StripeDouble, sql: Connection, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    five = HEADER + "".join(f"pi_{number},duplicate,1.00,\n" for number in range(1, 6))
+    assert refund_file(five).code == 0
+    holder = "another-host/4026531836/1/1"
+    sql.execute(
+        "update billing_intents set state = 'sending', settled_at = null, stripe_object_id = null, claimed_by = %s, "
+        "claimed_until = now() + interval '5 min'",
+        (holder,),
+    )
+    six = tmp_path / "incident.csv"
+    six.write_text(five + "pi_9,duplicate,1.00,\n")
+    capsys.readouterr()
+    assert run(["refund", "--from-csv", str(six), "--confirm"]) == 5
+    out = capsys.readouterr().out
+    assert "5 are open, begun before." in out
+    assert f"Another run ({holder}) is at work on 5 of these." in out
+    assert "begun by" in out
+    assert [line for line in out.splitlines() if line.startswith("Next:")] == [
+        f"Next: LIVE=true billing refund --from-csv {six} --confirm"
+    ]
+    assert len(refunded(stripe)) == 6
+    assert run(["refund", "--from-csv", str(six), "--confirm"]) == 75
+    assert "is at work on all 5 of these." in capsys.readouterr().err
