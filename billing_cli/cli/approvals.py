@@ -9,7 +9,7 @@ import typer
 from billing_cli.cli.apply import SavedCommand
 from billing_cli.cli.completion import ids
 from billing_cli.cli.help import CommandGroup
-from billing_cli.cli.options import Confirm, Expect, WriteOptions
+from billing_cli.cli.options import Confirm, Expect, WriteOptions, newest_first
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.approval_plan import ApprovalPlan, plan_approval, plan_revocation
@@ -30,7 +30,7 @@ ApproverKey = Annotated[
 @approvals_app.command("list")
 def list_approvals(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many, newest first.")] = 20,
+    limit: Annotated[int, newest_first(1000)] = 20,
 ) -> int:
     """List who approved which plan, until when, and whether it was used.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from billing_cli.cli.help import CommandGroup
+from billing_cli.cli.options import newest_first
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.session import Session, open_session
 from billing_cli.domain.errors import BadInput
@@ -30,7 +31,7 @@ def list_entries(
     ] = None,
     since: Annotated[str | None, typer.Option(metavar="T", help="From then on: 2h, 3d or 2026-11-24T09:00Z.")] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="Up to then, not including it.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many, newest first.")] = 20,
+    limit: Annotated[int, newest_first(100_000)] = 20,
 ) -> int:
     """List who did what, newest first.
 

@@ -18,6 +18,7 @@ from billing_cli.cli.options import (
     SignKey,
     Workers,
     WriteOptions,
+    newest_first,
 )
 from billing_cli.cli.rollback import rollback
 from billing_cli.cli.session import Session, open_session
@@ -35,7 +36,7 @@ batches_app = CommandGroup("Look at exports; finish, verify or take back one of 
 @batches_app.command("list")
 def list_batches(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many, newest first.")] = 20,
+    limit: Annotated[int, newest_first(1000)] = 20,
 ) -> int:
     """List the latest batches and their counts.
 

@@ -8,7 +8,7 @@ import typer
 from billing_cli.cli.completion import ids
 from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.money import MoneyCommand
-from billing_cli.cli.options import Confirm, Expect, OnlyCompany, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.options import Confirm, Expect, OnlyCompany, PlanOut, SignKey, WriteOptions, newest_first
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.intent import IntentState
@@ -24,7 +24,7 @@ def list_intents(
     ctx: typer.Context,
     state: Annotated[IntentState | None, typer.Option(help="Only intents in this state.")] = None,
     company: OnlyCompany = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many, newest first.")] = 20,
+    limit: Annotated[int, newest_first(10_000)] = 20,
 ) -> int:
     """List the latest refunds, charges and credits, and what became of them.
 

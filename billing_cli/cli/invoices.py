@@ -8,7 +8,7 @@ import typer
 from billing_cli.cli.completion import ids
 from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.money import MoneyCommand
-from billing_cli.cli.options import Company, Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.options import Company, Confirm, Expect, PlanOut, SignKey, WriteOptions, newest_first
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.errors import BadInput
@@ -25,7 +25,7 @@ def list_invoices(
         typer.Argument(metavar="COMPANY", help="All companies if left out.", autocompletion=ids("companies")),
     ] = None,
     status: Annotated[InvoiceStatus | None, typer.Option(help="Only invoices with this status in Stripe.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many, newest first.")] = 20,
+    limit: Annotated[int, newest_first(10_000)] = 20,
 ) -> int:
     """List invoices in Stripe, beside what billing_invoices says.
 

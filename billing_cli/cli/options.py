@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,6 +52,11 @@ Verify = Annotated[bool, typer.Option("--verify", help="After sending, wait unti
 VerifyFor = Annotated[
     float, typer.Option("--verify-for", min=0, metavar="MINUTES", help="How long to wait for that at most.")
 ]
+
+
+def newest_first(at_most: int) -> Any:
+    """How many rows a list has."""
+    return typer.Option(min=1, max=at_most, metavar="N", help="How many, newest first.")
 
 
 @dataclass(frozen=True)

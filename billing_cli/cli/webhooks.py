@@ -8,7 +8,7 @@ import typer
 
 from billing_cli.cli.completion import ids
 from billing_cli.cli.help import CommandGroup
-from billing_cli.cli.options import Confirm, Expect, OnlyCompany, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.options import Confirm, Expect, OnlyCompany, PlanOut, SignKey, WriteOptions, newest_first
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.session import open_session
 from billing_cli.cli.state import state_of
@@ -37,7 +37,7 @@ def list_webhooks(
     state: StateOption = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many, newest first.")] = 20,
+    limit: Annotated[int, newest_first(100_000)] = 20,
 ) -> int:
     """List events kept here, with their outcome and attempts.
 

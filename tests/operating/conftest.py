@@ -1,13 +1,12 @@
 """`billing` as a scheduler runs it: a process with an environment, an exit code and two streams."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.environment import wire_environment
+from support.processes import Start, billing_processes
 from support.stripe_control import StripeDouble
 from support.usage import Connection, add_companies, add_much_usage
 
@@ -18,7 +17,6 @@ TOO_LONG_S = 60
 EVENTS = 3 * 2 * 24
 
 Environment = dict[str, str]
-Start = Callable[..., subprocess.Popen[str]]
 
 
 def until(happened: Callable[[], bool]) -> None:
@@ -39,21 +37,5 @@ def environment(db_url: str, sql: Connection, stripe: StripeDouble) -> Environme
 @pytest.fixture
 def start(environment: Environment) -> Iterator[Start]:
     """Starts `billing …` in a process of its own."""
-    processes = []
-
-    def begin(*arguments: str, **variables: str) -> subprocess.Popen[str]:
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "billing_cli", *arguments],
-                env=environment | variables,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return processes[-1]
-
-    yield begin
-    for process in processes:
-        process.kill()
-        process.communicate()
+    with billing_processes(environment) as begin:
+        yield begin

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.processes import Start
 from support.stripe_control import StripeDouble
 
 from billing_cli.cli.app import EXIT_CODES
 
-from .conftest import EVENTS, EXAMPLES, ROOT, TOO_LONG_S, Environment, Start, until
+from .conftest import EVENTS, EXAMPLES, ROOT, TOO_LONG_S, Environment, until
 from .machine import Machine
 
 _VARIABLE = re.compile(r"([A-Z_]+)=(.*)")

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from support.environment import KEY
+from support.processes import Start
 from support.stripe_control import StripeDouble
 from support.usage import Connection
 
 from billing_cli.cli.app import run
 from billing_cli.cli.log import JsonLines
 
-from .conftest import TOO_LONG_S, Environment, Start
+from .conftest import TOO_LONG_S, Environment
 
 EXPORT = ["export", "--period", "yesterday", "--confirm"]
 Log = list[dict[str, Any]]

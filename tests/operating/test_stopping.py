@@ -3,10 +3,11 @@
 import signal
 
 import pytest
+from support.processes import Start
 from support.stripe_control import StripeDouble
 from support.usage import Connection
 
-from .conftest import EVENTS, TOO_LONG_S, Start, until
+from .conftest import EVENTS, TOO_LONG_S, until
 
 EXPORT = ["export", "--period", "yesterday", "--confirm"]
 

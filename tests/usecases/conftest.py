@@ -47,6 +47,11 @@ def billing(
     stripe.bulk(add_companies(sql, 3), meters)
     for name, value in wire_environment(db_url, stripe.url).items():
         monkeypatch.setenv(name, value)
+    return asking(capsys)
+
+
+def asking(capsys: pytest.CaptureFixture[str]) -> Billing:
+    """`billing --json …`, in this process and its environment."""
 
     def call(*arguments: str) -> Answer:
         capsys.readouterr()

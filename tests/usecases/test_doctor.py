@@ -1,6 +1,5 @@
 """`billing doctor`: all is well in a healthy set-up, and each check is made to fail."""
 
-import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from billing_cli.cli.app import run
 from billing_cli.domain.webhook_event import METER_ERRORS
 from billing_cli.usecases.doctor.webhooks import REFUND_EVENTS
 
-from .conftest import Answer, Billing
+from .conftest import Answer, Billing, asking
 
 NOWHERE = "http://127.0.0.1:9"
 BATCH = """
@@ -145,14 +144,7 @@ def world(
 @pytest.fixture
 def examined(place: Place, capsys: pytest.CaptureFixture[str]) -> Billing:
     """`billing --json` in `place`, where nobody is there to be asked."""
-
-    def call(*arguments: str) -> Answer:
-        capsys.readouterr()
-        code = run(["--json", *arguments])
-        out, err = capsys.readouterr()
-        return Answer(code, json.loads(out) if out else {}, err)
-
-    return call
+    return asking(capsys)
 
 
 Arrange = Callable[[World], object]

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 from support.environment import wire_environment
+from support.processes import Start, billing_processes
 from support.stripe_control import StripeDouble
 from support.usage import Connection, add_much_usage, owed
 
@@ -21,31 +22,13 @@ METER_EVENTS = "/v1/billing/meter_events"
 EVENTS = 3 * 2 * 24
 TOO_LONG_S = 60
 
-Start = Callable[..., subprocess.Popen[str]]
-
 
 @pytest.fixture
 def start(billing: Billing, db_url: str, sql: Connection, stripe: StripeDouble) -> Iterator[Start]:
     """Starts `billing export …` in a process of its own, with a day of usage to send."""
     add_much_usage(sql, companies=3, hours=24)
-    processes = []
-
-    def run(*options: str) -> subprocess.Popen[str]:
-        processes.append(
-            subprocess.Popen(
-                [*COMMAND, *EXPORT, *options],
-                env=wire_environment(db_url, stripe.url),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return processes[-1]
-
-    yield run
-    for process in processes:
-        process.kill()
-        process.communicate()
+    with billing_processes(wire_environment(db_url, stripe.url), "--quiet", *EXPORT) as begin:
+        yield begin
 
 
 @pytest.fixture
