@@ -55,7 +55,8 @@ def show(session: Session, command: WriteCommand[P], plan: P, gates: Gates) -> N
     """Prints the plan; not in JSON when it is about to be carried out, for there is one document only."""
     if session.state.json and gates.open:
         return
-    next_command = "" if gates.open or plan.empty else _next_command(session, command.words, plan)
+    nothing_to_type = gates.open or plan.empty or plan.demands.refusal
+    next_command = "" if nothing_to_type else _next_command(session, command.words, plan)
     session.state.emit(command.noun, command.document(plan, gates), command.view(plan, gates), next_command)
 
 

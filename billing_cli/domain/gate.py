@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from billing_cli.domain.errors import BadInput, PlanChanged, Refused
+from billing_cli.domain.limits import WITHIN_LIMITS
 from billing_cli.domain.plan import SHOWN_DIGEST_CHARS, Plan
 
 P = TypeVar("P", bound=Plan)
@@ -80,7 +81,7 @@ def approve(plan: P, gates: Gates) -> ApprovedPlan[P] | None:
 def _check_demands(plan: Plan, gates: Gates) -> None:
     demands = plan.demands
     if demands.refusal:
-        raise Refused(f"Nothing was written: {demands.refusal}", "The ceilings are under [limits] in billing.toml.")
+        raise Refused(f"Nothing was written: {demands.refusal}", WITHIN_LIMITS)
     if demands.seen and gates.expect is None:
         digest = plan.digest[:SHOWN_DIGEST_CHARS]
         raise Refused(f"Nothing was written. {demands.seen}", f"To do it again, add: --expect {digest}")

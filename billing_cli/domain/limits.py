@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 from billing_cli.domain.money import Money
 
+WITHIN_LIMITS = (
+    "Use a smaller amount, or raise the ceiling under [limits] in billing.toml; that of a day begins anew at 00:00 UTC."
+)
+
 
 @dataclass(frozen=True)
 class CommandLimits:

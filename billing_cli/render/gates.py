@@ -5,6 +5,7 @@ from rich.text import Text
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.gate import Gates
+from billing_cli.domain.limits import WITHIN_LIMITS
 from billing_cli.domain.plan import SHOWN_DIGEST_CHARS, Plan
 
 
@@ -33,7 +34,8 @@ def render_gates(plan: Plan, gates: Gates) -> RenderableType:
     ]
     lines += _demands(plan, gates)
     if not gates.open and not plan.empty:
-        lines.append(Text.assemble(("Nothing was written. ", "bold"), "To carry out exactly this plan:"))
+        then = WITHIN_LIMITS if plan.demands.refusal else "To carry out exactly this plan:"
+        lines.append(Text.assemble(("Nothing was written. ", "bold"), then))
     return Group(*lines)
 
 

@@ -118,6 +118,7 @@ end
 $$;
 
 -- Raises BL006 where these intents exceed a limit. Callers hold the lock that makes the day's total final.
+-- {1250 usd}: an amount in minor units, which the program writes as people do; no currency's decimals are known here.
 create or replace function public.billing_limits_check_v1(
   p_account text, p_livemode boolean, p_command text, p_intents jsonb, p_limits jsonb, p_approval_id text)
 returns void language plpgsql stable set search_path = '' as $$
@@ -136,14 +137,14 @@ begin
           from jsonb_array_elements(p_intents) n group by 1) t on t.currency = l.currency
   loop
     if v.total_minor > v.per_command_minor then
-      raise exception 'Nothing was written: % % is above the ceiling of % for one % (minor units).',
-        v.total_minor, upper(v.currency), v.per_command_minor, p_command using errcode = 'BL006',
-        hint = 'Split it, or raise the ceiling under [limits] in billing.toml.';
+      raise exception 'Nothing was written: {% %} is above the ceiling of {% %} for one command.',
+        v.total_minor, v.currency, v.per_command_minor, v.currency using errcode = 'BL006',
+        hint = 'Use a smaller amount, or raise the ceiling under [limits] in billing.toml.';
     end if;
     if v.total_minor + v.today_minor > v.per_day_minor then
-      raise exception 'Nothing was written: with % of today already, % % is above the day''s ceiling of % for % (minor units).',
-        v.today_minor, v.total_minor, upper(v.currency), v.per_day_minor, p_command using errcode = 'BL006',
-        hint = 'Wait for the next UTC day, or raise the ceiling under [limits] in billing.toml.';
+      raise exception 'Nothing was written: {% %} after {% %} today is above the ceiling of {% %} for one UTC day.',
+        v.total_minor, v.currency, v.today_minor, v.currency, v.per_day_minor, v.currency using errcode = 'BL006',
+        hint = 'Use a smaller amount, wait for the next UTC day, or raise the ceiling under [limits] in billing.toml.';
     end if;
     if v.total_minor > v.approve_above_minor and p_approval_id is null then
       raise exception 'Nothing was written: a second person has to approve this %.', p_command using errcode = 'BL006',

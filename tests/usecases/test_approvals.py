@@ -255,6 +255,17 @@ def test_ceilings_hold_for_a_command_and_for_a_day(
     assert len(stripe.refunds()) == codes.count(0)
 
 
+def test_a_dry_run_above_a_ceiling_offers_no_command_that_would_be_refused(
+    place: Path, billing: Billing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(["refund", "co_1", "pi_1", "--amount", "80.01", "--reason", "duplicate"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert code == 0
+    assert "Refused: 80.01 USD is above the ceiling of 80.00 USD" in shown
+    assert "Use a smaller amount, or raise the ceiling under [limits] in billing.toml" in shown
+    assert "LIVE=true billing" not in shown
+
+
 def test_a_currency_that_no_limit_names_is_not_let_through(place: Path, billing: Billing, stripe: StripeDouble) -> None:
     stripe.payments([{"id": "pi_eur", "customer": "cus_1", "amount": 100, "currency": "eur"}])
     answer = billing("refund", "co_1", "pi_eur", "--reason", "duplicate", "--confirm")

@@ -117,8 +117,8 @@ def test_settling_again_after_a_lost_reply_changes_nothing(outcome: str, databas
 @pytest.mark.parametrize(
     ("limit", "said"),
     [
-        ({"per_command_minor": 99}, "ceiling"),
-        ({"per_day_minor": 199}, "the day's ceiling"),
+        ({"per_command_minor": 99}, "1.00 USD is above the ceiling of 0.99 USD for one command"),
+        ({"per_day_minor": 199}, "1.00 USD after 1.00 USD today is above the ceiling of 1.99 USD for one UTC day"),
         ({"approve_above_minor": 99}, "second person"),
     ],
 )

@@ -1,7 +1,10 @@
 """Postgres' SQLSTATEs as our sentences, the same for both transports."""
 
+import re
+
 from billing_cli.domain import errors
 from billing_cli.domain.masking import without_secrets
+from billing_cli.domain.money import Money
 
 _OURS: dict[str, type[errors.BillingError]] = {
     "BL001": errors.PlanChanged,
@@ -11,6 +14,8 @@ _OURS: dict[str, type[errors.BillingError]] = {
     "BL005": errors.Misconfigured,
     "BL006": errors.Refused,
 }
+# An amount in a sentence of a function of ours, in minor units.
+_AMOUNT = re.compile(r"\{(\d+) ([a-z]{3})\}")
 # PGRST202: PostgREST knows no such function.
 _NOT_MIGRATED = {"42883", "42P01", "PGRST202"}
 _NOT_ALLOWED = {"42501", "28000", "28P01", "PGRST301", "PGRST302"}
@@ -41,7 +46,7 @@ def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors
     """The error an operator should read for one that Postgres or PostgREST reported."""
     code, message = sqlstate or "", without_secrets(message)
     if code in _OURS:
-        return _OURS[code](message, hint or "")
+        return _OURS[code](_AMOUNT.sub(_in_major_units, message), hint or "")
     if code in _NOT_MIGRATED:
         return errors.Misconfigured(
             "The database does not have this version's billing functions.",
@@ -65,6 +70,10 @@ def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors
     if code in _PASSING_STATES or code.startswith("08"):
         return unreachable()
     return errors.Fault(f"The database refused ({code or 'no code'}): {message}")
+
+
+def _in_major_units(amount: re.Match[str]) -> str:
+    return Money(int(amount[1]), amount[2]).text
 
 
 def unreachable() -> errors.Unavailable:
