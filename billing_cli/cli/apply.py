@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from billing_cli.domain.plan_file import PlanFile
 
 # Every write command that can be saved, by the name in its plan.
-COMMANDS: dict[str, Callable[[Session, Mapping[str, Any], list[str]], WriteCommand[Any]]] = {
+SAVABLE: dict[str, Callable[[Session, Mapping[str, Any], list[str]], WriteCommand[Any]]] = {
     "export": export_from,
     "batches resume": resume_from,
     "batches rollback": rollback_from,
@@ -114,10 +114,10 @@ class SavedCommand:
 
 def command_of(session: Session, file: "PlanFile", words: list[str]) -> WriteCommand[Any]:
     """Raises BadInput for a command or a request that this version does not know."""
-    if file.command not in COMMANDS:
-        raise BadInput(f"Plans of {file.command!r} cannot be applied.", f"Known: {', '.join(COMMANDS)}.")
+    if file.command not in SAVABLE:
+        raise BadInput(f"Plans of {file.command!r} cannot be applied.", f"Known: {', '.join(SAVABLE)}.")
     try:
-        return COMMANDS[file.command](session, file.request, words)
+        return SAVABLE[file.command](session, file.request, words)
     except BillingError:
         raise
     except (KeyError, TypeError, ValueError) as error:

@@ -61,25 +61,42 @@ def refund(
 
         return refund_status(ctx, _named(company), _named(payment), options)
     with open_session(ctx) as session:
-        if from_csv is not None:
-            if company or payment or amount or amount_minor or reason or note:
-                raise BadInput("With --from-csv everything else stands in the file.", "Leave the other words out.")
-            lines = _read(from_csv)
-            words = ["refund", "--from-csv", str(from_csv), *_via_words(via)]
-            words += ["--result", str(result)] if result else []
-            report = ResultFile(session.state, lines, result or from_csv.with_suffix(".result.csv"), words)
+        if from_csv is None:
+            command = _of_one(session, company, payment, reason, amount, amount_minor, note, via)
+        elif company or payment or amount or amount_minor or reason or note:
+            raise BadInput("With --from-csv everything else stands in the file.", "Leave the other words out.")
         else:
-            if reason is None:
-                raise BadInput("A refund needs a reason.", f"Add --reason {' | '.join(RefundReason)}")
-            lines = [RefundLine(_named(payment), reason, _named(company), amount, amount_minor, note)]
-            words, report = _words(lines[0], via), None
-        return carry_out(session, _command(session, lines, via, words, report), options)
+            command = _of_file(session, from_csv, via, result)
+        return carry_out(session, command, options)
 
 
 def refund_from(session: Session, request: Mapping[str, Any], words: list[str]) -> MoneyCommand:
     """The command of a plan file."""
     lines = [RefundLine(**{**line, "reason": RefundReason(line["reason"])}) for line in request["lines"]]
     return _command(session, lines, Via(request["via"]), words, None)
+
+
+def _of_one(
+    session: Session,
+    company: str | None,
+    payment: str | None,
+    reason: RefundReason | None,
+    amount: str | None,
+    amount_minor: int | None,
+    note: str | None,
+    via: Via,
+) -> MoneyCommand:
+    if reason is None:
+        raise BadInput("A refund needs a reason.", f"Add --reason {' | '.join(RefundReason)}")
+    line = RefundLine(_named(payment), reason, _named(company), amount, amount_minor, note)
+    return _command(session, [line], via, _words(line, via), None)
+
+
+def _of_file(session: Session, path: Path, via: Via, result: Path | None) -> MoneyCommand:
+    lines = _read(path)
+    words = ["refund", "--from-csv", str(path), *_via_words(via), *(["--result", str(result)] if result else [])]
+    report = ResultFile(session.state, lines, result or path.with_suffix(".result.csv"), words)
+    return _command(session, lines, via, words, report)
 
 
 def _command(

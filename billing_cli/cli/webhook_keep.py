@@ -64,7 +64,7 @@ def store_event(ctx: typer.Context, event: "WebhookEvent", words: list[str], opt
         identity = wiring.event_identity(session.settings, event.livemode, event.account_id)
 
         def plan() -> KeepPlan:
-            return plan_delivery(session.database, identity, event, {"event_id": event.event_id})
+            return plan_delivery(session.database, identity, event)
 
         return carry_out(session, KeepCommand(session, "webhook-store", words, plan), options)
 

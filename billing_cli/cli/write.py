@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from billing_cli.cli.audit_file import check_audit_file, send_audit
@@ -42,7 +43,7 @@ def carry_out(session: Session, command: WriteCommand[P], options: WriteOptions)
     plan = command.plan()
     gates = gates_for(session, plan, options)
     if options.plan_out:
-        _write_plan_file(session, plan, options)
+        _write_plan_file(session, plan, options.plan_out, options.sign_key)
     show(session, command, plan, gates)
     approved = approve(plan, gates)
     if approved is None:
@@ -73,20 +74,18 @@ def gates_for(session: Session, plan: Plan, options: WriteOptions) -> Gates:
     return replace(gates, approval_id=found.terms.approval_id) if found else gates
 
 
-def _write_plan_file(session: Session, plan: Plan, options: WriteOptions) -> None:
+def _write_plan_file(session: Session, plan: Plan, path: Path, sign_key: Path | None) -> None:
     from billing_cli import wiring
     from billing_cli.usecases.plan_files import write_plan_file
 
-    if options.plan_out is None:
-        return
     try:
-        write_plan_file(options.plan_out, plan, wiring.signatures(session.settings), options.sign_key)
+        write_plan_file(path, plan, wiring.signatures(session.settings), sign_key)
     except OSError as error:
         raise BadInput(
-            f"The plan cannot be written to {options.plan_out}: {error.strerror}.",
+            f"The plan cannot be written to {path}: {error.strerror}.",
             "Name a file in a directory that is there and that you may write to.",
         ) from None
-    session.state.err.print(f"Plan written to {options.plan_out}.", soft_wrap=True)
+    session.state.err.print(f"Plan written to {path}.", soft_wrap=True)
 
 
 def _next_command(session: Session, words: list[str], plan: Plan) -> str:

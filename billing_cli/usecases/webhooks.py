@@ -77,11 +77,10 @@ def show_event(database: Database, event_id: str) -> dict[str, Any]:
     return found
 
 
-def plan_delivery(
-    database: Database, identity: StripeIdentity, event: WebhookEvent, request: Mapping[str, object]
-) -> KeepPlan:
+def plan_delivery(database: Database, identity: StripeIdentity, event: WebhookEvent) -> KeepPlan:
     """To keep one event whose signature was verified."""
     known = database.call("billing_webhooks_known_v1", p_event_ids=[event.event_id])
+    request = {"event_id": event.event_id}
     return plan_keep("verify-webhook --store", identity, Source.DELIVERY, [event], known, request)
 
 

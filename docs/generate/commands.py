@@ -38,8 +38,8 @@ What a command needs comes from the process environment or from the file of `--e
 {needs}
 
 `LIVE=true` counts in the process environment only. `BILLING_CONFIG`, `BILLING_ACTOR`, `BILLING_AUDIT_FILE`,
-`BILLING_LOG` and `NO_COLOR` are heeded by every command they concern. All variables are explained
-in [.env.example](../.env.example).
+`BILLING_LOG`, `BILLING_DEBUG` and `NO_COLOR` are heeded by every command they concern. All variables are explained
+in [configuration.md](configuration.md).
 """
 
 

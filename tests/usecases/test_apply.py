@@ -9,7 +9,7 @@ import pytest
 from support.stripe_control import StripeDouble
 from support.usage import Connection, add_usage
 
-from billing_cli.cli.apply import COMMANDS
+from billing_cli.cli.apply import SAVABLE
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.plan import digest_of
 from billing_cli.sandbox.stripe_control import ask
@@ -101,7 +101,7 @@ def words(billing: Billing, stripe: StripeDouble, sql: Connection) -> Callable[[
 
 
 def test_every_command_that_can_be_saved_is_tested() -> None:
-    assert set(WORDS) == set(COMMANDS)
+    assert set(WORDS) == set(SAVABLE)
 
 
 @pytest.mark.parametrize("name", WORDS)
