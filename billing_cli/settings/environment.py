@@ -156,10 +156,14 @@ class Settings(BaseSettings):
         return key
 
     def webhook_secrets(self) -> list[str]:
-        """The signing secrets, the current one first. Raises Misconfigured where none is set."""
+        """The signing secrets, the current one first. Raises Misconfigured where none is set, or one cannot verify."""
         text = _required("STRIPE_WEBHOOK_SECRET", self.stripe_webhook_secret)
-        secrets = [secret for secret in text.split(",") if secret.strip()]
-        if any(not secret.strip().strip("\"'").startswith("whsec_") for secret in secrets):
+        secrets = [secret.strip() for secret in text.split(",") if secret.strip()]
+        if any(re.search("[\"'\\s]", secret) for secret in secrets):
+            raise Misconfigured(
+                "STRIPE_WEBHOOK_SECRET has a quote or a blank in a secret.", "Take it out: whsec_new,whsec_old."
+            )
+        if any(not secret.startswith("whsec_") for secret in secrets):
             raise Misconfigured(
                 "STRIPE_WEBHOOK_SECRET is not a signing secret.",
                 "It starts with whsec_; Stripe shows it with the webhook endpoint.",

@@ -1,5 +1,7 @@
 """Settings as an operator may get them wrong: addresses, placeholders, and secrets in any message."""
 
+import json
+import os
 import traceback
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing_cli.cli.app import run
 from billing_cli.domain.errors import Misconfigured
 from billing_cli.settings import RestAddress, Settings
 
@@ -23,8 +26,6 @@ PREFIXES = ("STRIPE_", "SUPABASE_", "BILLING_", "LIVE")
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import os
-
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(PREFIXES)]:
         monkeypatch.delenv(name)
@@ -99,6 +100,28 @@ def test_the_newer_name_of_the_supabase_key_wins(monkeypatch: pytest.MonkeyPatch
     address = loaded.database_address()
     assert isinstance(address, RestAddress)
     assert (address.url, address.key.get_secret_value()) == (LOOPBACK, "new")
+
+
+@pytest.mark.parametrize(
+    "text", ["whsec_new,whsec_old", " whsec_new, whsec_old ", "whsec_new,\twhsec_old,", ",whsec_new ,whsec_old"]
+)
+def test_blanks_around_signing_secrets_are_no_part_of_them(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", text)
+    assert Settings.load().webhook_secrets() == ["whsec_new", "whsec_old"]
+
+
+@pytest.mark.parametrize(
+    "text", ['"whsec_new,whsec_old"', "whsec_new,'whsec_old'", "whsec_new whsec_old", ' "whsec_new"']
+)
+def test_a_signing_secret_that_cannot_verify_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", text)
+    assert run(["verify-webhook", os.devnull]) == 78
+    assert "STRIPE_WEBHOOK_SECRET has a quote or a blank" in capsys.readouterr().err
+    run(["--json", "doctor", "--offline"])
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [found["level"] for found in findings if found["check"] == "webhook-secrets"] == ["fail"]
 
 
 def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
