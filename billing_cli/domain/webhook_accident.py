@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,16 +18,45 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 
 def explain(payload: bytes, header: SignatureHeader, secrets: Sequence[str]) -> str | None:
     """What was done to the body, ending a sentence `it verifies when …`; None where no accident fits."""
-    for what, body in _variants(payload):
-        if matching_secret(body, header, secrets) is not None:
-            return what
-    trimmed = [secret.strip().strip("\"'") for secret in secrets]
-    if trimmed != list(secrets) and matching_secret(payload, header, trimmed) is not None:
-        return "the secret has no blanks or quotes around it"
-    return None
+    matching = (what for what, body in _variants(payload) if matching_secret(body, header, secrets) is not None)
+    return next(matching, None)
 
 
 def _variants(payload: bytes) -> Iterator[tuple[str, bytes]]:
+    """Changes of the body as it is, then of what it was before it was compressed or saved in another encoding."""
+    yield from _changed(payload)
+    for what, unwrap in _UNWRAPPINGS:
+        if (body := unwrap(payload)) is not None:
+            yield what, body
+            yield from ((f"{what} and {how}", each) for how, each in _changed(body))
+
+
+def _decompressed(payload: bytes) -> bytes | None:
+    """None where it is not gzip, is cut off, or becomes longer than any event."""
+    inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        body = inflating.decompress(payload, _REWRITTEN_BYTES)
+    except zlib.error:
+        return None
+    return body if inflating.eof else None
+
+
+def _as_utf8(payload: bytes) -> bytes | None:
+    if not (encoding := json.detect_encoding(payload)).startswith("utf-16"):
+        return None
+    try:
+        return payload.decode(encoding).encode()
+    except UnicodeError:
+        return None
+
+
+_UNWRAPPINGS: tuple[tuple[str, Callable[[bytes], bytes | None]], ...] = (
+    ("the body, which something on the way compressed with gzip, is decompressed", _decompressed),
+    ("the body, which an editor or a shell saved as UTF-16, is UTF-8 again", _as_utf8),
+)
+
+
+def _changed(payload: bytes) -> Iterator[tuple[str, bytes]]:
     """One change of the body, then JSON written anew, then both: the simplest explanation comes first."""
     changed = [(what, body) for what, change in _BODY_CHANGES if (body := change(payload)) not in (None, payload)]
     yield from ((what, body) for what, body in changed if body is not None)
@@ -100,6 +130,8 @@ def _parsed(payload: bytes) -> Any:
     if len(payload) > _REWRITTEN_BYTES:
         return None
     try:
-        return json.loads(payload, parse_float=lambda digits: _OPEN + digits + _CLOSE)
+        # As text: of bytes, json would see for itself that they are UTF-16.
+        text = payload.decode("utf-8", "surrogatepass")
+        return json.loads(text, parse_float=lambda digits: _OPEN + digits + _CLOSE)
     except (ValueError, RecursionError):
         return None
