@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
-from billing_cli.domain.errors import BadInput
+from billing_cli.domain.errors import BadInput, Misconfigured
 from billing_cli.domain.journal import Account, Entry, Posting
 from billing_cli.domain.money import Money, exponent, major
 from billing_cli.domain.spreadsheet import neutral
@@ -29,7 +29,10 @@ class Format(StrEnum):
 
 
 def write_journal(file_format: Format, entries: Sequence[Entry]) -> str:
-    """The whole file. Raises BadInput for entries that the program would not import."""
+    """The whole file.
+
+    Raises BadInput for entries that the program would not import, Misconfigured for the names of accounts.
+    """
     return _WRITERS[file_format](entries)
 
 
@@ -121,13 +124,16 @@ def _netsuite(entries: Sequence[Entry]) -> str:
 
 
 def _beancount(entries: Sequence[Entry]) -> str:
-    """https://beancount.github.io/docs/beancount_language_syntax.html"""
+    """https://beancount.github.io/docs/beancount_language_syntax.html
+
+    Accounts are not opened: beancount takes one `open` each, which is the main ledger's, and months are included there.
+    """
     accounts = {posting.account.name: posting.account for _, posting in _lines(entries)}
     for account in accounts.values():
         _check_beancount(account)
     first = min((entry.day for entry in entries), default=None)
-    parts = ['option "title" "Stripe"\n']
-    parts += [f"{first} open {name}\n" for name in sorted(accounts)]
+    parts = ["; To be included in a ledger that opens these accounts, once:\n"]
+    parts += [f"; {first} open {name}\n" for name in sorted(accounts)]
     for entry in entries:
         facts = {"entry_id": entry.entry_id, **entry.facts}
         lines = [f'{entry.day} * "Stripe" {_quoted(entry.memo)}']
@@ -139,7 +145,7 @@ def _beancount(entries: Sequence[Entry]) -> str:
 
 def _check_beancount(account: Account) -> None:
     if not _BEANCOUNT_ACCOUNT.fullmatch(account.name):
-        raise BadInput(
+        raise Misconfigured(
             f"{account.name!r} is no account name that beancount takes.",
             f'Name it in billing.toml, under [gl.names]: "{account.code}" = "Assets:Stripe" (or Income:…, Expenses:…).',
         )
@@ -169,7 +175,7 @@ def _hledger_name(account: Account) -> str:
     """Two spaces would end the name, a semicolon would begin a comment."""
     name = _one_line(account.name).replace(";", ",")
     if not name or name[0] in "([":
-        raise BadInput(
+        raise Misconfigured(
             f"{account.name!r} is no account name that hledger takes.",
             f'Name it in billing.toml, under [gl.names]: "{account.code}" = "assets:stripe".',
         )

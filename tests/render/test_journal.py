@@ -2,9 +2,11 @@
 
 import csv
 import io
+import re
 import shutil
 import subprocess
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -104,10 +106,42 @@ def test_every_format_is_as_its_golden_file(file_format: Format, grouping: Group
     assert text == (GOLDEN / f"journal_{grouping}.{file_format}").read_text(encoding="utf-8")
 
 
+def opened(text: str) -> str:
+    """With the accounts open that its comments name."""
+    return re.sub("^; (.* open .*)$", r"\1", text, flags=re.MULTILINE)
+
+
+def two_months(file_format: Format) -> Iterator[str]:
+    for month in ("2026-10", "2026-11"):
+        entries = journal(TRANSACTIONS, CHART, window_from_month(month), Grouping.CATEGORY)
+        yield write_journal(file_format, entries)
+
+
+def test_months_are_included_in_a_beancount_ledger_that_opens_their_accounts(tmp_path: Path) -> None:
+    months = list(two_months(Format.BEANCOUNT))
+    main = [line.removeprefix("; ") for line in months[0].splitlines() if " open " in line]
+    assert len(main) == len(CHART.accounts)
+    for number, month in enumerate(months):
+        (tmp_path / f"{number}.beancount").write_text(month)
+        main.append(f'include "{number}.beancount"')
+    (tmp_path / "main.beancount").write_text("\n".join(main) + "\n")
+    loaded, errors, _ = loader.load_file(str(tmp_path / "main.beancount"))
+    assert (errors, sum(isinstance(each, data.Transaction) for each in loaded)) == ([], 4)
+
+
+@pytest.mark.skipif(shutil.which("hledger") is None, reason="hledger is not installed here")
+def test_months_are_included_in_an_hledger_journal(tmp_path: Path) -> None:
+    for number, month in enumerate(two_months(Format.HLEDGER)):
+        (tmp_path / f"{number}.journal").write_text(month)
+    (tmp_path / "main.journal").write_text("account Assets:Stripe\ninclude 0.journal\ninclude 1.journal\n")
+    words = ["hledger", "-f", str(tmp_path / "main.journal"), "check", "--strict"]
+    subprocess.run(words, check=True, capture_output=True)
+
+
 @pytest.mark.parametrize("grouping", Grouping)
 def test_beancount_takes_it_and_has_the_same_balances(grouping: Grouping) -> None:
     entries = journal(TRANSACTIONS, CHART, OCTOBER, grouping)
-    loaded, errors, _ = loader.load_string(write_journal(Format.BEANCOUNT, entries))
+    loaded, errors, _ = loader.load_string(opened(write_journal(Format.BEANCOUNT, entries)))
     assert errors == []
     found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for entry in loaded:
@@ -164,5 +198,8 @@ def test_what_a_program_would_not_import_is_refused() -> None:
     with pytest.raises(BadInput, match="1,000 lines"):
         write_journal(Format.QUICKBOOKS, entries * 60)
     plain = journal(TRANSACTIONS, Chart({}, Account("9999", "9999")), OCTOBER, Grouping.CATEGORY)
-    with pytest.raises(BadInput, match="'9999' is no account name that beancount takes"):
+    with pytest.raises(Misconfigured, match="'9999' is no account name that beancount takes"):
         write_journal(Format.BEANCOUNT, plain)
+    odd = journal(TRANSACTIONS, Chart({}, Account("9999", "(9999)")), OCTOBER, Grouping.CATEGORY)
+    with pytest.raises(Misconfigured, match="no account name that hledger takes"):
+        write_journal(Format.HLEDGER, odd)
