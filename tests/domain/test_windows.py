@@ -1,5 +1,6 @@
 """Windows at the edges: of months and years, of hours, and of the calendar."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
 import pytest
@@ -82,6 +83,25 @@ def test_an_unknown_period_is_answered_with_the_known_ones() -> None:
 def test_impossible_bounds_are_bad_input(start: str, end: str) -> None:
     with pytest.raises(BadInput):
         window_from_bounds(start, end, NOW)
+
+
+@pytest.mark.parametrize(
+    ("start", "now", "advised"),
+    [
+        ("2026-03-01", NOW, ["2026-03-09", "2026-03-10T12:00Z"]),
+        ("2026-03-10", NOW, ["2026-03-10T12:00Z"]),
+        ("2026-03-09", datetime(2026, 3, 10, 0, 59, tzinfo=UTC), ["2026-03-09"]),
+        ("2026-03-10T12:00Z", NOW, []),
+        ("2026-04-01", NOW, []),
+    ],
+)
+def test_ends_that_are_over_are_advised(start: str, now: datetime, advised: list[str]) -> None:
+    with pytest.raises(BadInput) as refused:
+        window_from_bounds(start, "2026-04-01", now)
+    assert re.findall(r"\d[\d-]+(?:T[\d:]+Z)?", refused.value.next_step) == advised
+    assert ("Wait" in refused.value.next_step) == (not advised)
+    for end in advised:
+        assert window_from_bounds(start, end, now).end <= now
 
 
 def test_a_bare_leap_day_is_included() -> None:
