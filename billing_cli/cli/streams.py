@@ -70,19 +70,33 @@ def _outlet(number: int, old: TextIO | None) -> TextIO:
 
 
 class _Outlet(io.FileIO):
-    """Where the reader went away (`billing … | head`), the rest goes nowhere.
+    """Where the reader went away (`billing … | head`) or the disk is full, the rest goes nowhere.
 
-    The command goes on: what it was told to carry out must not depend on who reads along, nor its exit code.
+    The command goes on: what it was told to carry out must not depend on who reads along. A reader that went away
+    wanted no more; of anything else, `lost` says why there is less than was written.
     """
+
+    lost: str | None = None
 
     def write(self, data: "ReadableBuffer", /) -> int | None:  # type: ignore[override]
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):
+                self.lost = error.strerror
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
             return super().write(data)
+
+
+def lost(stream: TextIO) -> str | None:
+    """Why a stream of `settle_process` could not be written to; None where all that was said so far is out."""
+    stream.flush()
+    outlet = getattr(getattr(stream, "buffer", None), "raw", None)
+    return outlet.lost if isinstance(outlet, _Outlet) else None
 
 
 def _forget_silly_sizes() -> None:

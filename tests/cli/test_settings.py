@@ -124,6 +124,29 @@ def test_a_signing_secret_that_cannot_verify_is_refused(
     assert [found["level"] for found in findings if found["check"] == "webhook-secrets"] == ["fail"]
 
 
+@pytest.mark.parametrize(
+    "password", ["pa@ss/w#rd", "pa@ss", "pa/ss", "pa/ss@wrd", "p#a/s@s", "/pass", "pass@", "p?a/ss"]
+)
+def test_a_password_that_is_not_percent_encoded_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", f"postgresql://postgres:{password}@127.0.0.1:1/x")
+    monkeypatch.setenv("STRIPE_SECRET_KEY", KEY)
+    assert run(["audit", "list"]) == 78
+    said = capsys.readouterr().err
+    assert "Percent-encode the password" in said
+    assert not any(part in said for part in ("pa@ss", "ss/w", "w#rd", password))
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["u:p%40%2F@h/db", "u:p#?@h:1,i:2/db", "u@h/db?options=a@b", "/db?user=a@b&host=/tmp", "h/db", "u:p@[::1]:5432/db"],
+)
+def test_an_address_that_postgres_reads_right_is_taken(monkeypatch: pytest.MonkeyPatch, rest: str) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", f"postgresql://{rest}")
+    assert Settings.load().require_db_url() == f"postgresql://{rest}"
+
+
 def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = load(monkeypatch, **SECRETS)
     shown = repr(loaded) + str(loaded) + repr(loaded.database_address()) + loaded.model_dump_json()
