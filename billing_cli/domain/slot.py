@@ -11,6 +11,9 @@ from billing_cli.domain.quantity import exact_sum
 from billing_cli.domain.reconciliation import SummariesWanted
 
 SECONDS: Mapping[str, int] = {"hour": 3600, "day": 86400}
+# What Stripe took, and what it may have taken.
+_TOOK = (ItemState.ACCEPTED, ItemState.MISSING)
+_IN_DOUBT = (ItemState.AMBIGUOUS, ItemState.SENDING, ItemState.CANCELLING)
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,33 @@ class Slot:
     @property
     def ours(self) -> Decimal:
         """What Stripe's total would be if it had all that it took: what is accepted or missing."""
-        took = (ItemState.ACCEPTED, ItemState.MISSING)
-        return exact_sum(self._standing([item for item in self.items if item.state in took]))
+        return exact_sum(self._standing([item for item in self.items if item.state in _TOOK]))
+
+    @property
+    def doubtful(self) -> list[SentItem]:
+        """What Stripe may have counted besides; of events that replace each other only those behind all it took."""
+        took = [number for number, item in enumerate(self.items) if item.state in _TOOK] if self.replaces else []
+        return [item for item in self.items[max(took, default=-1) + 1 :] if item.state in _IN_DOUBT]
+
+    @property
+    def in_doubt(self) -> Decimal:
+        """What those come to."""
+        return exact_sum(self._standing(self.doubtful))
+
+    @property
+    def differences(self) -> tuple[Decimal, Decimal] | None:
+        """Stripe's total less what it should be: least and most, by what of the doubtful it has. None: no total."""
+        if self.total is None:
+            return None
+        values = [item.value for item in self.doubtful]
+        if self.replaces:
+            should = [self.ours, *values]
+            return exact_sum((self.total, -max(should))), exact_sum((self.total, -min(should)))
+        least, most = (
+            exact_sum((self.total, -self.ours, *(-value for value in values if (value > 0) is up)))
+            for up in (True, False)
+        )
+        return least, most
 
     @property
     def replaces(self) -> bool:

@@ -1,7 +1,7 @@
 """What Stripe's totals say of one batch: found, not yet, not counted, more than was sent, or nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from billing_cli.domain.batch import ItemState
@@ -30,7 +30,7 @@ SAID: Mapping[Verdict, str] = {
     Verdict.FOUND: "Stripe's total is what was sent",
     Verdict.LATER: "Stripe's total lacks something, and may lag",
     Verdict.LESS: "Stripe's total lacks events that it took",
-    Verdict.UNTOLD: "Stripe's total is another, and does not tell which events it lacks",
+    Verdict.UNTOLD: "Stripe's total is another, and does not tell which events it has",
     Verdict.MORE: "Stripe's total is more than was sent from here",
     Verdict.UNKNOWN: "Stripe has no such customer or meter, or had another meter of that name",
 }
@@ -90,7 +90,15 @@ class Rules:
 
 
 def judge(slot: Slot, rules: Rules) -> Judged:
-    """What one total proves of the batch's items. An item that it proves nothing of stays what it is."""
+    """What one total proves of the batch's items. An item that it proves nothing of stays what it is.
+
+    Where an item is in doubt, no total is called more than was sent: what would be given back may be its amount.
+    """
+    told = _judge(slot, rules)
+    return replace(told, verdict=Verdict.UNTOLD) if told.verdict is Verdict.MORE and slot.doubtful else told
+
+
+def _judge(slot: Slot, rules: Rules) -> Judged:
     # What is sent anew after a rollback is often the same amount: a total that lags may have the old one.
     if slot.as_sent and not rules.may_lag(slot.cancelled):
         found = [item.item_id for item in _open_items(slot, rules) if item.state is ItemState.ACCEPTED]

@@ -12,6 +12,7 @@ from rich.text import Text
 from billing_cli.domain.batch import BatchSummary, ItemState
 from billing_cli.domain.gate import Gates
 from billing_cli.domain.quantity import exact_sum, plain
+from billing_cli.domain.slot import Slot
 from billing_cli.domain.verification import SAID, Change, Judged, Verdict
 from billing_cli.domain.verify_plan import Comparison, VerifyPlan
 from billing_cli.render.batches import batch_document
@@ -110,21 +111,24 @@ def _wrong(compared: Comparison) -> Iterator[RenderableType]:
             table.add_column(name, justify="right")
         table.add_column("verdict")
         for judged in shown:
-            figures = (_figure(judged.slot.total), grouped(judged.slot.ours), _figure(_difference(judged)))
+            figures = (_figure(judged.slot.total), _sent(judged.slot), _difference(judged.slot))
             table.add_row(*_where(judged), *figures, judged.verdict.value)
         yield table
     if len(compared.shown) > _SHOWN:
         yield Text(f"… and {len(compared.shown) - _SHOWN:,} more (see --json)", "dim")
-    if shown:
-        yield Text("What to do: RUNBOOK.md, “Stripe counts less or more than we sent”.", "cyan")
+    for section in sorted({_section(judged) for judged in compared.shown}):
+        yield Text(f"What to do: RUNBOOK.md, “{section}”.", "cyan")
+
+
+def _section(judged: Judged) -> str:
+    return "Items are ambiguous" if judged.slot.doubtful else "Stripe counts less or more than we sent"
 
 
 def _wrong_lines(shown: Sequence[Judged]) -> Iterator[RenderableType]:
     for judged in shown:
         yield Text(" ".join(_where(judged)), "bold")
-        yield Text(
-            f"  {judged.verdict.value}: {_figure(judged.slot.total)} at Stripe, {grouped(judged.slot.ours)} sent"
-        )
+        slot, doubt = judged.slot, f", {grouped(judged.slot.in_doubt)} in doubt" if judged.slot.doubtful else ""
+        yield Text(f"  {judged.verdict.value}: {_figure(slot.total)} at Stripe, {grouped(slot.ours)} sent{doubt}")
 
 
 def _where(judged: Judged) -> tuple[str, str, str]:
@@ -133,9 +137,16 @@ def _where(judged: Judged) -> tuple[str, str, str]:
     return start, item.company_id, item.meter
 
 
-def _difference(judged: Judged) -> Decimal | None:
-    total = judged.slot.total
-    return None if total is None else exact_sum((total, -judged.slot.ours))
+def _sent(slot: Slot) -> str:
+    return grouped(slot.ours) + (f"\nin doubt {grouped(slot.in_doubt)}" if slot.doubtful else "")
+
+
+def _difference(slot: Slot) -> str:
+    """One figure, or both ends of what it may be."""
+    if slot.differences is None:
+        return "?"
+    least, most = map(grouped, slot.differences)
+    return least if least == most else f"{least} to {most}"
 
 
 def _figure(value: Decimal | None) -> str:
@@ -170,7 +181,7 @@ def verified_document(plan: VerifyPlan) -> dict[str, object]:
 
 
 def _slot_document(judged: Judged) -> dict[str, object]:
-    slot, item, difference = judged.slot, judged.slot.items[0], _difference(judged)
+    slot, item, differences = judged.slot, judged.slot.items[0], judged.slot.differences
     return {
         "company_id": item.company_id,
         "stripe_customer_id": slot.stripe_customer_id,
@@ -180,7 +191,10 @@ def _slot_document(judged: Judged) -> dict[str, object]:
         "hours": slot.width_s // 3600,
         "stripe": None if slot.total is None else plain(slot.total),
         "sent": plain(slot.ours),
-        "difference": None if difference is None else plain(difference),
+        "in_doubt": plain(slot.in_doubt),
+        "difference": None if slot.total is None else plain(exact_sum((slot.total, -slot.ours))),
+        "least_difference": None if differences is None else plain(differences[0]),
+        "most_difference": None if differences is None else plain(differences[1]),
         "verdict": judged.verdict.value,
     }
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from billing_cli.domain.batch import ItemState
@@ -141,6 +141,24 @@ def test_what_an_error_names_and_the_total_has_was_counted_by_a_later_try() -> N
     slot = Slot("cus_1", "calls", 0, 3600, Decimal(5), [sent(1, Decimal(5), ItemState.ACCEPTED)])
     told = judged(slot, {"exp_1-1": "it failed"})
     assert (told.verdict, list(told.found), list(told.changes)) == (Verdict.FOUND, [1], [])
+
+
+@given(slots(), st.integers(0, 9))
+def test_with_an_item_in_doubt_no_total_is_more_and_the_true_difference_is_between_the_ends(
+    given_one: tuple[Slot, set[int], dict[str, str]], foreign: int
+) -> None:
+    slot, counted, _ = given_one
+    assert slot.total is not None
+    total = slot.total + 10**9 * foreign
+    slot = replace(slot, total=total)
+    assume(slot.doubtful)
+    assert judged(slot).verdict is not Verdict.MORE
+    took = (ItemState.ACCEPTED, ItemState.MISSING)
+    should = [item.value for item in slot.items if item.state in took or item.item_id in counted]
+    true = total - sum(should[-1:] if slot.replaces else should, Decimal(0))
+    assert slot.differences
+    least, most = slot.differences
+    assert least <= true <= most
 
 
 def test_what_was_rolled_back_and_is_still_counted_is_more_than_was_sent() -> None:

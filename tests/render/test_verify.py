@@ -13,7 +13,7 @@ from billing_cli.domain.gate import Gates
 from billing_cli.domain.slot import SentItem, Slot
 from billing_cli.domain.verification import SAID, Change, Judged, Verdict
 from billing_cli.domain.verify_plan import Comparison, VerifyPlan, plan_verify
-from billing_cli.render.verify import VerifiedView, VerifyPlanView, next_verifications, verify_document
+from billing_cli.render.verify import ComparisonView, VerifiedView, VerifyPlanView, next_verifications, verify_document
 
 from .test_batches import DONE
 
@@ -63,6 +63,17 @@ def test_nothing_is_wider_than_the_terminal_and_all_figures_are_there(width: int
         assert all(part in flat for part in ("1,600", "1,234,567.25", "67.25", "co_[bold]1", "10 more"))
         assert all(word in flat for verdict in COMPARISON.slots for word in SAID[verdict].split())
         assert "3 usage records cannot be verified" in flat
+
+
+@pytest.mark.parametrize("width", [40, 120])
+def test_an_amount_in_doubt_is_shown_and_leads_to_what_is_ambiguous_and_never_to_a_credit(width: int) -> None:
+    doubtful = replace(ITEM, state=ItemState.AMBIGUOUS, value=Decimal(268))
+    judged = Judged(replace(SLOT, total=Decimal(285), items=[doubtful]), Verdict.UNTOLD)
+    compared = Comparison({Verdict.UNTOLD: 1}, [], [], [judged], 0, 0)
+    flat = " ".join(shown(ComparisonView(compared), width).split())
+    assert "“Items are ambiguous”" in flat
+    assert "Stripe counts less or more" not in flat
+    assert ("268 in doubt" in flat) if width == 40 else ("in doubt 268" in flat and "17 to 285" in flat)
 
 
 def test_a_verified_batch_says_so_and_a_lagging_one_names_the_next_command() -> None:

@@ -75,6 +75,14 @@ def test_what_another_program_sent_is_seen(exported: Billing, stripe: StripeDoub
     }
 
 
+def test_more_than_was_sent_is_not_said_of_usage_that_is_in_doubt(
+    exported: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    sql.execute("update billing_export_items set state = 'ambiguous' where company_id = 'co_2'")
+    stripe.send_as_another("cus_2", "9", int(YESTERDAY.timestamp()) + 3 * 3600)
+    assert classes(exported().document) == {("matched", ""): 1, ("in_flight", "being_sent"): 1}
+
+
 def test_what_stripe_counts_and_a_restored_backup_forgot_does_not_agree(exported: Billing, sql: Connection) -> None:
     sql.execute("delete from billing_export_items where company_id = 'co_1'")
     answer = exported()

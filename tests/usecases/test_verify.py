@@ -255,6 +255,24 @@ def test_ambiguous_events_are_looked_at_again(
     assert sorted(event["value"] for event in stripe.events()) == ["4", "6"]
 
 
+@pytest.mark.parametrize("state", ["ambiguous", "sending", "cancelling"])
+def test_more_than_was_sent_is_untold_while_anything_there_is_in_doubt(
+    state: str, export: Billing, billing: Billing, batch: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    """What would be given back as too much may be the customer's own usage."""
+    stripe.send_as_another("cus_1", "9", START_S + 5 * 3600 + 60)
+    age(sql, hours=30)
+    sql.execute("update billing_export_items set state = %s where quantity = 7", (state,))
+    add_usage(sql, "co_1", "api_calls", 2, hour=5)
+    later = export().document["batches"][-1]["batch_id"]
+    age(sql)
+    answer = billing("batches", "verify", later, "--confirm")
+    assert (answer.code, verdicts(answer), answer.document["changes"]) == (3, {"untold": 1}, [])
+    (slot,) = answer.document["wrong"]
+    figures = [slot[name] for name in ("stripe", "sent", "in_doubt", "least_difference", "most_difference")]
+    assert figures == ["18", "2", "7", "9", "16"]
+
+
 def test_what_is_sent_anew_after_a_rollback_is_verified(
     batch: str, export: Billing, billing: Billing, sql: Connection
 ) -> None:
