@@ -9,7 +9,7 @@ import typer
 from billing_cli.cli.options import WriteOptions
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.session import Session, open_session
-from billing_cli.cli.write import carry_out
+from billing_cli.cli.write import carry_out, gates_passed
 from billing_cli.domain.gate import ApprovedPlan, Gates
 from billing_cli.domain.refund_status import FollowPlan
 
@@ -59,7 +59,7 @@ class StatusCommand:
 
         note_refund_status(approved, self.session.database, self.session.settings.actor)
         plan, state = self.plan(), self.session.state
-        gates = Gates(confirm=True, live=True)
+        gates = gates_passed(self.session)
         state.emit(self.noun, self.document(plan, gates), self.view(plan, gates))
         return EXIT_FOUND_WRONG if self.any_failed else 0
 

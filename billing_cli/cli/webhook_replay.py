@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG, EXIT_PARTLY_DONE
 from billing_cli.cli.session import Session
+from billing_cli.cli.write import gates_passed
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.gate import ApprovedPlan, Gates
 from billing_cli.domain.moment import moment
@@ -76,7 +77,7 @@ class ReplayCommand:
 
         state = self.session.state
         if approved.plan.empty:
-            document = self.document(approved.plan, Gates(confirm=True, live=True))
+            document = self.document(approved.plan, gates_passed(self.session))
             state.emit(self.noun, document, "Nothing was sent.")
             return 0
         poster = self._poster(approved.plan.target)

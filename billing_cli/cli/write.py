@@ -63,7 +63,7 @@ def show(session: Session, command: WriteCommand[P], plan: P, gates: Gates) -> N
 
 def gates_for(session: Session, plan: Plan, options: WriteOptions) -> Gates:
     """The operator's gates, with a second person's approval where the plan demands one and it is there."""
-    gates = Gates(options.confirm, session.settings.live, options.expect)
+    gates = Gates(options.confirm, session.settings.live, options.expect, config=_config(session))
     if not plan.demands.second_person:
         return gates
     from billing_cli import wiring
@@ -72,6 +72,16 @@ def gates_for(session: Session, plan: Plan, options: WriteOptions) -> Gates:
     signatures = wiring.signatures(session.settings)
     found = verified_approval(session.database, signatures, plan.digest)
     return replace(gates, approval_id=found.terms.approval_id) if found else gates
+
+
+def gates_passed(session: Session) -> Gates:
+    """As they were for a plan that was carried out."""
+    return Gates(confirm=True, live=True, config=_config(session))
+
+
+def _config(session: Session) -> str | None:
+    path = session.settings.config_file
+    return str(path) if path else None
 
 
 def _write_plan_file(session: Session, plan: Plan, path: Path, sign_key: Path | None) -> None:

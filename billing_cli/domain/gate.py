@@ -18,12 +18,14 @@ class Gates:
     """What the operator opened: `--confirm`, `LIVE=true`, and `--expect DIGEST` where given.
 
     `approval_id` names a second person's approval of this very plan, its signature verified.
+    `config` is the billing.toml whose limits held for the plan, in full; None where there is none.
     """
 
     confirm: bool
     live: bool
     expect: str | None = None
     approval_id: str | None = None
+    config: str | None = None
 
     @property
     def open(self) -> bool:

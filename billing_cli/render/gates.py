@@ -22,7 +22,7 @@ def render_identity(identity: StripeIdentity) -> Text:
 
 
 def render_gates(plan: Plan, gates: Gates) -> RenderableType:
-    """Both gates' state, the digest, and what follows: the command to type, or the run."""
+    """Both gates' state, whose limits hold, the digest, and what follows: the command to type, or the run."""
     lines = [
         Text.assemble(
             ("Gates   ", "dim"),
@@ -30,6 +30,7 @@ def render_gates(plan: Plan, gates: Gates) -> RenderableType:
             "   ",
             _gate("LIVE=true", gates.live),
         ),
+        Text.assemble(("Config  ", "dim"), gates.config or "none: no limits, defaults"),
         Text.assemble(("Digest  ", "dim"), plan.digest[:SHOWN_DIGEST_CHARS]),
     ]
     lines += _demands(plan, gates)
@@ -66,5 +67,6 @@ def gates_document(plan: Plan, gates: Gates) -> dict[str, object]:
         "livemode": identity.livemode,
         "livemode_agrees": identity.agrees,
         "gates": {"confirm": gates.confirm, "live": gates.live},
+        "config": gates.config,
         "demands": {**vars(plan.demands), "approval_id": gates.approval_id},
     }

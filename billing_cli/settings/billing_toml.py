@@ -21,6 +21,7 @@ from billing_cli.domain.masking import holds_secret
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.money import currency_code, parse_major
 from billing_cli.domain.skip import SKIP_REASONS
+from billing_cli.settings.sentences import places
 
 
 class MeterConfig(BaseModel):
@@ -141,22 +142,26 @@ class Config(BaseModel):
     plans: dict[str, PriceIds] = {}
 
 
-def load_config(named: str | None) -> Config:
-    """The file `named`, or billing.toml where there is one. Raises Misconfigured in a sentence."""
-    path = Path(named or "billing.toml")
-    if not path.is_file():
-        if named:
-            raise Misconfigured(f"There is no file {path}.", "Check BILLING_CONFIG.")
+def load_config(path: Path | None) -> Config:
+    """The file `path`, or defaults. Raises Misconfigured in a sentence."""
+    if path is None:
         return Config()
     try:
         text = path.read_text(encoding="utf-8")
         _refuse_secrets(path, text)
         document: dict[str, Any] = tomllib.loads(text)
         config = Config.model_validate(document)
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be read: {error.strerror}.", "Check who may read it.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{path} is not valid TOML: {error}.") from None
+        raise Misconfigured(
+            f"{path} is not valid TOML: {error}.", "Correct it there; https://toml.io has the syntax."
+        ) from None
     except ValidationError as error:
-        raise Misconfigured(f"{path} has settings that are not understood: {places(error)}.") from None
+        raise Misconfigured(
+            f"{path} has settings that are not understood: {places(error)}.",
+            "Correct or remove them; docs/configuration.md has every section.",
+        ) from None
     _check_amounts(path, config)
     unknown = config.export.expected_skips - SKIP_REASONS.keys()
     if unknown:
@@ -164,7 +169,16 @@ def load_config(named: str | None) -> Config:
             f"{path}: expected_skips names {', '.join(sorted(unknown))}, which is no reason for skipping.",
             f"Reasons: {', '.join(SKIP_REASONS)}.",
         )
-    return config
+    return _with_signers(path, config)
+
+
+def _with_signers(path: Path, config: Config) -> Config:
+    """A path in the file counts from there, whatever the current directory is."""
+    signers = config.limits.allowed_signers
+    if signers is None:
+        return config
+    limits = config.limits.model_copy(update={"allowed_signers": path.parent / signers})
+    return config.model_copy(update={"limits": limits})
 
 
 def _refuse_secrets(path: Path, text: str) -> None:
@@ -195,10 +209,3 @@ def minor_units(amounts: Mapping[str, str]) -> dict[str, int]:
     """Amounts in major units by currency, as minor units. Raises BadInput; 0 is allowed."""
     codes = {currency_code(currency): text for currency, text in amounts.items()}
     return {code: 0 if text == "0" else parse_major(text, code).amount_minor for code, text in codes.items()}
-
-
-def places(error: Exception) -> str:
-    """Where the trouble is, without the values, which may be secrets."""
-    if not isinstance(error, ValidationError):
-        return type(error).__name__
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors(include_input=False))

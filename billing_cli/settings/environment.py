@@ -10,21 +10,27 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AliasChoices,
+    BaseModel,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing_cli.domain.account import is_live_key
 from billing_cli.domain.errors import Misconfigured
 from billing_cli.domain.masking import holds_secret
 from billing_cli.domain.price import PricedPlan
-from billing_cli.settings.billing_toml import Config, load_config, places
+from billing_cli.settings.billing_toml import Config, load_config
+from billing_cli.settings.config_file import config_file
+from billing_cli.settings.env_file import read_env_file
+from billing_cli.settings.sentences import places
 
 _PLACEHOLDER = re.compile(r"\.\.\.|…|<.*>|(^|_)x{3,}$|changeme|your[-_]|example\.com|placeholder", re.IGNORECASE)
 _PASSWORD = re.compile(r"password\s*=\s*'?([^'\s&]+)")
 DEFAULT_ENV_FILE = Path(".env")
+# What no variable sets.
+NO_VARIABLES = ("config", "config_file", "env_file")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -43,10 +49,13 @@ class WireAddress:
     url: SecretStr
 
 
-class Settings(BaseSettings):
-    """Everything read from the environment. The process environment wins over the .env file."""
+class Settings(BaseModel):
+    """Everything read from the environment. The process environment wins over the .env file, with an empty value too.
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+    `env_file` is the one that was named with --env-file; `config_file` the billing.toml that is in force, in full.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     stripe_secret_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None
@@ -64,8 +73,10 @@ class Settings(BaseSettings):
     )
     supabase_db_url: SecretStr | None = None
     billing_actor: str | None = None
-    billing_config: str | None = None
+    billing_config: Path | None = None
     billing_audit_file: Path | None = None
+    env_file: Path | None = None
+    config_file: Path | None = None
     config: Config = Config()
 
     @classmethod
@@ -76,18 +87,26 @@ class Settings(BaseSettings):
     @classmethod
     def without_config(cls, env_file: Path | None = None) -> "Settings":
         """As if there were no billing.toml."""
-        if env_file is not None and not env_file.is_file():
-            raise Misconfigured(f"There is no file {env_file}.", "Check --env-file.")
+        values = read_env_file(env_file, DEFAULT_ENV_FILE)
+        if env_file and values.get("billing_config"):
+            # In a file, a path counts from there: the same file means the same in every directory.
+            values["billing_config"] = str(env_file.parent / values["billing_config"])
+        values |= {name.lower(): value for name, value in os.environ.items()}
+        given = {name: value for name, value in values.items() if value and name not in NO_VARIABLES}
         try:
-            settings = cls(_env_file=env_file or DEFAULT_ENV_FILE)  # type: ignore[call-arg]
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise Misconfigured(f"The settings in the environment cannot be read: {places(error)}.") from None
+            settings = cls.model_validate({**given, "env_file": env_file})
+        except ValidationError as error:
+            raise Misconfigured(
+                f"The settings in the environment cannot be read: {places(error)}.",
+                f"Set them again, in the environment or in {env_file or DEFAULT_ENV_FILE}.",
+            ) from None
         settings.refuse_misplaced_secrets()
         return settings
 
     def with_config(self) -> "Settings":
-        """With billing.toml. Raises Misconfigured where it cannot be read or understood."""
-        return self.model_copy(update={"config": load_config(self.billing_config)})
+        """With billing.toml. Raises Misconfigured where it cannot be found, read or understood."""
+        path = config_file(self.billing_config, self.env_file)
+        return self.model_copy(update={"config_file": path, "config": load_config(path)})
 
     def __getstate__(self) -> dict[Any, Any]:
         raise TypeError("settings hold secrets, and are not pickled")
@@ -178,7 +197,7 @@ class Settings(BaseSettings):
             "enterprise": self.stripe_price_enterprise,
         }
         named = {plan: (price,) for plan, price in variables.items() if price}
-        file = self.billing_config or "billing.toml"
+        file = self.config_file.name if self.config_file else "billing.toml"
         plans = [PricedPlan(plan, prices, f"STRIPE_PRICE_{plan.upper()}") for plan, prices in named.items()]
         plans += [
             PricedPlan(plan, prices, f"{plan} under [plans] in {file}")

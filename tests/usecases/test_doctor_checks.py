@@ -224,4 +224,4 @@ def test_the_same_secret_twice_is_no_roll() -> None:
 
 def test_an_error_of_billing_toml_is_told_as_it_is() -> None:
     with pytest.raises(Misconfigured, match="no file"):
-        list(environment.billing_toml(Misconfigured("There is no file x.")))
+        list(environment.billing_toml(None, Misconfigured("There is no file x.")))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from billing_cli.domain.account import is_live_key
@@ -24,6 +25,8 @@ class Declared(Protocol):
     @property
     def stripe_api_version(self) -> str | None: ...
     @property
+    def config_file(self) -> Path | None: ...
+    @property
     def has_wire(self) -> bool: ...
     @property
     def has_rest(self) -> bool: ...
@@ -42,7 +45,7 @@ def environment_checks(
 ) -> list[Check]:
     """`config_error`: why billing.toml could not be read; the rest was then looked at without it."""
     looks = {
-        "billing-toml": lambda: billing_toml(config_error),
+        "billing-toml": lambda: billing_toml(settings.config_file, config_error),
         "stripe-key": lambda: stripe_key(settings),
         "publishable-key": lambda: publishable_key(settings),
         "webhook-secrets": lambda: webhook_secrets(settings.webhook_secrets()),
@@ -56,10 +59,10 @@ def environment_checks(
     return [Check(name, Subject.ENVIRONMENT, look, offline=True) for name, look in looks.items()]
 
 
-def billing_toml(error: Misconfigured | None) -> Iterator[Verdict]:
+def billing_toml(path: Path | None, error: Misconfigured | None) -> Iterator[Verdict]:
     if error is not None:
         raise error
-    yield passed("billing.toml is understood, or not needed.")
+    yield passed(f"{path} is understood." if path else "There is no billing.toml: no limits, defaults.")
 
 
 def stripe_key(settings: Declared) -> Iterator[Verdict]:
