@@ -1,5 +1,6 @@
 """`billing sandbox`: a private Stripe and Postgres to rehearse on."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from billing_cli.cli.completion import words
 from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.state import state_of
+from billing_cli.sandbox.place import DEFAULT_DIRECTORY, typed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 sandbox_app = CommandGroup("Run a private Stripe and Postgres to rehearse on.")
 
 Directory = Annotated[Path, typer.Option("--directory", metavar="PATH", help="Where the sandbox lives.")]
-DEFAULT_DIRECTORY = Path(".sandbox")
 
 
 @sandbox_app.command()
@@ -49,8 +50,9 @@ def up(
     servers = lifecycle.status(directory)
     document: dict[str, object] = {"env_file": str(sandbox.env_file), "servers": _documents(servers)}
     state.emit("sandbox", document, _table(servers))
-    state.err.print("Next: billing sandbox seed, then:")
-    state.err.print(f"  billing --env-file {sandbox.env_file} export --period yesterday", soft_wrap=True)
+    export = shlex.join(["billing", "--env-file", str(sandbox.env_file), "export", "--period", "yesterday"])
+    state.err.print(f"Next: {typed('seed', directory)}, then:", soft_wrap=True)
+    state.err.print(f"  {export}", soft_wrap=True)
     return 0
 
 

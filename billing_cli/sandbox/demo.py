@@ -44,22 +44,26 @@ class Demo:
         self.start = self.end - timedelta(days=1)
 
     def run(self) -> int:
-        """Every step in order; 0, or 1 with words where one deviates. Leaves nothing behind."""
+        """Every step in order; 0, or 1 with words where one deviates. Leaves nothing behind, interrupted or not."""
         began_s = time.monotonic()
         # Open to be passed through: root's Postgres runs as another account.
         place = Path(tempfile.mkdtemp(prefix="billing-demo-")).resolve()
         place.chmod(0o711)
-        former = signal.signal(signal.SIGTERM, _interrupt)
+        # Both, where a shell had them ignored too: the commands it starts listen to them as well.
+        former = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             self._steps(place / "sandbox")
         except Deviation as deviation:
             self._show(f"\nThe demo found a fault: {deviation}", style="bold red")
             return 1
         finally:
-            signal.signal(signal.SIGTERM, former)
+            for number in former:
+                signal.signal(number, signal.SIG_IGN)
             self._stop_sender()
             lifecycle.remove(place / "sandbox")
             place.rmdir()
+            for number, handler in former.items():
+                signal.signal(number, handler)
         self._show(f"\nAll as it should be, in {time.monotonic() - began_s:.0f} s.", style="bold green")
         return 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from billing_cli.domain.errors import LockHeld, Misconfigured
 from billing_cli.sandbox import postgres
+from billing_cli.sandbox.place import made, typed, unusable
 from billing_cli.sandbox.processes import end, exists, free_port, is_ours, write_private
 from billing_cli.sandbox.simulator.process import answers, start_simulator
 from billing_cli.sandbox.stripe_control import ask
@@ -52,9 +53,8 @@ def up(
     postgres_port: int | None = None,
 ) -> Sandbox:
     """Start what is not running, apply the migrations, and write the env file; harmless twice."""
-    directory = directory.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
-    with _alone(directory):
+    directory = made(directory)
+    with _alone(directory), _both_or_none(directory):
         database_url = postgres.start(directory, postgres_port)
         stripe_url = _start_stripe(directory, rate, stripe_port)
         ask(stripe_url, "POST", "prices", {"prices": [_price(plan, amount) for plan, amount in PLANS.items()]})
@@ -95,7 +95,7 @@ def opened(directory: Path) -> Sandbox:
     if stopped:
         raise Misconfigured(
             f"The sandbox in {directory} is not running ({' and '.join(stopped)}).",
-            "Run billing sandbox up with the same --directory.",
+            f"Start it: {typed('up', directory)}",
         )
     return Sandbox(
         directory,
@@ -108,7 +108,11 @@ def opened(directory: Path) -> Sandbox:
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """Two `up` or `down` at once would start or stop things under each other's feet."""
-    with (directory / ".lock").open("w") as lock:
+    try:
+        opened_lock = (directory / ".lock").open("w")
+    except OSError as error:
+        raise unusable(directory, error) from None
+    with opened_lock as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -118,13 +122,28 @@ def _alone(directory: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _both_or_none(directory: Path) -> Iterator[None]:
+    """What was started for an `up` that fails is stopped again; what ran before goes on."""
+    before = {server.name for server in status(directory) if server.state == "running"}
+    try:
+        yield
+    except BaseException:
+        if "stripe" not in before:
+            _stop_stripe(directory)
+        if "postgres" not in before:
+            postgres.stop(directory)
+        raise
+
+
 def _start_stripe(directory: Path, rate: float, port: int | None) -> str:
     server = _stripe_status(directory)
     url = f"http://{server.address}"
     if server.state == "running" and answers(url):
         if port and not server.address.endswith(f":{port}"):
             raise Misconfigured(
-                f"The Stripe simulator already runs at {server.address}.", "Take the sandbox down first."
+                f"The Stripe simulator already runs at {server.address}.",
+                f"Take the sandbox down first: {typed('down', directory)}",
             )
         ask(url, "POST", "settings", {"rate": rate})
         return url

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from billing_cli.domain.errors import Fault, Misconfigured
+from billing_cli.sandbox.place import typed
 from billing_cli.sandbox.processes import end, exists, free_port, is_ours, write_private
 from billing_cli.sandbox.unprivileged import Account, home_for, server_account
 
@@ -61,7 +62,10 @@ def start(directory: Path, port: int | None = None) -> str:
     note = _read_note(directory)
     if note and is_running(directory):
         if port not in (None, note.port):
-            raise Misconfigured(f"The sandbox's Postgres already runs on port {note.port}.", "Take it down first.")
+            raise Misconfigured(
+                f"The sandbox's Postgres already runs on port {note.port}.",
+                f"Take it down first: {typed('down', directory)}",
+            )
         return _url(note)
     account = server_account()
     chosen = _choose_port(port, note.port if note else None)
@@ -151,8 +155,9 @@ def _create(directory: Path, port: int, account: Account | None) -> Note:
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     try:
         _run(command, account, home)
-    except Fault as fault:
-        fault.next_step = f"Postgres said: {_last_line(home / 'setup.log')}"
+    except BaseException as error:
+        if isinstance(error, Fault):
+            error.next_step = f"Postgres said: {_last_line(home / 'setup.log')}"
         shutil.rmtree(home, ignore_errors=True)
         raise
     password_file.unlink(missing_ok=True)

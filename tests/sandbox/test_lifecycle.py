@@ -16,8 +16,10 @@ import pytest
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.price_reader import StripePriceReader
+from billing_cli.cli.app import run
 from billing_cli.domain.errors import Misconfigured
 from billing_cli.sandbox import lifecycle, postgres, unprivileged
+from billing_cli.sandbox.demo import Demo, Deviation
 
 
 def no_migration(url: str) -> None: ...
@@ -143,3 +145,71 @@ def test_root_in_a_closed_home_gets_data_and_binaries_where_the_account_can_read
     finally:
         postgres.remove(closed)
     assert not home.exists()
+
+
+def test_an_up_that_fails_leaves_nothing_running(directory: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(Misconfigured, match="is taken"):
+            lifecycle.up(directory, no_migration, stripe_port=taken.getsockname()[1])
+    assert "running" not in states(directory)
+
+
+def test_another_port_of_what_runs_is_refused_with_the_command(tmp_path: Path) -> None:
+    place = tmp_path / "sb 2"
+    try:
+        postgres.start(place)
+        with pytest.raises(Misconfigured) as caught:
+            postgres.start(place, 1)
+        assert caught.value.next_step.endswith(f": billing sandbox down --directory '{place}'")
+    finally:
+        lifecycle.remove(place)
+    with pytest.raises(Misconfigured) as caught:
+        lifecycle.opened(place)
+    assert caught.value.next_step == f"Start it: billing sandbox up --directory '{place}'"
+
+
+@pytest.mark.parametrize("place", ["a file", "/proc/x"])
+def test_a_place_that_can_be_no_sandbox_is_said_in_a_sentence(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a file").touch()
+    assert run(["sandbox", "up", "--directory", place]) == 2
+    assert f"A sandbox cannot live in {Path(place).resolve()}: " in capsys.readouterr().err
+
+
+def test_up_prints_commands_that_can_be_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    env_file = tmp_path / "sb 2" / "sandbox.env"
+    sandbox = lifecycle.Sandbox(env_file.parent, env_file, "", "")
+    monkeypatch.setattr(lifecycle, "up", lambda *_, **__: sandbox)
+    assert run(["sandbox", "up", "--directory", "sb 2"]) == 0
+    said = capsys.readouterr().err
+    assert "Next: billing sandbox seed --directory 'sb 2', then:" in said
+    assert f"billing --env-file '{env_file}' export --period yesterday" in said
+
+
+def test_an_interrupted_demo_says_so_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a background job of a shell too, where SIGINT is ignored, and the commands it starts heed it."""
+
+    def steps(demo: Demo, directory: Path) -> None:
+        directory.mkdir()
+        os.kill(os.getpid(), signal.SIGINT)
+        raise Deviation("the live run ended with exit code 5 instead of 3.")
+
+    monkeypatch.setattr(Demo, "_steps", steps)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run(["sandbox", "demo"]) == 5
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert "Interrupted." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
