@@ -26,11 +26,10 @@ from billing_cli.cli.options import (
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.batch import BatchRun
-from billing_cli.domain.errors import BadInput
 from billing_cli.domain.export import ExportPlan, ExportRequest
 from billing_cli.domain.gate import ApprovedPlan, Gates
 from billing_cli.domain.meter import Backend
-from billing_cli.domain.period import Window, window_from_bounds, window_from_period
+from billing_cli.domain.period import Window, chosen_window
 from billing_cli.domain.verify_plan import VerifyPlan
 
 if TYPE_CHECKING:
@@ -79,7 +78,8 @@ def export(
     LIVE=true billing export --start 2026-10-01 --end 2026-10-31 --confirm --verify
     """
     chosen = Backend(backend) if backend else None
-    request = ExportRequest(_window(start, end, period), company, meter, allow_corrections, resend_rolled_back, chosen)
+    window = chosen_window(start, end, period, datetime.now(UTC))
+    request = ExportRequest(window, company, meter, allow_corrections, resend_rolled_back, chosen)
     with open_session(ctx) as session:
         sending = send_options(workers, rate, verify, verify_for)
         command = ExportCommand(session, request, _words(request, period) + sending.words, all_lines, sending)
@@ -146,18 +146,6 @@ def export_from(session: Session, request: Mapping[str, Any], words: list[str]) 
     backend = Backend(request["backend"]) if request["backend"] else None
     narrowed = (request["company"], request["meter"], request["allow_corrections"], request["resend_rolled_back"])
     return ExportCommand(session, ExportRequest(window, *narrowed, backend), words)
-
-
-def _window(start: str | None, end: str | None, period: str | None) -> Window:
-    now = datetime.now(UTC)
-    if period is not None and start is None and end is None:
-        return window_from_period(period, now)
-    if period is None and start is not None and end is not None:
-        return window_from_bounds(start, end, now)
-    raise BadInput(
-        "Say which usage: either --period, or both --start and --end.",
-        "For example: billing export --period yesterday",
-    )
 
 
 def _words(request: ExportRequest, period: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from billing_cli.cli.options import Confirm, Expect, Period
 from billing_cli.cli.reconcile_save import ReconcileRun, finish
 from billing_cli.cli.session import open_session
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.period import window_from_bounds, window_from_period
+from billing_cli.domain.period import chosen_window
 from billing_cli.domain.reconciliation import Source, Subject, Window
 
 _SUFFIXES = (".csv", ".json", ".parquet", ".html")
@@ -70,10 +70,5 @@ def reconcile(
 
 def _window(start: str | None, end: str | None, period: str | None, edge: timedelta) -> Window:
     now = datetime.now(UTC)
-    if period and not (start or end):
-        chosen = window_from_period(period, now)
-    elif start and end and not period:
-        chosen = window_from_bounds(start, end, now)
-    else:
-        raise BadInput("Give either --start and --end, or --period.", "For example: --period last-month")
+    chosen = chosen_window(start, end, period, now)
     return Window(chosen.start, chosen.end, edge, now)

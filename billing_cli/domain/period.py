@@ -1,4 +1,4 @@
-"""The window of an export: whole UTC hours, half-open, not in the future."""
+"""A window of time, by its name or its bounds: whole UTC hours, half-open, not in the future."""
 
 import re
 from collections.abc import Callable
@@ -21,6 +21,15 @@ class Window:
     @property
     def last_day(self) -> date:
         return (self.end - timedelta(microseconds=1)).date()
+
+
+def chosen_window(start: str | None, end: str | None, period: str | None, now: datetime) -> Window:
+    """The window that `--period`, or `--start` and `--end`, name. Raises BadInput for any other mixture of them."""
+    if period is not None and start is None and end is None:
+        return window_from_period(period, now)
+    if period is None and start is not None and end is not None:
+        return window_from_bounds(start, end, now)
+    raise BadInput("Give either --period, or both --start and --end.", "For example: --period yesterday")
 
 
 def window_from_month(text: str) -> Window:

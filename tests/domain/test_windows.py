@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.period import window_from_bounds, window_from_period
+from billing_cli.domain.period import chosen_window, window_from_bounds, window_from_period
 
 NOW = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
 hours = st.datetimes(datetime(2026, 1, 1), datetime(2026, 4, 1)).map(lambda d: d.replace(second=0, microsecond=0))
@@ -112,3 +112,15 @@ def test_a_bare_leap_day_is_included() -> None:
 
 def test_the_hour_that_runs_is_not_over() -> None:
     assert window_from_bounds("2026-03-10", "2026-03-10T12:00Z", NOW).end == NOW.replace(minute=0)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "period"),
+    [(None, None, None), ("2026-03-01", None, None), (None, "2026-03-01", None), ("2026-03-01", None, "yesterday"),
+     ("2026-03-01", "2026-03-02", "yesterday")],
+)  # fmt: skip
+def test_a_window_has_a_name_or_both_bounds(start: str | None, end: str | None, period: str | None) -> None:
+    with pytest.raises(BadInput, match="either --period, or both"):
+        chosen_window(start, end, period, NOW)
+    assert chosen_window(None, None, "yesterday", NOW) == window_from_period("yesterday", NOW)
+    assert chosen_window("2026-03-01", "2026-03-02", None, NOW) == window_from_bounds("2026-03-01", "2026-03-02", NOW)
