@@ -57,9 +57,19 @@ def window_from_bounds(start: str, end: str, now: datetime) -> Window:
     if window.end > _whole_hour(now):
         raise BadInput(
             f"The window ends at {window.end:%Y-%m-%d %H:%M}Z, which is in the future or in an hour not yet over.",
-            "Use --period today for the hours of today that are over.",
+            _over_by(now, window.start),
         )
     return window
+
+
+def _over_by(now: datetime, start: datetime) -> str:
+    """Which ends there are: the last day that is over, and the last hour of today."""
+    midnight, hour = _midnight(now), _whole_hour(now)
+    if hour <= start:
+        return "Wait until an hour of it is over."
+    ends = [f"{midnight - _DAY:%Y-%m-%d}"] if midnight > start else []
+    ends += [f"{hour:%Y-%m-%dT%H:%MZ}"] if hour > midnight else []
+    return f"End with {' or '.join(ends)}."
 
 
 def window_from_period(name: str, now: datetime) -> Window:
