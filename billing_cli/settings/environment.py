@@ -240,7 +240,8 @@ class Settings(BaseModel):
             )
         if _password_ends_early(url):
             raise Misconfigured(
-                "The password in SUPABASE_DB_URL has an @ or a / in it.", "Write %40 for @ and %2F for / there."
+                "The password in SUPABASE_DB_URL has an @ or a / in it.",
+                "Percent-encode the password: %40 for @, %2F for /.",
             )
         return url
 
@@ -264,8 +265,9 @@ def _check_price_id(name: str, text: str) -> None:
 
 def _password_ends_early(url: str) -> bool:
     """Whether libpq would take a part of the password for the host, and look that up."""
-    authority, _, path = url.partition("://")[2].partition("/")
-    return authority.count("@") > 1 or ("@" not in authority and "@" in path.partition("?")[0])
+    # Name and password end at the first @, unless a / comes before it: then there are none.
+    place = re.sub("^[^@/]*@?", "", url.partition("://")[2])
+    return "@" in place.partition("?")[0]
 
 
 def _passwords(address: str) -> list[str]:

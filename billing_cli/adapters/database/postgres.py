@@ -82,7 +82,10 @@ def connection_error(error: psycopg.Error) -> Exception:
     text = str(error)
     if isinstance(error, psycopg.ProgrammingError) or _INVALID.search(text):
         # libpq's own words quote the address.
-        return Misconfigured("SUPABASE_DB_URL cannot be read as an address.", "Copy it again from Supabase.")
+        return Misconfigured(
+            "SUPABASE_DB_URL cannot be read as an address.",
+            "Copy it again from Supabase, and percent-encode the password.",
+        )
     if _CROWDED.search(text):
         return domain_error("53300", "", None)
     if "password authentication failed" in text or "no pg_hba.conf entry" in text or 'role "' in text:
