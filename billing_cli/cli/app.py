@@ -17,6 +17,7 @@ from billing_cli.cli.help import help_columns
 from billing_cli.cli.log import bind, logged, refuse_other_formats
 from billing_cli.cli.secrecy import Secrecy
 from billing_cli.cli.state import State, complain
+from billing_cli.cli.streams import lost
 from billing_cli.domain import errors
 
 EXIT_CODES: dict[type[errors.BillingError], int] = {
@@ -87,7 +88,8 @@ def run(arguments: list[str]) -> int:
     """
     secrecy = Secrecy(arguments, os.environ)
     with secrecy.over_streams():
-        return logged(lambda: _run(arguments, _Call(State(json="--json" in arguments, secrecy=secrecy))))
+        call = _Call(State(json="--json" in arguments, secrecy=secrecy))
+        return logged(lambda: _told(_run(arguments, call)))
 
 
 def _run(arguments: list[str], call: _Call) -> int:
@@ -132,14 +134,17 @@ def _interrupted(call: _Call) -> int:
 def _failed(call: _Call, code: int, message: str, next_step: str) -> int:
     """The exit code, after saying what went wrong."""
     complain(message, next_step)
-    try:
-        call.state.print_error(code, message, next_step)
-        sys.stdout.flush()
-    except OSError:
-        _forget_stdout()
+    call.state.print_error(code, message, next_step)
     return code
 
 
-def _forget_stdout() -> None:
-    """It takes nothing (a full disk): so that the end of the process does not fail for what is left of it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _told(code: int) -> int:
+    """The exit code; 78 where all went well, but stdout did not take what was said."""
+    why = lost(sys.stdout)
+    if why is None:
+        return code
+    complain(
+        f"stdout cannot be written: {why}.",
+        "Make room, or write elsewhere. The command went on to its end; billing audit list has what it carried out.",
+    )
+    return code or EXIT_CODES[errors.Misconfigured]
