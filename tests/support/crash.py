@@ -36,8 +36,20 @@ _PRELOAD = [
     "billing_cli.render.export",
     "billing_cli.render.money_plan",
     "billing_cli.render.rollback",
+    "billing_cli.usecases.audit",
     "billing_cli.cli.observer",
     "aiohttp",
+    # What stripe-python and typer import at the first call only.
+    *(
+        f"stripe._{name}"
+        for name in (
+            *("account", "account_service", "balance", "balance_service", "oauth", "person", "customer"),
+            *("customer_service", "customer_balance_transaction", "customer_balance_transaction_service"),
+            *("credit_note", "credit_note_service", "credit_note_line_item", "invoice_item", "invoice_item_service"),
+            *("invoice_line_item", "invoice_service", "refund_service", "subscription_service", "telemetry_id"),
+        )
+    ),
+    "typer._adapters",
 ]
 _CONTEXT.set_forkserver_preload(_PRELOAD)
 KILLED = -signal.SIGKILL
