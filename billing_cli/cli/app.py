@@ -96,6 +96,7 @@ def _run(arguments: list[str], call: _Call) -> int:
     try:
         refuse_other_formats()
         call.state.secrecy.refuse_arguments()
+        _refuse_orders(arguments)
         columns = help_columns()
         result = app(args=arguments, prog_name="billing", standalone_mode=False, terminal_width=columns, obj=call)
     except errors.BillingError as error:
@@ -113,6 +114,20 @@ def _run(arguments: list[str], call: _Call) -> int:
     if result == _TYPERS_CTRL_C:
         return _interrupted(call)
     return result if isinstance(result, int) else 0
+
+
+def _refuse_orders(arguments: list[str]) -> None:
+    """A word with control characters could not be shown as it is, nor typed again from what is shown."""
+    if all(map(str.isprintable, arguments)):
+        return
+    from billing_cli.render.terminal import visible
+
+    for number, word in enumerate(arguments, start=1):
+        if visible(word) != word:
+            raise errors.BadInput(
+                f"Word {number} after `billing` has a control character in it: {visible(word)}",
+                "Type it again without; it may have come with a copy.",
+            )
 
 
 def complete() -> int:

@@ -140,6 +140,16 @@ def test_a_wrong_billing_toml_is_named(
     assert "billing.toml" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("sign", ["\x1b[2J", "\x00", "\x7f", "\x9b", "\u202e"])
+def test_a_word_that_could_not_be_typed_again_is_refused(sign: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["refund", "co_1", "pi_1", "--reason", "duplicate", "--note", f"a{sign}b"]) == 2
+    err = capsys.readouterr().err
+    assert "Word 7 after `billing` has a control character" in err
+    assert sign not in err
+    assert run(["frobnicate", "two lines\nand a tab\t"]) == 2
+    assert "No such command" in capsys.readouterr().err
+
+
 def _assert_one_sentence(err: str) -> None:
     assert err.startswith("billing: ")
     assert len(err.strip().splitlines()) <= 2

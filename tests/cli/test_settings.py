@@ -200,3 +200,58 @@ def test_a_right_billing_toml_is_read() -> None:
     config = Settings.load().config
     assert config.meters["calls"].event_name == "api_calls"
     assert config.export.expected_skips == {"too_old"}
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[limits]\napproval_hours = 0\n", "limits.approval_hours must be at least 1"),
+        ("[limits]\napproval_hour = 1\n", "limits.approval_hour is not known"),
+        ("[limits.refund]\nper_day = { usd = 5 }\n", "limits.refund.per_day.usd must be text in quotes"),
+        ("[export]\nlate_usage = 'foo'\n", "export.late_usage must be 'hold', 'carry' or 'send'"),
+        ("meters = 3\n", "meters must be a section"),
+        ("[plans]\npro = []\n", "plans.pro must not be empty"),
+        ("[meters.x]\nprice = 'price_1'\n", 'meters.x is refused: price and unit go with backend = "usage-records"'),
+    ],
+)
+def test_billing_toml_is_judged_in_our_words(toml: str, said: str) -> None:
+    Path("billing.toml").write_text(toml)
+    with pytest.raises(Misconfigured) as caught:
+        Settings.load()
+    assert said in caught.value.message
+    assert caught.value.next_step == "Correct or remove them; docs/configuration.md has every section."
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe\x00", "my.env is no text in UTF-8."),
+        (b"A=1\n\n# fine\n\nthis is junk\nB=2\n", "my.env, line 5, is no setting."),
+        (b"A='begun\nB=2\n", "my.env, line 1, is no setting."),
+        (None, "my.env is a directory; settings are read from a file."),
+    ],
+)
+def test_a_settings_file_that_is_none_is_named(
+    content: bytes | None, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("my.env").mkdir() if content is None else Path("my.env").write_bytes(content)
+    with pytest.raises(Misconfigured) as caught:
+        Settings.load(Path("my.env"))
+    assert caught.value.message == said
+    assert caught.value.next_step
+    assert capfd.readouterr().err == ""
+
+
+def test_an_empty_name_is_no_file() -> None:
+    with pytest.raises(Misconfigured, match="--env-file names no file"):
+        Settings.load(Path())
+
+
+def test_an_empty_value_in_the_process_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text(f"STRIPE_SECRET_KEY={KEY}\n")
+    with pytest.raises(Misconfigured, match="STRIPE_SECRET_KEY is not set"):
+        load(monkeypatch, STRIPE_SECRET_KEY="").require_stripe_key()
+
+
+def test_a_variable_that_is_called_like_a_part_of_ours_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, CONFIG="x", CONFIG_FILE="y", ENV_FILE="z").config_file is None
