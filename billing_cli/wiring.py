@@ -129,6 +129,7 @@ def _setup(settings: Settings, opened: ExitStack) -> Setup:
         expected_skips=settings.config.export.expected_skips,
         usage_lag_hours=settings.config.reconcile.usage_lag_hours,
         clock=clock,
+        processes=processes(),
     )
 
 
@@ -156,9 +157,7 @@ def export_planner(settings: Settings, database: Database) -> ExportPlanner:
 def run_environment(
     settings: Settings, database: Database, approved: ApprovedPlan[P], observer: Observer
 ) -> RunEnvironment[P]:
-    from billing_cli.adapters.processes import HostProcesses
-
-    processes: Processes = HostProcesses()
+    here = processes()
 
     def sender(backend: Backend) -> UsageSender:
         from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
@@ -181,10 +180,15 @@ def run_environment(
         return ledger_reader(settings)
 
     lag_s = 3600 * settings.config.reconcile.usage_lag_hours
-    runner = processes.current()
     return RunEnvironment(
-        approved, database, sender, canceller, ledger, lag_s, processes, settings.actor, runner, observer
+        approved, database, sender, canceller, ledger, lag_s, here, settings.actor, here.current(), observer
     )
+
+
+def processes() -> Processes:
+    from billing_cli.adapters.processes import HostProcesses
+
+    return HostProcesses()
 
 
 def worker_processes(count: int, words: Sequence[str]) -> Workers:
@@ -263,15 +267,14 @@ def mark_paid_planner(settings: Settings, database: Database) -> MarkPaidPlanner
 
 
 def move_environment(settings: Settings, database: Database, observer: MoveObserver) -> MoveEnvironment:
-    from billing_cli.adapters.processes import HostProcesses
     from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
     from billing_cli.adapters.stripe.money_reader import StripeMoneyReader
 
-    processes: Processes = HostProcesses()
+    here = processes()
     # One connection, so that both keep the same pace.
     connection = _stripe_connection(settings)
     reader, mover = StripeMoneyReader(connection), StripeMoneyMover(connection)
-    return MoveEnvironment(database, reader, mover, processes, settings.actor, processes.current(), observer)
+    return MoveEnvironment(database, reader, mover, here, settings.actor, here.current(), observer)
 
 
 def signatures(settings: Settings) -> Signatures:
@@ -317,10 +320,8 @@ def event_resender(settings: Settings, endpoint_id: str) -> EventPoster:
 
 
 def replay_environment(settings: Settings, database: Database, observer: DownloadObserver) -> ReplayEnvironment:
-    from billing_cli.adapters.processes import HostProcesses
-
-    processes: Processes = HostProcesses()
-    return ReplayEnvironment(database, processes, settings.actor, processes.current(), observer)
+    here = processes()
+    return ReplayEnvironment(database, here, settings.actor, here.current(), observer)
 
 
 def ledger_reader(settings: Settings) -> LedgerReader:

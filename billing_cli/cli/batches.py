@@ -47,12 +47,16 @@ def list_batches(
     billing batches list
     billing --json batches list --limit 100
     """
-    from billing_cli.render.batches import batch_document, render_batches
+    from billing_cli import wiring
+    from billing_cli.render.batches import batch_document, gone_commands, render_batches
     from billing_cli.usecases.batches import list_batches as load
+    from billing_cli.usecases.batches import look_for_runner
 
     with open_session(ctx) as session:
-        batches = load(session.database, limit)
-    session.state.emit("batches", {"batches": [batch_document(batch) for batch in batches]}, render_batches(batches))
+        batches = [look_for_runner(batch, wiring.processes()) for batch in load(session.database, limit)]
+    document: dict[str, object] = {"batches": [batch_document(batch) for batch in batches]}
+    next_steps = session.state.next_steps(gone_commands(batches))
+    session.state.emit("batches", document, render_batches(batches), next_steps)
     return 0
 
 
@@ -75,11 +79,12 @@ def show(
     billing batches show exp_20261124_023802_d76c4e40
     billing batches show exp_20261124_023802_d76c4e40 --state ambiguous
     """
+    from billing_cli import wiring
     from billing_cli.render.batches import BatchView, batch_document
-    from billing_cli.usecases.batches import batch_items, show_batch
+    from billing_cli.usecases.batches import batch_items, look_for_runner, show_batch
 
     with open_session(ctx) as session:
-        batch = show_batch(session.database, batch_id)
+        batch = look_for_runner(show_batch(session.database, batch_id), wiring.processes())
         items = list(batch_items(session.database, batch_id, item_state.value if item_state else None, limit))
     document: dict[str, object] = {"batch": batch_document(batch), "items": items}
     state, itself = session.state, f"billing batches show {batch_id}"

@@ -78,7 +78,10 @@ class SendResult:
 
 @dataclass(frozen=True)
 class BatchSummary:
-    """A batch and its counts. Durations are in seconds, on the database's clock."""
+    """A batch and its counts. Durations are in seconds, on the database's clock.
+
+    `runner_gone`: whether the runner's process was on this machine and is gone; None where nobody looked or can tell.
+    """
 
     batch_id: str
     state: str
@@ -106,10 +109,11 @@ class BatchSummary:
     cancelled: int
     dedup_left_s: int | None
     cancel_left_s: int | None
+    runner_gone: bool | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "BatchSummary":
-        return cls(**{name: document[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: document[name] for name in cls.__dataclass_fields__ if name != "runner_gone"})
 
     @property
     def left(self) -> int:

@@ -29,9 +29,15 @@ def render_batches(batches: Sequence[BatchSummary]) -> RenderableType:
 
 
 def _listed(batch: BatchSummary) -> Text:
-    return Text.assemble(
+    text = Text.assemble(
         (batch.batch_id, "bold"), f"  {batch.state}  ", _mode(batch), f"\n  {_window(batch)}\n  ", _counted(batch, ())
     )
+    return text.append(f"\n  the process of its runner is gone: {batch.runner}", "red") if batch.runner_gone else text
+
+
+def gone_commands(batches: Iterable[BatchSummary]) -> list[str]:
+    """What to type next, of each batch whose runner is gone."""
+    return [batch.next_command for batch in batches if batch.runner_gone]
 
 
 def _mode(batch: BatchSummary) -> Text:
@@ -98,7 +104,11 @@ def _facts(batch: BatchSummary) -> RenderableType:
     rows.append(("can be cancelled for", hours_left(batch.cancel_left_s)))
     if batch.runners > 1:
         last = f"last heard of: {batch.runner}, {batch.runner_silent_s} s ago"
-        rows.append(("sent by", f"{batch.runners} runners; {last}"))
+        rows.append(("sent by", f"{batch.runners} runners; {last}{_gone(batch)}"))
     elif batch.runner:
-        rows.append(("sent by", f"{batch.runner}, silent for {batch.runner_silent_s} s"))
+        rows.append(("sent by", f"{batch.runner}, silent for {batch.runner_silent_s} s{_gone(batch)}"))
     return Facts(rows)
+
+
+def _gone(batch: BatchSummary) -> str:
+    return "; its process is gone" if batch.runner_gone else ""

@@ -14,7 +14,7 @@ from billing_cli.domain.batch import BatchRun, BatchSummary, ResumePlan, StopRea
 from billing_cli.domain.errors import BadInput, BillingError, LockHeld
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.plan import Plan, digest_of
-from billing_cli.domain.ports import BillingReader, Database, UsageSender
+from billing_cli.domain.ports import BillingReader, Database, Processes, UsageSender
 from billing_cli.usecases.environment import RunEnvironment
 from billing_cli.usecases.proving import OldClaims
 from billing_cli.usecases.sending import SendingRun, Work, sending
@@ -32,6 +32,12 @@ def list_batches(database: Database, limit: int) -> list[BatchSummary]:
 def show_batch(database: Database, batch_id: str) -> BatchSummary:
     document = database.call("billing_batch_show_v1", p_batch_id=batch_id, p_limit=0)
     return BatchSummary.from_document(document["batch"])
+
+
+def look_for_runner(batch: BatchSummary, processes: Processes) -> BatchSummary:
+    """With what this machine knows of the runner: its process may be gone long before its lease is over."""
+    alive = processes.is_alive(batch.runner) if batch.runner else None
+    return replace(batch, runner_gone=None if alive is None else not alive)
 
 
 def batch_items(database: Database, batch_id: str, state: str | None, limit: int) -> Iterator[dict[str, Any]]:

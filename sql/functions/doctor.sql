@@ -84,8 +84,9 @@ language sql stable set search_path = '' set statement_timeout = '1min' as $$
           'batch_id', b.batch_id, 'state', b.state, 'livemode', b.livemode,
           'pending', i.pending, 'sending', i.sending, 'cancelling', i.cancelling,
           'age_s', extract(epoch from now() - b.opened_at)::int,
-          'runs', exists (select from public.billing_export_runners r
-                          where r.batch_id = b.batch_id and r.expires_at > now()),
+          'runners', (select coalesce(jsonb_agg(r.runner order by r.seen_at desc), '[]')
+                      from public.billing_export_runners r
+                      where r.batch_id = b.batch_id and r.expires_at > now()),
           'dedup_left_s', extract(epoch from i.oldest_sending + public.billing_export_resendable_v1() - now())::int,
           'cancel_left_s', extract(epoch from i.oldest_cancelling + interval '24 hours' - now())::int)
           order by b.opened_at), '[]')
@@ -116,7 +117,7 @@ language sql stable set search_path = '' set statement_timeout = '1min' as $$
       select coalesce(jsonb_agg(jsonb_build_object(
           'intent_id', t.intent_id, 'kind', t.kind, 'state', t.state,
           'age_s', extract(epoch from now() - t.opened_at)::int,
-          'runs', coalesce(t.claimed_until > now(), false),
+          'runners', case when t.claimed_until > now() then jsonb_build_array(coalesce(t.claimed_by, '')) else '[]' end,
           'key_left_s', extract(epoch from t.first_sent_at + interval '24 hours' - now())::int) order by t.opened_at), '[]')
       from public.billing_intents t where t.state in ('open', 'sending')))
 $$;

@@ -10,7 +10,14 @@ from rich.console import Console, RenderableType
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun, BatchSummary, ResumePlan, StopReason
 from billing_cli.domain.gate import Gates
-from billing_cli.render.batches import BatchView, batch_document, next_commands, render_batches, render_runs
+from billing_cli.render.batches import (
+    BatchView,
+    batch_document,
+    gone_commands,
+    next_commands,
+    render_batches,
+    render_runs,
+)
 from billing_cli.render.resume import ResumePlanView
 
 BATCH = BatchSummary(
@@ -74,6 +81,13 @@ def shown(renderable: RenderableType, width: int = 120) -> str:
 )
 def test_nothing_is_wider_than_the_terminal(renderable: RenderableType, width: int) -> None:
     assert max(map(len, shown(renderable, width).splitlines())) <= width
+
+
+def test_a_runner_that_is_gone_is_said_with_the_next_command() -> None:
+    gone = replace(BATCH, runner_gone=True)
+    assert "its process is gone" in " ".join(shown(BatchView(gone, [])).split())
+    assert "the process of its runner is gone" in " ".join(shown(render_batches([gone])).split())
+    assert gone_commands([BATCH, gone]) == [gone.next_command]
 
 
 def test_an_item_is_shown_as_it_is() -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
 from support.usage import Connection, add_usage
 
+from billing_cli.adapters.processes import HostProcesses
 from billing_cli.cli.app import run
 from billing_cli.domain.webhook_event import METER_ERRORS
 from billing_cli.usecases.doctor.webhooks import REFUND_EVENTS
@@ -346,6 +348,27 @@ def test_work_at_hand_is_no_trouble(billing: Billing, world: World) -> None:
     world.sql.execute(INTENT, (60,))
     found = levels(billing("doctor"))
     assert (found["open-batches"], found["open-intents"]) == ("pass", "pass")
+
+
+def test_a_runner_of_this_machine_whose_process_is_gone_is_told_at_once(billing: Billing, world: World) -> None:
+    """As after kill -9: its lease is not over yet."""
+    world.batch("open", "pending")
+    world.sql.execute("update billing_export_batches set plan_digest = repeat('0', 64)")
+    host, namespace, _, _ = HostProcesses().current().split("/")
+    gone = f"{host}/{namespace}/{os.getpid()}/1"
+    insert = "insert into billing_export_runners (batch_id, runner, shares, expires_at) values (%s, %s, true, %s)"
+    lease = datetime.now(UTC) + timedelta(minutes=1)
+    world.sql.execute(insert, ("exp_open_pending", gone, lease))
+    resume = "LIVE=true billing batches resume exp_open_pending --confirm"
+    (told,) = [each for each in billing("doctor").document["findings"] if each["check"] == "open-batches"]
+    assert (told["level"], told["next_step"]) == ("warn", resume)
+    assert f"the process of its runner is gone ({gone})" in told["says"]
+    shown, listed = billing("batches", "show", "exp_open_pending"), billing("batches", "list")
+    (batch,) = [each for each in listed.document["batches"] if each["batch_id"] == "exp_open_pending"]
+    assert (shown.document["batch"]["runner_gone"], batch["runner_gone"]) == (True, True)
+    assert resume in shown.stderr + str(shown.document)
+    world.sql.execute(insert, ("exp_open_pending", HostProcesses().current(), lease))
+    assert levels(billing("doctor"))["open-batches"] == "pass"
 
 
 def test_a_company_without_a_customer_is_a_warning_until_it_uses_something(billing: Billing, world: World) -> None:

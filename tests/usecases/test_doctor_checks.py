@@ -187,8 +187,10 @@ def test_of_many_the_first_are_named_and_the_rest_counted() -> None:
     verdicts = list(unverified_batches([batch(batch_id=f"exp_{number}") for number in range(12)]))
     assert len(verdicts) == 6
     assert verdicts[-1].says == "7 more like these."
-    intents = [{"intent_id": "int_1", "kind": "mark_paid", "state": "open", "age_s": 200_000, "runs": False}]
-    assert "The mark paid int_1 is open, begun 2 days ago." in told(open_intents(intents))
+    intents = [
+        {"intent_id": "int_1", "kind": "mark_paid", "state": "open", "age_s": 200_000, "runners": [], "gone": []}
+    ]
+    assert "The mark paid int_1 is open, begun 2 days ago, and nobody is at it." in told(open_intents(intents))
 
 
 def test_the_tested_sdk_is_the_one_that_is_asked_for() -> None:

@@ -9,7 +9,7 @@ from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.doctor import Check, Destinations, Server, WebhookTarget
 from billing_cli.domain.meter import MeterRule, StripeMeter
 from billing_cli.domain.migrations import SqlFile
-from billing_cli.domain.ports import Database, SetupReader
+from billing_cli.domain.ports import Database, Processes, SetupReader
 from billing_cli.domain.price import CheckedPrice, PricedPlan
 from billing_cli.usecases.doctor.catalogue import USAGE_HOURS, catalogue_checks
 from billing_cli.usecases.doctor.database import PROBED_ROWS, DatabaseFacts, Transport, database_checks
@@ -45,6 +45,7 @@ class Setup:
     expected_skips: Collection[str]
     usage_lag_hours: int
     clock: Callable[[], datetime]
+    processes: Processes
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def network_checks(settings: Declared, api_version: str, setup: Setup) -> list[C
         *webhook_checks(stripe.endpoints, stripe.destinations, secrets, api_version),
         *database_checks(_database_facts(setup, main, applied, asked("billing_doctor_doors_v1"))),
         *catalogue_checks(plans, stripe.prices, stripe.meters, setup.rules, companies, usage, setup.expected_skips),
-        *work_checks(asked("billing_doctor_work_v1", p_lag_hours=setup.usage_lag_hours)),
+        *work_checks(asked("billing_doctor_work_v1", p_lag_hours=setup.usage_lag_hours), setup.processes),
     ]
 
 

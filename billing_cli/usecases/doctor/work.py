@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from billing_cli.domain.doctor import Check, Subject
+from billing_cli.domain.ports import Processes
 from billing_cli.domain.verdict import Verdict, failed, passed, warned
 from billing_cli.usecases.doctor.facts import Fact
 
@@ -16,12 +17,16 @@ Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
 
-def work_checks(work: Fact[dict[str, Any]]) -> list[Check]:
-    """`work` as billing_doctor_work_v1 answers."""
+def work_checks(work: Fact[dict[str, Any]], processes: Processes) -> list[Check]:
+    """`work` as billing_doctor_work_v1 answers. A runner of this machine whose process is gone runs nothing."""
+
+    def begun(name: str) -> list[Row]:
+        return [_with_gone(row, processes) for row in work()[name]]
+
     looks: dict[str, Callable[[], Iterator[Verdict]]] = {
-        "open-batches": lambda: open_batches(_in_state(work(), "open")),
-        "rolling-back": lambda: rolling_back(_in_state(work(), "rolling_back")),
-        "open-intents": lambda: open_intents(work()["intents"]),
+        "open-batches": lambda: open_batches(_in_state(begun("batches"), "open")),
+        "rolling-back": lambda: rolling_back(_in_state(begun("batches"), "rolling_back")),
+        "open-intents": lambda: open_intents(begun("intents")),
         "doubtful-items": lambda: doubtful_items(work()["doubtful"]),
         "unverified-batches": lambda: unverified_batches(work()["unverified"]),
         "resend-window": lambda: resend_window(work()["batches"], work()["intents"]),
@@ -34,7 +39,7 @@ def open_batches(batches: Rows) -> Iterator[Verdict]:
     def tell(batch: Row) -> Verdict:
         return warned(
             f"{batch['batch_id']}, opened {_ago(batch['age_s'])} ago, has {batch['pending']:,} events to send and "
-            f"{batch['sending']:,} that may have been sent, and nobody is at it.",
+            f"{batch['sending']:,} that may have been sent, and {_nobody(batch)}.",
             f"LIVE=true billing batches resume {batch['batch_id']} --confirm",
         )
 
@@ -44,7 +49,7 @@ def open_batches(batches: Rows) -> Iterator[Verdict]:
 def rolling_back(batches: Rows) -> Iterator[Verdict]:
     def tell(batch: Row) -> Verdict:
         return warned(
-            f"The rollback of {batch['batch_id']} has {batch['cancelling']:,} events left.",
+            f"The rollback of {batch['batch_id']} has {batch['cancelling']:,} events left, and {_nobody(batch)}.",
             f"LIVE=true billing batches rollback {batch['batch_id']} --confirm",
         )
 
@@ -55,7 +60,7 @@ def open_intents(intents: Rows) -> Iterator[Verdict]:
     def tell(intent: Row) -> Verdict:
         return warned(
             f"The {intent['kind'].replace('_', ' ')} {intent['intent_id']} is {intent['state']}, begun "
-            f"{_ago(intent['age_s'])} ago.",
+            f"{_ago(intent['age_s'])} ago, and {_nobody(intent)}.",
             f"LIVE=true billing intents resume {intent['intent_id']} --confirm",
         )
 
@@ -128,9 +133,18 @@ def _tell(rows: Rows, tell: Callable[[Row], Verdict], rest: str, fine: str) -> I
         yield passed(fine)
 
 
+def _with_gone(row: Row, processes: Processes) -> Row:
+    """`gone` are those of its `runners` whose processes are; the others may live."""
+    return {**row, "gone": [runner for runner in row["runners"] if processes.is_alive(runner) is False]}
+
+
 def _idle(rows: Rows) -> Rows:
     """What a run is at is no trouble."""
-    return [row for row in rows if not row["runs"]]
+    return [row for row in rows if len(row["gone"]) == len(row["runners"])]
+
+
+def _nobody(row: Row) -> str:
+    return f"the process of its runner is gone ({row['gone'][0]})" if row["gone"] else "nobody is at it"
 
 
 def _fine(rows: Rows, doing: str) -> str:
@@ -141,8 +155,8 @@ def _closing(rows: Rows, left: str) -> Rows:
     return [row for row in rows if row[left] is not None and row[left] < _SOON_S]
 
 
-def _in_state(work: Mapping[str, Any], state: str) -> Rows:
-    return [batch for batch in work["batches"] if batch["state"] == state]
+def _in_state(batches: Rows, state: str) -> Rows:
+    return [batch for batch in batches if batch["state"] == state]
 
 
 def _ago(seconds: int) -> str:

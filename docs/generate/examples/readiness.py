@@ -25,7 +25,7 @@ def findings() -> list[Finding]:
     doors = {"roles": ["anon", "authenticated"], "functions": [], "ours": [], "without_rls": [], "theirs": []}
     companies = {"companies": 417, "without_customer": 2, "examples": ["co_0219", "co_0220"]}
     usage = {"without_customer": 2, "examples": ["co_0219", "co_0220"]}
-    batch = {**BATCH, "runs": False, "age_s": 9000}
+    batch = {**BATCH, "runners": [], "gone": [], "age_s": 9000}
     return examine(
         [
             Check("live-gate", Subject.ENVIRONMENT, lambda: environment.live_gate(False)),
