@@ -1,5 +1,6 @@
 """`billing refund`: money back for one payment, or for a file of them."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,6 +89,7 @@ def _of_one(
 ) -> MoneyCommand:
     if reason is None:
         raise BadInput("A refund needs a reason.", f"Add --reason {' | '.join(RefundReason)}")
+    _refuse_swapped(company, payment)
     line = RefundLine(_named(payment), reason, _named(company), amount, amount_minor, note)
     return _command(session, [line], via, _words(line, via), None)
 
@@ -115,6 +117,13 @@ def _named(word: str | None) -> str:
             "For example: billing refund COMPANY pi_… --reason requested_by_customer",
         )
     return word
+
+
+def _refuse_swapped(company: str | None, payment: str | None) -> None:
+    if company and payment and company.startswith("pi_") and not payment.startswith("pi_"):
+        raise BadInput(
+            "The company comes before the payment.", f"Type: {shlex.join(['billing', 'refund', payment, company])} …"
+        )
 
 
 def _read(path: Path) -> list[RefundLine]:

@@ -136,7 +136,8 @@ def adjust_action(
     money = request.money
     if customer.currency not in (None, money.currency) and choice.instrument is not Instrument.CREDIT_NOTE:
         raise BadInput(
-            f"{company.company_id} is billed in {(customer.currency or '').upper()}.", "Use the customer's currency."
+            f"{company.company_id} is billed in {(customer.currency or '').upper()}.",
+            f"Add --currency {customer.currency}",
         )
     signed = money.amount_minor if request.direction is Direction.CHARGE else -money.amount_minor
     kind, subject, parameters = _request(request, customer, choice, signed, preview)

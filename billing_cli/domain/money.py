@@ -52,9 +52,14 @@ def exponent(currency: str) -> int:
     return SPECIAL_EXPONENTS.get(currency, 2)
 
 
+def is_plain_number(text: str) -> bool:
+    """Whether it is an amount in some currency: digits, and a point."""
+    return bool(_PLAIN_NUMBER.fullmatch(text))
+
+
 def parse_major(text: str, currency: str) -> Money:
     """`12.50` usd is 1250 minor units. Raises BadInput for what the currency or Stripe does not have."""
-    if not _PLAIN_NUMBER.fullmatch(text):
+    if not is_plain_number(text):
         raise BadInput(f"{text!r} is no amount.", "Use plain digits and a point, for example 12.50.")
     digits = exponent(currency)
     try:

@@ -13,6 +13,7 @@ from billing_cli.domain.invoice import CreditNotePreview
 from billing_cli.domain.money import Money, checked, parse_major
 from billing_cli.domain.payment import Payment, check_refundable
 
+_EXAMPLES = 3
 FRAUDULENT_WARNING = (
     "fraudulent does more than refund: Stripe puts the card and the e-mail address on the account's block lists."
 )
@@ -129,18 +130,25 @@ def refund_action(line: RefundLine, money: Money | None, facts: RefundFacts, via
 
 
 def warnings(lines: Sequence[RefundLine], facts: Mapping[str, RefundFacts], via: Via) -> list[str]:
-    """What an operator should know before going on."""
+    """What an operator should know before going on; what many payments share is said once, with examples."""
+    payments = [facts[line.payment_intent_id].payment for line in lines]
+    invoiced = [payment for payment in payments if payment.invoice_id and via is Via.REFUND]
+    inquired = [payment.payment_intent_id for payment in payments if payment.under_inquiry]
     found = [FRAUDULENT_WARNING] if any(line.reason is RefundReason.FRAUDULENT for line in lines) else []
-    for line in lines:
-        payment = facts[line.payment_intent_id].payment
-        if payment.invoice_id and via is Via.REFUND:
-            found.append(
-                f"{line.payment_intent_id} paid invoice {payment.invoice_id}: a credit note keeps its tax right, "
-                "a plain refund does not (--via credit-note)."
-            )
-        if payment.under_inquiry:
-            found.append(f"{line.payment_intent_id} is under inquiry by the bank; a full refund usually ends it.")
+    if invoiced:
+        whose = [payment.payment_intent_id for payment in invoiced]
+        paid = f"{whose[0]} paid invoice {invoiced[0].invoice_id}"
+        paid = paid if len(invoiced) == 1 else f"{len(invoiced):,} payments paid an invoice ({_some(whose)})"
+        its = "its" if len(invoiced) == 1 else "the"
+        found.append(f"{paid}: a credit note keeps {its} tax right, a plain refund does not (--via credit-note).")
+    if inquired:
+        who = f"{inquired[0]} is" if len(inquired) == 1 else f"{len(inquired):,} payments ({_some(inquired)}) are"
+        found.append(f"{who} under inquiry by the bank; a full refund usually ends it.")
     return found
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_EXAMPLES]) + (", …" if len(names) > _EXAMPLES else "")
 
 
 def _refund(line: RefundLine, money: Money) -> dict[str, object]:

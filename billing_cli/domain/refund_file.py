@@ -5,12 +5,12 @@ Columns: payment, reason; and optionally amount (major units) or amount_minor, n
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Intent
 from billing_cli.domain.masking import holds_secret
-from billing_cli.domain.money import major
+from billing_cli.domain.money import is_plain_number, major
 from billing_cli.domain.refund import RefundLine, RefundReason
 from billing_cli.domain.spreadsheet import neutral
 
@@ -26,17 +26,17 @@ _RESULT_COLUMNS = (
 
 def read_refund_lines(text: str) -> list[RefundLine]:
     """All lines, or BadInput naming every line that cannot be read. A payment stands on one line only."""
-    rows = _rows(text)
+    names, rows = _rows(text)
     lines: list[RefundLine] = []
     errors: list[str] = []
     seen: dict[str, int] = {}
-    for number, row in rows:
-        try:
-            _refuse_secrets(row)
-            line = _line(number, row)
-        except BadInput as error:
-            errors.append(f"line {number}: {error.message}")
+    for number, cells in rows:
+        row = dict(zip(names, (cell.strip() for cell in cells), strict=False))
+        faults = _cell_count(names, cells) or _secrets(row) or list(_faults(row))
+        if faults:
+            errors += [f"line {number}: {fault}" for fault in faults]
             continue
+        line = _line(number, row)
         if line.payment_intent_id in seen:
             errors.append(f"line {number}: {line.payment_intent_id} is on line {seen[line.payment_intent_id]} already.")
         seen.setdefault(line.payment_intent_id, number)
@@ -52,7 +52,8 @@ def read_refund_lines(text: str) -> list[RefundLine]:
     return lines
 
 
-def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
+def _rows(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The columns' names, and each line's number and cells."""
     text = text.removeprefix("\ufeff")
     header = text.split("\n", 1)[0]
     separator = ";" if ";" in header and "," not in header else ","
@@ -65,10 +66,12 @@ def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
     _check_columns(names)
     if len(found) - 1 > _MAX_LINES:
         raise BadInput(f"The file has more than {_MAX_LINES:,} lines.", "Split it.")
-    return [(number, _row(number, names, cells)) for number, cells in found[1:]]
+    return names, found[1:]
 
 
 def _check_columns(names: Sequence[str]) -> None:
+    if not names:
+        raise BadInput("The file is empty.", f"Its first line names the columns, of: {', '.join(_COLUMNS)}.")
     missing = [name for name in _NEEDED if name not in names]
     unknown = [name for name in names if name not in _COLUMNS]
     if missing or unknown or len(set(names)) < len(names):
@@ -81,32 +84,37 @@ def _check_columns(names: Sequence[str]) -> None:
         )
 
 
-def _row(number: int, names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
-    if len(cells) != len(names):
-        raise BadInput(
-            f"Line {number} has {len(cells)} cells instead of {len(names)}.", "Put text with a comma in quotes."
-        )
-    return {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+def _cell_count(names: Sequence[str], cells: Sequence[str]) -> list[str]:
+    if len(cells) == len(names):
+        return []
+    return [f"it has {len(cells)} cells instead of {len(names)}; text with a comma stands in quotes."]
 
 
-def _refuse_secrets(row: Mapping[str, str]) -> None:
+def _secrets(row: Mapping[str, str]) -> list[str]:
     """Its cells are quoted in sentences, and a note is kept for good."""
-    for name, cell in row.items():
-        if holds_secret(cell):
-            raise BadInput(f"its {name} looks like a secret.")
+    return [f"its {name} looks like a secret." for name, cell in row.items() if holds_secret(cell)]
+
+
+def _faults(row: Mapping[str, str]) -> Iterator[str]:
+    """All that the line shows by itself; what its payment allows is seen later."""
+    payment, reason, amount, amount_minor = (
+        row.get(name, "") for name in ("payment", "reason", "amount", "amount_minor")
+    )
+    if not payment.startswith("pi_"):
+        yield f"{payment!r} is no payment intent."
+    if reason not in set(RefundReason):
+        yield f"{reason!r} is no reason: use {', '.join(RefundReason)}."
+    if amount and not is_plain_number(amount):
+        yield f"{amount!r} is no amount."
+    if amount_minor and not (amount_minor.isascii() and amount_minor.isdigit() and len(amount_minor) < 16):
+        yield f"{amount_minor!r} is no amount in minor units."
 
 
 def _line(number: int, row: Mapping[str, str]) -> RefundLine:
-    payment, reason, amount_minor = row["payment"], row["reason"], row.get("amount_minor", "")
-    if not payment.startswith("pi_"):
-        raise BadInput(f"{payment!r} is no payment intent.")
-    if reason not in set(RefundReason):
-        raise BadInput(f"{reason!r} is no reason: use {', '.join(RefundReason)}.")
-    if amount_minor and not (amount_minor.isascii() and amount_minor.isdigit() and len(amount_minor) < 16):
-        raise BadInput(f"{amount_minor!r} is no amount in minor units.")
+    amount_minor = row.get("amount_minor", "")
     return RefundLine(
-        payment_intent_id=payment,
-        reason=RefundReason(reason),
+        payment_intent_id=row["payment"],
+        reason=RefundReason(row["reason"]),
         company_id=row.get("company") or None,
         amount=row.get("amount") or None,
         amount_minor=int(amount_minor) if amount_minor else None,

@@ -46,7 +46,8 @@ def _demands(plan: Plan, gates: Gates) -> list[Text]:
     lines = []
     if demands.refusal:
         lines.append(Text(f"Refused: {demands.refusal}", "bold red"))
-    if demands.seen:
+    # Where the gate refuses for this reason, its refusal says it.
+    if demands.seen and not (gates.open and gates.expect is None):
         lines.append(Text(demands.seen, "yellow"))
     if demands.second_person:
         approved = gates.approval_id is not None

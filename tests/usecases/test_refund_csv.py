@@ -97,13 +97,15 @@ def test_all_faulty_lines_are_named_at_once_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no column payment"),
+        ("", "The file is empty"),
         (HEADER, "no lines"),
         ("payment,amount\npi_1,1\n", "no column reason"),
         ("payment,reason,amout\npi_1,duplicate,1\n", "amout"),
         ("payment,payment,reason\npi_1,pi_1,duplicate\n", "twice"),
         (HEADER + "pi_1,duplicate,1,\npi_1,duplicate,2,\n", "on line 2 already"),
         (HEADER + "pi_1,because,1,\n", "no reason"),
+        (HEADER + "pi_1,because,1x,\n", "line 2: '1x' is no amount"),
+        (HEADER + "pi_1,duplicate\nch_1,duplicate,1,\n", "line 3: 'ch_1' is no payment intent"),
         (HEADER + "ch_1,duplicate,1,\n", "no payment intent"),
         (HEADER + "pi_1,duplicate,1,234.50,\n", "5 cells"),
         (HEADER + '"pi_1,duplicate,1,\n', "no CSV"),
@@ -226,3 +228,24 @@ def test_a_file_that_another_run_is_at_is_one_sentence_and_one_command(
     assert len(refunded(stripe)) == 6
     assert run(["refund", "--from-csv", str(six), "--confirm"]) == 75
     assert "is at work on all 5 of these." in capsys.readouterr().err
+
+
+def test_what_many_payments_share_is_warned_of_once(billing: Billing, stripe: StripeDouble, tmp_path: Path) -> None:
+    money = {"customer": "cus_1", "amount": 1000, "currency": "usd"}
+    stripe.payments([{**money, "id": f"pi_{n}"} for n in range(5)])
+    line = [{"amount": 1000, "description": "usage"}]
+    paid = {"customer": "cus_1", "status": "paid", "currency": "usd", "lines": line}
+    stripe.invoices([{**paid, "id": f"in_{n}", "payment_intent": f"pi_{n}"} for n in range(5)])
+    path = tmp_path / "many.csv"
+    path.write_text("payment,reason\n" + "".join(f"pi_{n},duplicate\n" for n in range(5)))
+    (warning,) = billing("refund", "--from-csv", str(path)).document["warnings"]
+    assert warning.startswith("5 payments paid an invoice (pi_0, pi_1, pi_2, …): a credit note keeps the tax right")
+
+
+def test_swapped_words_and_unknown_ids_are_answered_with_what_helps(billing: Billing) -> None:
+    swapped = billing("refund", "pi_1", "co_1", "--reason", "duplicate")
+    assert swapped.code == 2
+    assert "Type: billing refund co_1 pi_1" in swapped.stderr
+    unknown = billing("refund", "co_1", "pi_nope", "--reason", "duplicate")
+    assert unknown.code == 2
+    assert "Check the id: billing timeline COMPANY, or the Dashboard" in unknown.stderr

@@ -8,6 +8,10 @@ from billing_cli.domain.errors import BadInput, BillingError, Fault, Misconfigur
 from billing_cli.domain.masking import without_secrets
 
 _KEY = re.compile(r"'?\b[rs]k_(?:test|live)_[\w*]+'?")
+_CHECK_THE_ID = (
+    "Check the id: billing timeline COMPANY, or the Dashboard. A key of the other mode or of another account does not "
+    "see it."
+)
 
 
 def billing_error(error: stripe.StripeError) -> BillingError:
@@ -22,7 +26,8 @@ def billing_error(error: stripe.StripeError) -> BillingError:
     if isinstance(error, stripe.RateLimitError):
         return Unavailable(f"Stripe asks to slow down{request}.", "Run this again in a minute.")
     if isinstance(error, stripe.InvalidRequestError):
-        return BadInput(f"Stripe refused the request{request}: {said(error)}")
+        missing = error.code == "resource_missing"
+        return BadInput(f"Stripe refused the request{request}: {said(error)}", _CHECK_THE_ID if missing else "")
     if error.http_status is not None and error.http_status < 500 and error.http_status != 409:
         return Fault(f"Stripe answered {error.http_status}{request}: {said(error)}")
     return Unavailable(f"Stripe answered {error.http_status}{request}.", "Run this again in a minute.")
