@@ -43,7 +43,7 @@ def list_invoices(
     with open_session(ctx) as session:
         stripe = wiring.money_reader(session.settings)
         found = load(session.database, stripe, company, status.value if status else None, limit)
-    session.state.emit("invoices", invoices_document(found), InvoicesView(found))
+    session.state.emit("invoices", invoices_document(found), InvoicesView(found, len(found) == limit))
     return 0
 
 

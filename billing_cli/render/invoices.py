@@ -14,20 +14,23 @@ from billing_cli.render.money import shown
 
 @dataclass(frozen=True)
 class InvoicesView:
-    """A row each, the latest first; what is different here stands out."""
+    """A row each, the latest first; what is different here stands out. `full`: as many as were asked for."""
 
     found: Sequence[ListedInvoice]
+    full: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.found:
             yield Text("There are no invoices.")
         else:
             yield _table(self.found)
+            more = "; older ones, if there are any, need a greater --limit" if self.full else ""
+            yield Text(f"{len(self.found):,} shown, the newest first{more}.", "dim")
 
 
 def _table(found: Sequence[ListedInvoice]) -> Columns:
     table = Columns(map(_lines, found))
-    for name in ("invoice", "number", "company"):
+    for name in ("created", "invoice", "number", "company"):
         table.add_column(name)
     for name in ("total", "remaining"):
         table.add_column(name, justify="right")
@@ -36,6 +39,7 @@ def _table(found: Sequence[ListedInvoice]) -> Columns:
     for listed in found:
         invoice = listed.invoice
         table.add_row(
+            invoice.created_at[:10],
             invoice.invoice_id,
             invoice.number or "-",
             listed.company_id or "-",
@@ -49,9 +53,10 @@ def _table(found: Sequence[ListedInvoice]) -> Columns:
 
 def _lines(listed: ListedInvoice) -> Text:
     invoice = listed.invoice
+    about = f"{invoice.created_at[:10]}  {listed.company_id or '-'}  {invoice.number or '-'}"
     return Text.assemble(
         *((invoice.status, "bold"), "  ", shown(invoice.total), "  here: ", _here(listed)),
-        (f"\n  {listed.company_id or '-'}  {invoice.number or '-'}\n  {invoice.invoice_id}", "dim"),
+        (f"\n  {about}\n  {invoice.invoice_id}", "dim"),
     )
 
 

@@ -94,5 +94,17 @@ def test_what_was_done_says_what_to_type_next(state: IntentState, status: str | 
 @pytest.mark.parametrize("width", [40, 120])
 def test_an_invoice_that_differs_here_is_shown(width: int) -> None:
     invoice = Invoice("in_1", "A-1", "paid", "cus_1", "jpy", 1250, 1250, 0, "2026-10-01T00:00:00+00:00")
-    text = printed(InvoicesView([ListedInvoice(invoice, "co_1", KnownInvoice(("co_1",), "open"))]), width)
-    assert all(word in text for word in ("in_1", "A-1", "1,250 JPY", "paid", "open"))
+    text = printed(InvoicesView([ListedInvoice(invoice, "co_1", KnownInvoice(("co_1",), "open"))], full=True), width)
+    assert all(
+        word in text
+        for word in (
+            "2026-10-01",
+            "1 shown, the newest first",
+            "--limit",
+            "in_1",
+            "A-1",
+            "1,250 JPY",
+            "paid",
+            "open",
+        )
+    )
