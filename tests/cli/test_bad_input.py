@@ -80,8 +80,10 @@ def test_wrong_words_name_the_help_of_their_command(
         ("STRIPE_SECRET_KEY", "rk_test_noperm", 78, "may not do this"),
         ("STRIPE_SECRET_KEY", "sk_live_abc", 78, "live key"),
         ("STRIPE_API_BASE", "http://stripe.test", 78, "https"),
-        ("STRIPE_API_BASE", "http://127.0.0.1:1", 75, "Stripe cannot be reached"),
-        ("SUPABASE_DB_URL", f"postgresql://u:{PASSWORD}@127.0.0.1:1/x", 75, "database cannot be reached"),
+        ("STRIPE_API_BASE", "http://127.0.0.1:1", 75, "Stripe cannot be reached at 127.0.0.1:1 (connection refused)"),
+        ("SUPABASE_DB_URL", f"postgresql://u:{PASSWORD}@127.0.0.1:1/x", 75, "at 127.0.0.1:1 (connection refused)"),
+        ("SUPABASE_DB_URL", f"postgresql://u:{PASSWORD}@gone.invalid/x", 75, "at gone.invalid:5432 (name not found)"),
+        ("SUPABASE_URL", "https://127.0.0.1:1", 75, "at 127.0.0.1:1 (connection refused)"),
         ("SUPABASE_DB_URL", f"mysql://u:{PASSWORD}@127.0.0.1/x", 78, "postgresql://"),
         ("SUPABASE_DB_URL", "", 78, "No database is configured"),
         ("SUPABASE_URL", "https://your-project.supabase.co", 78, "placeholder"),
@@ -98,6 +100,7 @@ def test_wrong_settings(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     environment.setattr("billing_cli.adapters.stripe.reading._TRIES", 1)
+    environment.setenv("SUPABASE_SECRET_KEY", "sb_secret_0fSupabase")
     environment.setenv(name, value)
     assert run(["export", *DATES, "--confirm"]) == code
     err = capsys.readouterr().err

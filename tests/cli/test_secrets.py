@@ -141,7 +141,7 @@ def test_the_database_refuses_the_password(bare: World, db_url: str) -> None:
     wrong = wire_url(db_url).replace(quote(PASSWORD, safe=""), USERINFO)
     bare.environment.setenv("SUPABASE_DB_URL", wrong)
     refused = bare.run(*EXPORT)
-    assert (refused.code, "does not let this key or user in" in refused.err) == (78, True)
+    assert (refused.code, "does not accept this user's password" in refused.err) == (78, True)
 
 
 @pytest.mark.parametrize(

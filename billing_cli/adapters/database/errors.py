@@ -5,6 +5,7 @@ import re
 from billing_cli.domain import errors
 from billing_cli.domain.masking import without_secrets
 from billing_cli.domain.money import Money
+from billing_cli.domain.reach import host_and_port, not_reached
 
 _OURS: dict[str, type[errors.BillingError]] = {
     "BL001": errors.PlanChanged,
@@ -52,6 +53,10 @@ def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors
             "The database does not have this version's billing functions.",
             "Run: billing db migrate --confirm",
         )
+    if code == "28P01":
+        return errors.Misconfigured(
+            "The database does not accept this user's password.", "Correct it in SUPABASE_DB_URL, percent-encoded."
+        )
     if code in _NOT_ALLOWED:
         return errors.Misconfigured(
             "The database does not let this key or user in.",
@@ -76,8 +81,9 @@ def _in_major_units(amount: re.Match[str]) -> str:
     return Money(int(amount[1]), amount[2]).text
 
 
-def unreachable() -> errors.Unavailable:
+def unreachable(address: str = "", variable: str = "", said: str = "") -> errors.Unavailable:
+    """`address` is in `variable`; `said` are a library's words, of which only the cause is told."""
     return errors.Unavailable(
-        "The database cannot be reached.",
-        "Check SUPABASE_URL or SUPABASE_DB_URL and the network, then run this again.",
+        not_reached("The database", host_and_port(address), said),
+        f"Check {variable or 'SUPABASE_URL or SUPABASE_DB_URL'} and the network, then run this again.",
     )

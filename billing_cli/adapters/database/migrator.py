@@ -93,7 +93,7 @@ class PostgresMigrator:
         try:
             connection = connect(self._url)
         except psycopg.Error as error:
-            raise connection_error(error) from None
+            raise connection_error(error, self._url) from None
         try:
             with connection:
                 yield connection

@@ -55,7 +55,7 @@ class PostgresDatabase:
         if self._connection is None or self._connection.broken or error.sqlstate is None:
             self.close()
             if error.sqlstate is None:
-                return connection_error(error)
+                return connection_error(error, self._url)
         return domain_error(error.sqlstate, error.diag.message_primary or "", error.diag.message_hint)
 
 
@@ -77,7 +77,7 @@ def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
     return connection
 
 
-def connection_error(error: psycopg.Error) -> Exception:
+def connection_error(error: psycopg.Error, url: str) -> Exception:
     """Why no connection came about. libpq reports refusals of the server without a SQLSTATE."""
     text = str(error)
     if isinstance(error, psycopg.ProgrammingError) or _INVALID.search(text):
@@ -88,8 +88,10 @@ def connection_error(error: psycopg.Error) -> Exception:
         )
     if _CROWDED.search(text):
         return domain_error("53300", "", None)
-    if "password authentication failed" in text or "no pg_hba.conf entry" in text or 'role "' in text:
+    if "password authentication failed" in text:
         return domain_error("28P01", "", None)
+    if "no pg_hba.conf entry" in text or 'role "' in text:
+        return domain_error("28000", "", None)
     if "does not exist" in text:
         return domain_error("3D000", "", None)
-    return unreachable()
+    return unreachable(url, "SUPABASE_DB_URL", text)

@@ -23,6 +23,7 @@ class SupabaseDatabase:
     """Calls functions as `POST /rest/v1/rpc/<function>`; every call is a transaction of its own."""
 
     def __init__(self, url: str, key: str) -> None:
+        self._url = url
         self._http = httpx.Client(
             timeout=httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S),
             event_hooks={"response": [_refuse_foreign_answers]},
@@ -35,8 +36,8 @@ class SupabaseDatabase:
             return self._client.rpc(function, args).execute().data
         except APIError as error:
             raise _explain(error) from None
-        except (httpx.HTTPError, json.JSONDecodeError):
-            raise unreachable() from None
+        except (httpx.HTTPError, json.JSONDecodeError) as error:
+            raise unreachable(self._url, "SUPABASE_URL", f"{type(error).__name__} {error}") from None
 
     def close(self) -> None:
         self._http.close()

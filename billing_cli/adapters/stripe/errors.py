@@ -6,7 +6,10 @@ import stripe
 
 from billing_cli.domain.errors import BadInput, BillingError, Fault, Misconfigured, Unavailable
 from billing_cli.domain.masking import without_secrets
+from billing_cli.domain.reach import not_reached
 
+# What requests says of an address; names and passwords are no part of it.
+_PLACE = re.compile(r"host='([\w.:-]+)', port=(\d+)")
 _KEY = re.compile(r"'?\b[rs]k_(?:test|live)_[\w*]+'?")
 _CHECK_THE_ID = (
     "Check the id: billing timeline COMPANY, or the Dashboard. A key of the other mode or of another account does not "
@@ -22,7 +25,11 @@ def billing_error(error: stripe.StripeError) -> BillingError:
     if isinstance(error, stripe.PermissionError):
         return _lacking(said(error), request)
     if isinstance(error, stripe.APIConnectionError):
-        return Unavailable("Stripe cannot be reached.", "Check the network and STRIPE_API_BASE, then run this again.")
+        found = _PLACE.search(str(error))
+        return Unavailable(
+            not_reached("Stripe", ":".join(found.groups()) if found else "", str(error)),
+            "Check the network and STRIPE_API_BASE, then run this again.",
+        )
     if isinstance(error, stripe.RateLimitError):
         return Unavailable(f"Stripe asks to slow down{request}.", "Run this again in a minute.")
     if isinstance(error, stripe.InvalidRequestError):
