@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 _DOCSTRING = re.compile(r"(.*)\n\nWrites: (.*)\nNeeds: (.*)\n\nExamples:\n(.*)", re.DOTALL)
 _WIDEST, _NARROWEST = 100, 20
@@ -26,6 +27,15 @@ class Command(TyperCommand):
         text, self.writes, self.needs, examples = found.groups()
         self.examples = examples.splitlines()
         super().__init__(name, help=text, **attributes)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As it was; an error knows which command's help tells more."""
+        try:
+            return super().parse_args(ctx, args)
+        except TyperException as error:
+            if getattr(error, "ctx", None) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """COMPANY, where Typer would write {COMPANY}."""

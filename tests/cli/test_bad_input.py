@@ -59,6 +59,7 @@ def test_wrong_words(arguments: list[str], code: int, sql: Connection, capsys: p
     [
         (["--bogus"], "billing --help"),
         (["export", "--rate", "0"], "billing export --help"),
+        (["export", "--period"], "billing export --help"),
         (["batches", "frobnicate"], "billing batches --help"),
         (["batches", "show", "exp_none", "--state", "nonsense"], "billing batches show --help"),
     ],
