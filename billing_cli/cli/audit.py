@@ -55,8 +55,21 @@ def list_entries(
     )
     with open_session(ctx) as session:
         found = list(find_entries(session.database, wanted, limit))
+        if action and not found:
+            _say_which_actions(session, action)
     session.state.emit("audit", {"entries": list(map(entry_document, found))}, EntriesView(found))
     return 0
+
+
+def _say_which_actions(session: Session, action: str) -> None:
+    """Where nothing was ever recorded with the action, which may be a slip."""
+    from billing_cli.usecases.audit import AuditFilter, find_entries, newest_actions
+
+    if not list(find_entries(session.database, AuditFilter(action=action), 1)):
+        known = ", ".join(newest_actions(session.database)) or "none"
+        session.state.err.print(
+            f"Nothing was ever recorded as {action!r}. The newest actions are: {known}", style="yellow", soft_wrap=True
+        )
 
 
 @audit_app.command()

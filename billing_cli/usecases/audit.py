@@ -45,6 +45,11 @@ def find_entries(database: Database, wanted: AuditFilter, limit: int) -> Iterato
         before, limit = page[-1]["audit_id"], limit - size
 
 
+def newest_actions(database: Database) -> list[str]:
+    """By name; of the newest page alone, for the whole log may be long."""
+    return sorted({entry.action for entry in find_entries(database, AuditFilter(), _PAGE)})
+
+
 def verify_log(database: Database, known: Iterable[AuditHead]) -> Verification:
     """Recomputes every row of the chain in Postgres, page by page, and looks for every head that is known."""
     heads = sorted(set(known), key=lambda head: (head.audit_id, head.rows, head.hash))

@@ -88,7 +88,7 @@ def desk(
 @pytest.mark.parametrize("heading", [heading for heading in RUNBOOK if heading not in POINTERS])
 def test_the_runbook_is_right(heading: str, desk: Desk) -> None:
     SYMPTOMS.get(heading, nothing)(desk)
-    follow(desk, quotes(RUNBOOK[heading]))
+    follow(desk, quotes(RUNBOOK[heading]), found=True)
 
 
 def test_the_tour_of_the_readme_and_the_sandboxs_own_chapter_are_right(desk: Desk) -> None:
@@ -133,7 +133,8 @@ def test_a_chapter_of_the_docs_is_right(document: Path, desk: Desk) -> None:
     follow(desk, in_blocks(document))
 
 
-def follow(desk: Desk, steps: Iterable[Quoted | Config]) -> None:
+def follow(desk: Desk, steps: Iterable[Quoted | Config], found: bool = False) -> None:
+    """`found`: what lists rows has some to show, or says so."""
     for step in steps:
         if isinstance(step, Config):
             desk.configure(step.text)
@@ -144,6 +145,7 @@ def follow(desk: Desk, steps: Iterable[Quoted | Config]) -> None:
             else:
                 assert code == step.code, f"{step.line}: exits {code}, not {step.code}\n{text}"
             assert masked(step.shown) in masked(text), f"{step.line} shows:\n{text}"
+            assert not found or "No rows." not in text or "No rows." in step.shown, f"{step.line} finds nothing"
 
 
 def in_blocks(document: Path) -> list[Quoted | Config]:

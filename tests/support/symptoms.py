@@ -247,6 +247,11 @@ def changed_log(desk: Desk) -> None:
     desk.sql.execute("update billing_audit_log set actor = 'nobody' where audit_id = 2")
 
 
+def exported_and_refunded(desk: Desk) -> None:
+    exported(desk)
+    refunded(desk)
+
+
 def not_migrated(desk: Desk) -> None:
     desk.sql.execute("delete from billing_schema_migrations where name = 'functions/timeline.sql'")
 
@@ -309,7 +314,7 @@ SYMPTOMS: dict[str, Symptom] = {
     "Rotate the webhook secret": captured,
     "The webhook endpoint was down": endpoint_down,
     "Webhook signatures are invalid all of a sudden": captured_changed,
-    "Who did this?": exported,
+    "Who did this?": exported_and_refunded,
     "The audit log was changed": changed_log,
     "The database is not migrated": not_migrated,
     "The database was restored from a backup": restored,

@@ -91,6 +91,18 @@ def test_the_list_is_newest_first_and_filtered(billing: Billing, sql: Connection
     assert found("--until", entries[2]["at"], "--since", entries[5]["at"]) == [5, 4, 3]
 
 
+def test_an_action_that_nobody_ever_did_is_told_from_one_that_the_filters_leave_out(
+    billing: Billing, sql: Connection
+) -> None:
+    sql.execute("select public.billing_audit_append_v1('ana', 'refund.opened', 'int_1', '{}')")
+    slip = billing("audit", "list", "--action", "intent.*")
+    assert (slip.code, slip.document["entries"]) == (0, [])
+    assert "Nothing was ever recorded as 'intent.*'" in slip.stderr
+    assert "refund.opened" in slip.stderr
+    elsewhere = billing("audit", "list", "--action", "refund.*", "--actor", "ben")
+    assert (elsewhere.document["entries"], "ever" in elsewhere.stderr) == ([], False)
+
+
 def test_a_log_nobody_touched_is_intact_and_its_head_is_printed(database: Database, sql: Connection) -> None:
     assert verify_log(database, ()).head is None
     write(sql)
