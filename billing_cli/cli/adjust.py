@@ -48,6 +48,8 @@ def adjust(
     """
     if not reason.strip():
         raise BadInput("An adjustment needs a reason.", 'For example: --reason "Outage on 3 November"')
+    if amount.lstrip().startswith("-"):
+        raise BadInput("An amount must be more than nothing.", "Charge or credit says which way it goes.")
     money = parse_major(amount, currency_code(currency))
     request = AdjustRequest(company, direction, money, reason, instrument, invoice)
     with open_session(ctx) as session:

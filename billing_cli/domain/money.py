@@ -78,7 +78,7 @@ def checked(money: Money) -> Money:
     """The same money. Raises BadInput where Stripe would refuse the amount in this currency."""
     amount, name = money.amount_minor, money.currency.upper()
     if amount <= 0:
-        raise BadInput("An amount must be more than nothing.", "Charge or credit says which way it goes.")
+        raise BadInput("An amount must be more than nothing.")
     if amount > _MAX_MINOR:
         raise BadInput(f"{money.text} is more than Stripe takes.", "Check the amount and its unit.")
     if money.currency in _WHOLE_IN_HUNDREDTHS and amount % 100:

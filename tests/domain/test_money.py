@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing_cli.cli.app import run
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.money import Money, currency_code, exponent, major, parse_major, totals
 from billing_cli.render.money import shown
@@ -56,6 +57,14 @@ def test_major_units_become_minor_ones(text: str, currency: str, minor: int) -> 
 def test_what_is_no_amount_of_the_currency_is_refused(text: str, currency: str) -> None:
     with pytest.raises(BadInput):
         parse_major(text, currency)
+
+
+def test_nothing_is_no_amount_and_only_adjust_speaks_of_charge_and_credit(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BadInput) as refused:
+        parse_major("0", "usd")
+    assert (refused.value.message, refused.value.next_step) == ("An amount must be more than nothing.", "")
+    assert run(["adjust", "co_1", "credit", "--amount", "-5", "--currency", "usd", "--reason", "Outage"]) == 2
+    assert "Charge or credit says which way it goes." in capsys.readouterr().err
 
 
 @given(st.integers(1, 10**12 - 1), st.sampled_from(["usd", "jpy", "bhd", "isk", "eur", "clp", "tnd", "ugx"]))
