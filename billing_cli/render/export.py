@@ -53,7 +53,7 @@ class ExportPlanView:
         if len(self.plan.warnings) > _SHOWN_LINES:
             yield Text(f"… and {len(self.plan.warnings) - _SHOWN_LINES} more warnings (see --json)", "yellow")
         for batch in self.plan.usage.open_batches:
-            yield Text(f"Batch {batch.batch_id} is open: its {batch.left} unsettled events go first.", "yellow")
+            yield Text(f"Batch {batch.batch_id} is open: its {batch.left:,} unsettled events go first.", "yellow")
         yield _balance(self.plan)
         yield render_gates(self.plan, self.gates)
 
@@ -71,7 +71,8 @@ class ExportPlanView:
         for meter, slots in self.plan.usage.slots.items():
             bars = sparkline([slots.get(slot, Decimal(0)) for slot in range(1, 25)])
             to_send = exact_sum(line.to_send for line in self.plan.usage.lines if line.meter == meter)
-            yield Text.assemble((f"{meter}  ", "dim"), (bars, "cyan"), f"  {grouped(to_send)} to send")
+            if to_send:  # where all of it was sent, the hours have nothing to do with this run
+                yield Text.assemble((f"{meter}  ", "dim"), (bars, "cyan"), f"  {grouped(to_send)} to send")
 
     def _backends(self) -> Iterator[RenderableType]:
         for backend in Backend:

@@ -92,7 +92,7 @@ begin
         or (i.source_key = n ->> 'source_key' and i.state in ('open', 'sending', 'done')))
     limit 1;
   if found then
-    raise exception 'Plan changed: %, was begun after this plan was made.', v_taken using errcode = 'BL001',
+    raise exception 'Plan changed: % was begun after this plan was made.', v_taken using errcode = 'BL001',
       hint = 'Run it without --confirm to see the new plan.';
   end if;
   perform public.billing_limits_check_v1(p_account, p_livemode, p_command, p_intents, p_limits, p_approval_id);

@@ -100,6 +100,14 @@ def test_a_disagreement_on_live_mode_is_shouted() -> None:
     assert "DISAGREE" in shown(replace(LIVE, livemode=False), 120)
 
 
+@pytest.mark.parametrize(("group", "shape"), [(GROUP, True), (GROUP | {"to_send": "0", "buckets": 0}, False)])
+def test_hours_are_drawn_of_what_is_to_be_sent_alone(group: Mapping[str, object], shape: bool) -> None:
+    out = io.StringIO()
+    view = ExportPlanView(make_plan(TEST, [group]), Gates(confirm=False, live=False))
+    Console(file=out, width=120).print(view)
+    assert ("█" in out.getvalue()) == shape
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_nothing_is_wider_than_the_terminal_and_no_digit_is_lost(width: int) -> None:
     text = shown(TEST, width)

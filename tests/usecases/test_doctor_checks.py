@@ -126,6 +126,11 @@ def test_an_endpoints_address_is_shown_without_what_may_be_secret() -> None:
     assert "s3cret" not in said
 
 
+def test_a_version_is_said_of_endpoints_that_there_are() -> None:
+    assert "no endpoint" in told(in_version([], "2026-10-28.endive"))
+    assert "default version" in told(in_version([ENDPOINT], "2026-10-28.endive"))
+
+
 def test_refunds_may_be_told_by_an_event_destination_too() -> None:
     nothing = replace(ENDPOINT, events=frozenset(("invoice.paid",)))
     off = replace(ENDPOINT, enabled=False)
