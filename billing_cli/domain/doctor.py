@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from billing_cli.domain.errors import BillingError
 from billing_cli.domain.verdict import Verdict
 
 
@@ -21,12 +22,16 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """`look` says what it found, a verdict or more; a BillingError it raises is a failure. `offline`: asks nobody."""
+    """`look` says what it found, a verdict or more; a BillingError it raises is a failure. `offline`: asks nobody.
+
+    Where it fails, errors of the kind `explains` follow from that in every later check.
+    """
 
     name: str
     subject: Subject
     look: Callable[[], Iterable[Verdict]]
     offline: bool = False
+    explains: type[BillingError] | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,10 @@ class Refused(BillingError):
     """A gate is closed; nothing was written."""
 
 
+class NotMigrated(Misconfigured):
+    """The database lacks functions or tables of this version."""
+
+
 class PlanChanged(Refused):
     """The facts changed between the plan and its execution; nothing was written."""
 

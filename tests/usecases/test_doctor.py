@@ -330,6 +330,21 @@ def test_a_database_that_was_never_migrated_is_told_from_one_that_is_away(
     assert (found["database-wire"], found["database-rest"], found["migrations"]) == ("pass", "skip", "fail")
     (told,) = [finding for finding in answer.document["findings"] if finding["check"] == "migrations"]
     assert told["next_step"] == "billing db migrate --confirm"
+    database = [each for each in answer.document["findings"] if each["subject"] in ("database", "work")]
+    assert [each["check"] for each in database if each["level"] == "fail"] == ["migrations"]
+    assert "First settle migrations." in {each["next_step"] for each in database}
+    assert {each["next_step"] for each in database if each["says"].startswith("Not looked at")} == {
+        "First settle migrations."
+    }
+
+
+def test_functions_that_are_gone_though_every_file_is_applied_are_told_all_the_same(
+    billing: Billing, world: World
+) -> None:
+    world.monkeypatch.delenv("SUPABASE_URL")
+    world.sql.execute("drop function billing_doctor_server_v1()")
+    found = levels(billing("doctor"))
+    assert (found["migrations"], found["database-clock"]) == ("pass", "fail")
 
 
 def test_over_rest_alone_the_applied_files_are_known_too(billing: Billing, world: World) -> None:

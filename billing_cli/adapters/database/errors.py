@@ -49,7 +49,7 @@ def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors
     if code in _OURS:
         return _OURS[code](_AMOUNT.sub(_in_major_units, message), hint or "")
     if code in _NOT_MIGRATED:
-        return errors.Misconfigured(
+        return errors.NotMigrated(
             "The database does not have this version's billing functions.",
             "Run: billing db migrate --confirm",
         )

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from billing_cli.domain.doctor import Check, Finding, Subject
 from billing_cli.domain.errors import BillingError
-from billing_cli.domain.verdict import Verdict, failed, skipped
+from billing_cli.domain.verdict import Level, Verdict, failed, skipped
 
-_Told = list[tuple[BillingError, Check]]
+_Told = list[tuple[BillingError | type[BillingError], Check]]
 
 
 def examine(checks: Iterable[Check]) -> list[Finding]:
@@ -29,12 +29,17 @@ def _look(check: Check, told: _Told) -> Iterator[Verdict]:
         # One check that cannot cope must not hide what the others see.
         yield failed(f"A fault in billing itself: {type(error).__name__}.", "Report it, with the name of this check.")
     else:
+        if check.explains and any(verdict.level is Level.FAIL for verdict in verdicts):
+            told.append((check.explains, check))
         yield from verdicts
 
 
 def _teller(error: BillingError, told: _Told) -> Check | None:
     """Settings are refused anew each time they are asked for; other facts keep their one error."""
     for known, check in told:
-        if known is error or (check.subject is Subject.ENVIRONMENT and known.message == error.message):
+        if isinstance(known, type):
+            if isinstance(error, known):
+                return check
+        elif known is error or (check.subject is Subject.ENVIRONMENT and known.message == error.message):
             return check
     return None
