@@ -1,6 +1,7 @@
 """A plan as a file: to be looked at, signed, approved by somebody else, and applied later."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.approval import Signer
 from billing_cli.domain.errors import BadInput
+from billing_cli.domain.money import Money
 from billing_cli.domain.plan import digest_of
 
 SCHEMA = "billing.plan/v1"
 _SHOWN_DIFFERENCES = 20
 _MISSING = object()
+_FACT = re.compile(r"^actions\[(\d+)\]\.facts\.")
 _FIELDS: dict[str, type] = {
     "command": str,
     "request": dict,
@@ -84,15 +87,26 @@ def _no_plan(why: str) -> BadInput:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two `changes`, path by path; at most twenty, and how many more."""
-    found = list(_differences("", before, now))
+    """What differs between two `changes`, path by path; at most twenty, and how many more.
+
+    A fact of an action goes by its own name, with the payment, invoice or customer where there are several actions.
+    """
+    found = [_FACT.sub(lambda path: _owner(before, int(path[1])), line) for line in _differences("", before, now)]
     if len(found) > _SHOWN_DIFFERENCES:
         return [*found[:_SHOWN_DIFFERENCES], f"… and {len(found) - _SHOWN_DIFFERENCES} more"]
     return found
 
 
+def _owner(before: Mapping[str, Any], number: int) -> str:
+    actions = before["actions"]
+    return f"{actions[number].get('subject', number + 1)}: " if len(actions) > 1 else ""
+
+
 def _differences(path: str, before: Any, now: Any) -> Iterator[str]:
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
+    if _is_money(before) and _is_money(now):
+        if before != now:
+            yield f"{path}: {Money(**before).text} was planned, {Money(**now).text} is found"
+    elif isinstance(before, Mapping) and isinstance(now, Mapping):
         for name in [*before, *(name for name in now if name not in before)]:
             yield from _differences(f"{path}.{name}".strip("."), before.get(name, _MISSING), now.get(name, _MISSING))
     elif isinstance(before, list) and isinstance(now, list):
@@ -105,6 +119,11 @@ def _differences(path: str, before: Any, now: Any) -> Iterator[str]:
         yield f"{path}: new"
     elif type(before) is not type(now) or before != now:
         yield f"{path}: {_shown(before)} was planned, {_shown(now)} is found"
+
+
+def _is_money(value: Any) -> bool:
+    amount = isinstance(value, Mapping) and set(value) == {"amount_minor", "currency"}
+    return amount and type(value["amount_minor"]) is int and isinstance(value["currency"], str)
 
 
 def _shown(value: Any) -> str:

@@ -42,6 +42,16 @@ def test_differences_say_where_what_was_and_what_is() -> None:
     ]
 
 
+def test_a_fact_goes_by_its_name_and_of_several_actions_by_its_payment() -> None:
+    def plan(minor: int) -> dict[str, Any]:
+        facts = {"refunded so far": {"amount_minor": minor, "currency": "usd"}}
+        return {"actions": [{"subject": "pi_1", "facts": facts}, {"subject": "pi_2", "facts": {}}]}
+
+    said = "refunded so far: 3.00 USD was planned, 4.00 USD is found"
+    assert differences(plan(300), plan(400)) == [f"pi_1: {said}"]
+    assert differences({"actions": plan(300)["actions"][:1]}, {"actions": plan(400)["actions"][:1]}) == [said]
+
+
 def test_many_differences_are_counted() -> None:
     found = differences({str(n): n for n in range(30)}, {})
     assert len(found) == 21

@@ -42,7 +42,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     ),
     "refund": (
         lambda stripe, sql: stripe.payments([{"id": "pi_1", "customer": "cus_1", "amount": 9000, "currency": "usd"}]),
-        "actions[0].facts.captured.amount_minor: 10000 was planned, 9000 is found",
+        "  captured: 100.00 USD was planned, 90.00 USD is found",
     ),
     "refund --status": (
         lambda stripe, sql: stripe.refund_status(stripe.refunds()[0]["id"], "succeeded"),
@@ -52,7 +52,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
         lambda stripe, sql: ask(
             stripe.url, "POST", "customers_balance", {"customer": "cus_1", "balance": 99, "currency": "usd"}
         ),
-        "actions[0].facts.balance before.amount_minor: 0 was planned, 99 is found",
+        "  balance before: 0.00 USD was planned, 0.99 USD is found",
     ),
     "invoices mark-paid": (
         lambda stripe, sql: stripe.invoices([{**invoice("void")}]),
