@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.constrain import Constrain
@@ -9,6 +10,8 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from billing_cli.render.terminal import visible
 
 _BOUNDLESS = 100_000
 # Left and right of a cell, and the line before the next one.
@@ -24,6 +27,10 @@ class Columns(Table):
     def __init__(self, stacked: Iterable[RenderableType] = (), show_footer: bool = False) -> None:
         super().__init__(header_style="bold", show_footer=show_footer)
         self._stacked = tuple(stacked)
+
+    def add_row(self, *cells: RenderableType | None, **attributes: Any) -> None:
+        """What a control character is shown as takes room, so it is measured as it is shown."""
+        super().add_row(*map(_shown, cells), **attributes)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         room = options.max_width - _AROUND_CELL * len(self.columns) - 1
@@ -65,6 +72,12 @@ class Facts:
             room = options.max_width - names - 2
             fits = text.cell_len <= room or longest <= room >= _READABLE
             yield _beside(name, text, names) if fits else _below(name, text, options.max_width)
+
+
+def _shown(cell: RenderableType | None) -> RenderableType | None:
+    if isinstance(cell, Text):
+        cell.plain = visible(cell.plain)
+    return visible(cell) if isinstance(cell, str) else cell
 
 
 def _widths(needs: Sequence[Measurement], room: int) -> list[int] | None:

@@ -35,6 +35,7 @@ def test_the_list_loads_no_command() -> None:
         "billing_cli.cli.log",
         "billing_cli.cli.secrecy",
         "billing_cli.cli.state",
+        "billing_cli.cli.streams",
         "billing_cli.domain",
         "billing_cli.domain.errors",
         "billing_cli.domain.masking",

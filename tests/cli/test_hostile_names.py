@@ -20,14 +20,14 @@ ORDERS = {
 
 @pytest.fixture
 def names(sql: Connection, db_url: str, stripe: StripeDouble, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Companies whose ids nobody would choose, each with usage of yesterday that cannot be billed."""
+    """Of companies co_0, co_1 and so on, and of their meters: each has usage of yesterday that cannot be billed."""
     found = [*SCRIPTS, *ORDERS]
     stripe.bulk([], [{"event_name": "api_calls"}])
-    for name in found:
-        sql.execute("insert into billing_companies (company_id, name) values (%s, %s)", (name, name))
+    for number, name in enumerate(found):
+        sql.execute("insert into billing_companies (company_id, name) values (%s, %s)", (f"co_{number}", name))
         sql.execute(
             "insert into billing_usage_events (company_id, meter, quantity, occurred_at) values (%s, %s, 1, %s)",
-            (name, name, f"{DAY}T10:00:00Z"),
+            (f"co_{number}", name, f"{DAY}T10:00:00Z"),
         )
     for variable, value in wire_environment(db_url, stripe.url).items():
         monkeypatch.setenv(variable, value)
@@ -35,17 +35,18 @@ def names(sql: Connection, db_url: str, stripe: StripeDouble, monkeypatch: pytes
 
 
 def test_a_name_gives_the_terminal_no_order(names: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    for name in names:
-        assert run(["timeline", name]) == 0
+    for number, name in enumerate(names):
+        assert run(["timeline", f"co_{number}"]) == 0
         said = capsys.readouterr().out
         assert ORDERS.get(name, name) in said
         assert not set("\x1b\x07\x7f\x9b\u202e") & set(said)
 
 
 def test_nor_does_it_in_an_error_or_a_plan(names: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ORDERS:
+    for number, name in enumerate(names):
         assert run(["timeline", f"{name} that is not here"]) == 2
-        assert run(["export", "--start", DAY, "--end", DAY, "--company", name]) == 0
+        assert run(["export", "--start", DAY, "--end", DAY, "--company", f"co_{number}"]) == 0
         out, err = capsys.readouterr()
-        assert ORDERS[name] in err
+        assert ORDERS.get(name, name) in err
+        assert ORDERS.get(name, name) in " ".join(out.split())
         assert not set("\x1b\x07\x7f\x9b\u202e") & set(out + err)
