@@ -53,7 +53,7 @@ FAULTS: dict[str, list[dict[str, object]]] = {
     "conflict": [{"kind": "status", "status": 409, "probability": 0.2, "seed": 6}],
     "delay": [{"kind": "delay", "delay_s": 0.03, "probability": 1, "seed": 7}],
 }
-RANDOM_MOMENTS = 4
+RANDOM_MOMENTS = 2  # `make chaos` has many more
 
 
 @pytest.fixture
