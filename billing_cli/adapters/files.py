@@ -43,8 +43,10 @@ def check_place(path: Path) -> None:
         raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
     if path.is_dir():
         raise Misconfigured(f"{path} is a directory.", "Name a file.")
-    there = next(each for each in path.absolute().parents if each.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    there = path.absolute().parent
+    if not there.is_dir():
+        raise Misconfigured(f"{path} cannot be written: {there} is no directory.", "Make it, or name another place.")
+    if not os.access(there, os.W_OK | os.X_OK):
         raise Misconfigured(f"{path} cannot be written: {there} takes no files.", "Name another place.")
 
 
@@ -54,7 +56,6 @@ def _is_stream(path: Path) -> bool:
 
 def _draft(path: Path, content: bytes) -> Path:
     """The whole content in a file beside `path`, safe on the disk; nothing is left where that fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
     draft = Path(name)
     try:
@@ -75,7 +76,7 @@ def _unwritable(path: Path, error: OSError) -> Misconfigured:
 
 
 class DirectoryStore:
-    """Files beside each other. Names come from domain/invoice_file and have no slash."""
+    """Files beside each other, in a directory that is made for them. Names come from domain/invoice_file."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -85,6 +86,10 @@ class DirectoryStore:
         return path.read_bytes() if path.is_file() and not path.is_symlink() else None
 
     def write(self, name: str, content: bytes) -> None:
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(self._directory, error) from None
         write_atomically(self._directory / name, content)
 
     def keep(self, name: str) -> None:
@@ -105,7 +110,6 @@ class ZipStore:
         self._old = _opened(path)
         self._lock = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             handle, self._draft = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
             self._new = zipfile.ZipFile(os.fdopen(handle, "wb"), "w", zipfile.ZIP_DEFLATED)
         except OSError as error:

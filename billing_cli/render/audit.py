@@ -76,7 +76,8 @@ class VerificationView:
         head = self.found.head
         yield Text(f"Intact: {head.rows if head else 0:,} rows.", "bold green")
         if head:
-            yield Text.assemble(("Head  ", "dim"), f"row {head.audit_id}, {head.rows} rows")
+            unused = "; the numbers of writes that were undone stay unused" if head.audit_id != head.rows else ""
+            yield Text.assemble(("Head  ", "dim"), f"row {head.audit_id}, the last of {head.rows:,}{unused}")
             yield whole(head.hash, "bold")
         yield self._compared()
         if self.sent:

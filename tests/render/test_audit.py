@@ -43,7 +43,7 @@ def test_a_row_is_shown_as_it_is(width: int) -> None:
 def test_the_head_is_printed_whole() -> None:
     text = shown(INTACT)
     assert "Intact: 1,412 rows." in text
-    assert f"row 415, 1412 rows\n{'f' * 64}\n" in text
+    assert f"row 415, the last of 1,412; the numbers of writes that were undone stay unused\n{'f' * 64}\n" in text
     assert "All 1,409 heads in /var/lib/audit.jsonl were found." in text
     assert "3 new rows were appended to /var/lib/audit.jsonl." in text
 

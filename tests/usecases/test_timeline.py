@@ -258,3 +258,10 @@ def test_markup_in_a_reason_stays_text(lived: Billing, sql: Connection, tmp_path
 def test_a_window_that_ends_before_it_begins_is_refused(database: Database) -> None:
     with pytest.raises(BadInput, match="ends before it begins"):
         tell(database, "co_1", YESTERDAY, YESTERDAY)
+
+
+def test_a_directory_that_is_not_there_is_refused_and_not_made(billing: Billing, tmp_path: Path) -> None:
+    answer = billing("timeline", "co_1", "--html", str(tmp_path / "mistyped" / "page.html"))
+    assert answer.code == 78
+    assert f"{tmp_path}/mistyped is no directory" in answer.stderr
+    assert list(tmp_path.iterdir()) == []
