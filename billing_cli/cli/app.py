@@ -34,6 +34,7 @@ EXIT_CODES: dict[type[errors.BillingError], int] = {
 EXIT_FAULT = 1
 EXIT_USAGE = 2
 EXIT_PARTLY_DONE = 5
+_GLOBAL_OPTIONS = ("--json", "--env-file", "--quiet", "-q", "--no-color", "--version")
 # What Typer makes of a KeyboardInterrupt.
 _TYPERS_CTRL_C = 130
 
@@ -103,7 +104,7 @@ def _run(arguments: list[str], call: _Call) -> int:
         code = next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), EXIT_FAULT)
         return _failed(call, code, error.message, error.next_step)
     except TyperException as error:
-        return _failed(call, EXIT_USAGE, error.format_message(), f"See: {_command_path(error)} --help")
+        return _failed(call, EXIT_USAGE, error.format_message(), _help_for(error))
     except (KeyboardInterrupt, Abort):
         return _interrupted(call)
     except Exception as error:
@@ -133,6 +134,13 @@ def _refuse_orders(arguments: list[str]) -> None:
 def complete() -> int:
     """What the shell asks for with `_BILLING_COMPLETE`, on stdout; never anything on stderr."""
     return answer_quietly(lambda: app(args=[], prog_name="billing"))
+
+
+def _help_for(error: TyperException) -> str:
+    option = getattr(error, "option_name", None)
+    if option in _GLOBAL_OPTIONS:
+        return f"{option} goes before the command: billing {option} …"
+    return f"See: {_command_path(error)} --help"
 
 
 def _command_path(error: TyperException) -> str:

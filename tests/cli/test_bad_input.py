@@ -165,3 +165,11 @@ def _assert_one_sentence(err: str) -> None:
 def _assert_nothing_written(sql: Connection) -> None:
     for table in ("billing_export_batches", "billing_export_items", "billing_audit_log"):
         assert sql.execute(f"select count(*) from {table}").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("option", ["--json", "--env-file", "--quiet", "--no-color", "--version"])
+def test_a_global_option_after_the_command_is_told_where_it_goes(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["export", option]) == 2
+    assert f"{option} goes before the command: billing {option} …" in capsys.readouterr().err
