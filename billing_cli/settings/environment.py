@@ -88,9 +88,10 @@ class Settings(BaseModel):
     def without_config(cls, env_file: Path | None = None) -> "Settings":
         """As if there were no billing.toml."""
         values = read_env_file(env_file, DEFAULT_ENV_FILE)
-        if env_file and values.get("billing_config"):
-            # In a file, a path counts from there: the same file means the same in every directory.
-            values["billing_config"] = str(env_file.parent / values["billing_config"])
+        # In a file, a path counts from there: the same file means the same in every directory.
+        for name in ("billing_config", "billing_audit_file"):
+            if env_file and values.get(name):
+                values[name] = str(env_file.parent / values[name])
         values |= {name.lower(): value for name, value in os.environ.items()}
         given = {name: value for name, value in values.items() if value and name not in NO_VARIABLES}
         try:

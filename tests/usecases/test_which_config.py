@@ -110,11 +110,13 @@ def test_billing_config_decides(etc: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_path_in_a_file_counts_from_there(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (etc / ".env").write_text("BILLING_CONFIG=limits/other.toml\n")
+    (etc / ".env").write_text("BILLING_CONFIG=limits/other.toml\nBILLING_AUDIT_FILE=audit.jsonl\n")
     (etc / "limits").mkdir()
     (etc / "limits/other.toml").write_text('[limits]\nallowed_signers = "signers"\n')
     loaded = Settings.load(etc / ".env")
     assert loaded.config_file == etc / "limits/other.toml"
+    # Else a restored backup would be noticed in one directory only.
+    assert loaded.billing_audit_file == etc / "audit.jsonl"
     assert loaded.config.limits.allowed_signers == etc / "limits/signers"
     monkeypatch.setenv("BILLING_CONFIG", "")
     assert Settings.load(etc / ".env").config_file == etc / "billing.toml"
