@@ -1,5 +1,6 @@
 """How every write command goes: plan, show, gate, carry out. There is no other way to write."""
 
+import errno
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from billing_cli.cli.audit_file import check_audit_file, send_audit
 from billing_cli.cli.options import WriteOptions
 from billing_cli.cli.session import Session
-from billing_cli.domain.errors import BadInput
+from billing_cli.domain.errors import BadInput, Misconfigured
 from billing_cli.domain.gate import ApprovedPlan, Gates, approve
 from billing_cli.domain.plan import SHOWN_DIGEST_CHARS, Plan
 
@@ -91,10 +92,10 @@ def _write_plan_file(session: Session, plan: Plan, path: Path, sign_key: Path | 
     try:
         write_plan_file(path, plan, wiring.signatures(session.settings), sign_key)
     except OSError as error:
-        raise BadInput(
-            f"The plan cannot be written to {path}: {error.strerror}.",
-            "Name a file in a directory that is there and that you may write to.",
-        ) from None
+        says = f"The plan cannot be written to {path}: {error.strerror}."
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Misconfigured(says, "Make room, or name another place.") from None
+        raise BadInput(says, "Name a file in a directory that is there and that you may write to.") from None
     session.state.err.print(f"Plan written to {path}.", soft_wrap=True)
 
 

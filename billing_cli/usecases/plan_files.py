@@ -1,6 +1,7 @@
 """Writing a plan down, signed by its maker; and reading it again."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,8 +30,13 @@ def write_plan_file(path: Path, plan: Plan, signatures: Signatures, key: Path | 
         signature=signature,
     )
     draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(json.dumps(file.to_document(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(json.dumps(file.to_document(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise
 
 
 def load_plan_file(path: Path) -> PlanFile:

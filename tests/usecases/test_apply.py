@@ -1,6 +1,8 @@
 """Saved plans: applied if nothing changed, and refused with the differences named."""
 
+import errno
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -165,6 +167,23 @@ def test_a_request_that_is_not_understood_is_refused(
 def test_a_plan_that_cannot_be_written_is_said(words: Callable[[str], list[str]], billing: Billing) -> None:
     answer = billing(*words("refund"), "--plan-out", "/nowhere/plan.json")
     assert (answer.code, "cannot be written" in answer.stderr) == (2, True)
+
+
+def test_a_plan_on_a_full_disk_leaves_nothing(
+    words: Callable[[str], list[str]], billing: Billing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refund, write = words("refund"), Path.write_text
+
+    def fill(path: Path, text: str, encoding: str) -> int:
+        write(path, text[:100], encoding)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "full").mkdir()
+    monkeypatch.setattr(Path, "write_text", fill)
+    answer = billing(*refund, "--plan-out", str(tmp_path / "full" / "plan.json"))
+    assert answer.code == 78
+    assert "No space left on device" in answer.stderr
+    assert list((tmp_path / "full").iterdir()) == []
 
 
 def test_a_saved_export_is_sent_as_apply_is_told(
