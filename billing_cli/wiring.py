@@ -14,6 +14,7 @@ from billing_cli.domain.gate import ApprovedPlan, P
 from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.meter import Backend, MeterRule
+from billing_cli.domain.permit import Clocks, Permit
 from billing_cli.domain.ports import (
     AuditFile,
     BillingReader,
@@ -159,30 +160,47 @@ def run_environment(
 ) -> RunEnvironment[P]:
     here = processes()
 
-    def sender(backend: Backend) -> UsageSender:
+    def sender(backend: Backend, permit: Permit) -> UsageSender:
         from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
         from billing_cli.adapters.stripe.meter_stream import StripeMeterStreamSender
         from billing_cli.adapters.stripe.usage_records import StripeUsageRecordSender
 
-        senders: dict[Backend, Callable[[StripeConnection], UsageSender]] = {
+        senders: dict[Backend, Callable[[StripeConnection, Permit], UsageSender]] = {
             Backend.EVENTS: StripeMeterEventSender,
             Backend.STREAM: StripeMeterStreamSender,
             Backend.USAGE_RECORDS: StripeUsageRecordSender,
         }
-        return senders[backend](_stripe_connection(settings))
+        return senders[backend](_stripe_connection(settings), permit)
 
-    def canceller() -> UsageSender:
+    def canceller(permit: Permit) -> UsageSender:
         from billing_cli.adapters.stripe.event_canceller import StripeEventCanceller
 
-        return StripeEventCanceller(_stripe_connection(settings))
+        return StripeEventCanceller(_stripe_connection(settings), permit)
 
     def ledger() -> LedgerReader:
         return ledger_reader(settings)
 
     lag_s = 3600 * settings.config.reconcile.usage_lag_hours
     return RunEnvironment(
-        approved, database, sender, canceller, ledger, lag_s, here, settings.actor, here.current(), observer
+        approved,
+        database,
+        sender,
+        canceller,
+        ledger,
+        lag_s,
+        here,
+        settings.actor,
+        here.current(),
+        clock_readings(),
+        observer,
     )
+
+
+def clock_readings() -> Clocks:
+    """The clocks by which permits end."""
+    from billing_cli.adapters import clock
+
+    return clock.readings
 
 
 def processes() -> Processes:
@@ -274,7 +292,7 @@ def move_environment(settings: Settings, database: Database, observer: MoveObser
     # One connection, so that both keep the same pace.
     connection = _stripe_connection(settings)
     reader, mover = StripeMoneyReader(connection), StripeMoneyMover(connection)
-    return MoveEnvironment(database, reader, mover, here, settings.actor, here.current(), observer)
+    return MoveEnvironment(database, reader, mover, here, settings.actor, here.current(), clock_readings(), observer)
 
 
 def signatures(settings: Settings) -> Signatures:
@@ -321,7 +339,7 @@ def event_resender(settings: Settings, endpoint_id: str) -> EventPoster:
 
 def replay_environment(settings: Settings, database: Database, observer: DownloadObserver) -> ReplayEnvironment:
     here = processes()
-    return ReplayEnvironment(database, here, settings.actor, here.current(), observer)
+    return ReplayEnvironment(database, here, settings.actor, here.current(), clock_readings(), observer)
 
 
 def ledger_reader(settings: Settings) -> LedgerReader:

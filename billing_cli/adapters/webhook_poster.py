@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 import httpx
 
+from billing_cli.adapters.permitted_requests import under
 from billing_cli.domain.errors import Misconfigured
+from billing_cli.domain.permit import Permit
 from billing_cli.domain.replay import Delivery, ReplayEvent
 from billing_cli.domain.webhook_signature import signed_header
 
@@ -23,7 +25,7 @@ class HttpEventPoster:
         limits = httpx.Limits(max_connections=_MANY, max_keepalive_connections=_MANY)
         self._http = httpx.Client(timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False, limits=limits)
 
-    def post(self, event: ReplayEvent, payload: str) -> Delivery:
+    def post(self, event: ReplayEvent, payload: str, permit: Permit) -> Delivery:
         """See `billing_cli.domain.ports.EventPoster.post`."""
         body = payload.encode()
         headers = {
@@ -34,7 +36,9 @@ class HttpEventPoster:
         started_s = time.monotonic()
         status, error = None, None
         try:
-            with self._http.stream("POST", self._url, content=body, headers=headers) as answer:
+            with self._http.stream(
+                "POST", self._url, content=body, headers=headers, extensions=under(permit)
+            ) as answer:
                 status = answer.status_code
                 _drain(answer)
                 error = None if answer.is_success else _refusal(status)

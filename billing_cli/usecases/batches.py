@@ -13,6 +13,7 @@ from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun, BatchSummary, ResumePlan, StopReason
 from billing_cli.domain.errors import BadInput, BillingError, LockHeld
 from billing_cli.domain.meter import Backend
+from billing_cli.domain.permit import Permit
 from billing_cli.domain.plan import Plan, digest_of
 from billing_cli.domain.ports import BillingReader, Database, Processes, UsageSender
 from billing_cli.usecases.environment import RunEnvironment
@@ -199,12 +200,13 @@ def _send_all(batch: BatchSummary, run: RunEnvironment[Plan]) -> StopReason | No
 
 
 async def work_through(
-    batch_id: str, work: Work, make_sender: Callable[[], UsageSender], run: RunEnvironment[Plan]
+    batch_id: str, work: Work, make_sender: Callable[[Permit], UsageSender], run: RunEnvironment[Plan]
 ) -> StopReason | None:
-    """One run's work on the items of a batch, by a sender that is made and closed here."""
-    sender = make_sender()
+    """One run's work on the items of a batch, by a sender that is made and closed here, under one permit."""
+    permit = Permit(run.clocks)
+    sender = make_sender(permit)
     try:
-        return await SendingRun(run, sender, work, batch_id).run()
+        return await SendingRun(run, sender, permit, work, batch_id).run()
     finally:
         await sender.close()
 

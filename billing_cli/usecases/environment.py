@@ -7,6 +7,7 @@ from typing import Generic, Protocol
 from billing_cli.domain.batch import BatchSummary, SendResult
 from billing_cli.domain.gate import ApprovedPlan, P_co
 from billing_cli.domain.meter import Backend
+from billing_cli.domain.permit import Clocks, Permit
 from billing_cli.domain.ports import Database, LedgerReader, Processes, UsageSender, Workers
 
 
@@ -44,13 +45,14 @@ class RunEnvironment(Generic[P_co]):
 
     approved: ApprovedPlan[P_co]
     database: Database
-    sender: Callable[[Backend], UsageSender]
-    canceller: Callable[[], UsageSender]
+    sender: Callable[[Backend, Permit], UsageSender]
+    canceller: Callable[[Permit], UsageSender]
     ledger: Callable[[], LedgerReader]
     usage_lag_s: int
     processes: Processes
     actor: str
     runner: str
+    clocks: Clocks
     observer: Observer
     shares: bool = False
     most_per_s: float | None = None

@@ -11,6 +11,7 @@ from billing_cli.domain.errors import BadInput, BillingError, Unavailable
 from billing_cli.domain.intent import KEY_WINDOW_S, Intent, IntentKind, MoveOutcome, MoveResult
 from billing_cli.domain.money import Money
 from billing_cli.domain.payment import check_refundable
+from billing_cli.domain.permit import Clocks, Permit
 from billing_cli.domain.ports import Database, MoneyMover, MoneyReader, Processes
 from billing_cli.usecases.patience import database_call
 from billing_cli.usecases.stopping import stopping
@@ -49,6 +50,7 @@ class MoveEnvironment:
     processes: Processes
     actor: str
     runner: str
+    clocks: Clocks
     observer: MoveObserver
 
 
@@ -118,12 +120,13 @@ def _work(work: _Work, run: MoveEnvironment) -> None:
 
 
 def _carry_out_one(intent_id: str, run: MoveEnvironment) -> Moved:
-    answer = _claim(intent_id, run)
+    permit = Permit(run.clocks)
+    answer = _claim(intent_id, permit, run)
     intent = Intent.from_document(answer)
     if not answer["claimed"]:
         return Moved(intent, held_by=intent.claimed_by if intent.is_open else None)
     try:
-        result = _move(intent, answer["maybe_sent"], run)
+        result = _move(intent, answer["maybe_sent"], permit, run)
     except BillingError as error:
         # Not kept for the whole lease: the next run may go on at once.
         moved = _settle(intent_id, MoveResult(MoveOutcome.UNKNOWN, error=error.message), run)
@@ -150,7 +153,7 @@ def _settle(intent_id: str, result: MoveResult, run: MoveEnvironment) -> Moved:
     return Moved(Intent.from_document(settled), here=settled["here"])
 
 
-def _move(intent: Intent, maybe_sent: bool, run: MoveEnvironment) -> MoveResult:
+def _move(intent: Intent, maybe_sent: bool, permit: Permit, run: MoveEnvironment) -> MoveResult:
     """What is known in the end: first from Stripe's lists where it may have been sent, then by sending."""
     # What somebody else paid meanwhile is paid; no key tells of that.
     if (maybe_sent or intent.kind is IntentKind.MARK_PAID) and (found := run.mover.find(intent)):
@@ -160,7 +163,7 @@ def _move(intent: Intent, maybe_sent: bool, run: MoveEnvironment) -> MoveResult:
     # What may have been sent may have changed the payment itself; its key, and Stripe's own checks, must do.
     if not maybe_sent and (obstacle := _obstacle(intent, run.stripe)):
         return MoveResult(MoveOutcome.REFUSED, error=obstacle)
-    result = run.mover.send(intent)
+    result = run.mover.send(intent, permit)
     clean = result.outcome is MoveOutcome.DONE or (
         result.outcome is MoveOutcome.REFUSED and result.tries == 1 and not maybe_sent
     )
@@ -196,13 +199,16 @@ def _obstacle(intent: Intent, stripe: MoneyReader) -> str | None:
     return None
 
 
-def _claim(intent_id: str, run: MoveEnvironment) -> dict[str, Any]:
-    """Claims it; a claim of a process that is known to be dead does not count."""
+def _claim(intent_id: str, permit: Permit, run: MoveEnvironment) -> dict[str, Any]:
+    """Claims it, with the permit to send it; a claim of a process that is known to be dead does not count."""
+    asked_at = permit.now()
     keys = {"p_intent_id": intent_id, "p_runner": run.runner, "p_actor": run.actor}
     answer = database_call(run.database, "billing_intent_claim_v1", **keys)
     holder = answer["claimed_by"]
     if not answer["claimed"] and holder and run.processes.is_alive(holder) is False:
         answer = database_call(run.database, "billing_intent_claim_v1", **keys, p_dead_runner=holder)
+    if answer["claimed"]:
+        permit.renew(asked_at, float(answer["permit_s"]))
     return answer
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from typing import Any
 from tenacity import AsyncRetrying
 
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult, StopReason
-from billing_cli.domain.errors import BillingError, LeaseLost
+from billing_cli.domain.errors import BillingError
 from billing_cli.domain.meter import Backend
+from billing_cli.domain.permit import Permit
 from billing_cli.domain.plan import Plan
 from billing_cli.domain.ports import UsageSender
 from billing_cli.usecases.claiming import Claims
@@ -25,8 +25,6 @@ _SETTLE_EVERY_S = 0.25
 _HEARTBEAT_S = 1.0
 # So many heartbeats apart, what is left of the batch is counted, which costs more.
 _COUNT_EVERY = 5
-# The lease lasts 60 s on the database's clock; nothing is sent on one that was not renewed for 45 s.
-_STALE_LEASE_S = 45.0
 # So many events in a row without a known outcome mean that Stripe is away, not that an item is bad.
 _GIVE_UP_AFTER = 20
 
@@ -47,9 +45,12 @@ def sending(backend: Backend) -> Work:
 class SendingRun:
     """One run over a batch. Every item it claims ends settled, or stays an open claim."""
 
-    def __init__(self, run: RunEnvironment[Plan], sender: UsageSender, work: Work, batch_id: str) -> None:
+    def __init__(
+        self, run: RunEnvironment[Plan], sender: UsageSender, permit: Permit, work: Work, batch_id: str
+    ) -> None:
         self._run = run
         self._sender = sender
+        self._permit = permit
         self._work = work
         self._keys = {"p_batch_id": batch_id, "p_runner": run.runner, "p_actor": run.actor}
         self._beats = 0
@@ -62,7 +63,6 @@ class SendingRun:
         self._unresolved_in_a_row = 0
         self._any_unresolved = False
         self._ended = asyncio.Event()
-        self._renewed_at = time.monotonic()
         self._patience = Patience(run.observer.database_away)
 
     async def run(self) -> StopReason | None:
@@ -127,7 +127,7 @@ class SendingRun:
             try:
                 await self._wait_for_place()
                 await self._sender.turn(len(parcel))
-                self._check_lease()
+                self._permit.check()
             except BaseException:
                 self._claims.give_back(parcel)
                 raise
@@ -156,6 +156,8 @@ class SendingRun:
             self._claims.done(parcel)
         for result in results:
             self._note(result)
+        # A try that the permit stopped ends the run, which would go on counting failures of its own.
+        self._permit.check()
 
     async def _claim(self, limit: int) -> list[MeterEvent]:
         if self._ended.is_set():
@@ -172,10 +174,6 @@ class SendingRun:
                 self._stop_for(StopReason.STRIPE_UNREACHABLE)
         else:
             self._unresolved_in_a_row = 0
-
-    def _check_lease(self) -> None:
-        if time.monotonic() - self._renewed_at > _STALE_LEASE_S:
-            raise LeaseLost("This run could not renew its lease for 45 s and stopped sending.", "Run it again.")
 
     async def _regularly(self, interval_s: float, action: Callable[[], Awaitable[None]]) -> None:
         while not self._ended.is_set():
@@ -202,18 +200,18 @@ class SendingRun:
         self._run.observer.settled([r for r in results if r.tries])
 
     async def _call(self, function: str, **args: object) -> dict[str, Any]:
-        """A database call that renews the lease; repeated while the database is away, as all of them allow.
+        """A database call that renews the lease and the permit; repeated while the database is away, as all allow.
 
         Blocking drivers run beside the event loop.
         """
         async for attempt in AsyncRetrying(retry=AWAY, wait=PAUSES, stop=self._patience.is_over, reraise=True):
             with attempt:
-                started_at = time.monotonic()
+                asked_at = self._permit.now()
                 answer: dict[str, Any] = await asyncio.to_thread(
                     self._run.database.call, function, **self._keys, **args
                 )
                 self._patience.answered()
-                self._renewed_at = started_at
+                self._permit.renew(asked_at, float(answer["permit_s"]))
                 most_per_s = answer["most_per_s"]
                 self._sender.limit(None if most_per_s is None else float(most_per_s), answer["runners"])
         return answer

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput, LockHeld
 from billing_cli.domain.gate import ApprovedPlan
+from billing_cli.domain.permit import Clocks, Permit
 from billing_cli.domain.ports import Database, EventPoster, Processes
 from billing_cli.domain.replay import Delivery, Replay, ReplayEvent, ReplayPlan, plan_replay
 from billing_cli.usecases.patience import database_call
@@ -40,6 +41,7 @@ class ReplayEnvironment:
     processes: Processes
     actor: str
     runner: str
+    clocks: Clocks
     observer: ReplayObserver
 
 
@@ -97,20 +99,21 @@ def run_replay(
     """
     plan = approved.plan
     replay_id = plan.replay_id or _open(plan, run)
-    _acquire(replay_id, run)
+    permit = Permit(run.clocks)
+    _acquire(replay_id, permit, run)
     items = list(_items(run.database, replay_id))
     run.observer.begin(len(items))
     started_s = time.monotonic()
     work = _Work(items, per_s, keep_going)
     try:
         with stopping(work.stop), ThreadPoolExecutor(_WORKERS) as pool:
-            workers = [pool.submit(_send, work, poster) for _ in range(_WORKERS)]
+            workers = [pool.submit(_send, work, poster, permit) for _ in range(_WORKERS)]
             try:
-                _settle_while(workers, work, replay_id, run)
+                _settle_while(workers, work, replay_id, permit, run)
             finally:
                 work.stop()
     finally:
-        replay = _settle(replay_id, run, work.take_results(), finish=True)
+        replay = _settle(replay_id, permit, run, work.take_results(), finish=True)
     return Replayed(replay, tuple(work.all_results), time.monotonic() - started_s)
 
 
@@ -171,24 +174,29 @@ class _Work:
         return self._next_at - self._pause_s - now
 
 
-def _send(work: _Work, poster: EventPoster) -> None:
+def _send(work: _Work, poster: EventPoster, permit: Permit) -> None:
     while (events := work.take()) is not None:
-        work.note(events, poster.post(_event(events[0]), events[0]["payload"]))
+        work.note(events, poster.post(_event(events[0]), events[0]["payload"], permit))
 
 
-def _settle_while(workers: Sequence["Future[None]"], work: _Work, replay_id: str, run: ReplayEnvironment) -> None:
-    """Writes results down about every second, which renews the lease too."""
+def _settle_while(
+    workers: Sequence["Future[None]"], work: _Work, replay_id: str, permit: Permit, run: ReplayEnvironment
+) -> None:
+    """Writes results down about every second, which renews the lease and the permit too."""
     running = set(workers)
     while running:
         done, running = wait(running, timeout=_SETTLE_EVERY_S, return_when=FIRST_EXCEPTION)
         results = work.take_results()
-        _settle(replay_id, run, results)
+        _settle(replay_id, permit, run, results)
         run.observer.advance(len(results))
         for worker in done:
             worker.result()
 
 
-def _settle(replay_id: str, run: ReplayEnvironment, results: Sequence[Delivery], finish: bool = False) -> Replay:
+def _settle(
+    replay_id: str, permit: Permit, run: ReplayEnvironment, results: Sequence[Delivery], finish: bool = False
+) -> Replay:
+    asked_at = permit.now()
     answer = database_call(
         run.database,
         "billing_webhook_replay_settle_v1",
@@ -198,6 +206,7 @@ def _settle(replay_id: str, run: ReplayEnvironment, results: Sequence[Delivery],
         p_results=[result.document() for result in results],
         p_finish=finish,
     )
+    permit.renew(asked_at, float(answer["permit_s"]))
     return Replay.from_document(answer)
 
 
@@ -216,7 +225,8 @@ def _open(plan: ReplayPlan, run: ReplayEnvironment) -> str:
     return replay_id
 
 
-def _acquire(replay_id: str, run: ReplayEnvironment) -> None:
+def _acquire(replay_id: str, permit: Permit, run: ReplayEnvironment) -> None:
+    asked_at = permit.now()
     keys = {"p_replay_id": replay_id, "p_runner": run.runner}
     answer = database_call(run.database, "billing_webhook_replay_acquire_v1", **keys)
     holder = answer["runner"]
@@ -226,6 +236,7 @@ def _acquire(replay_id: str, run: ReplayEnvironment) -> None:
         raise LockHeld(
             f"Another run ({holder}) is at replay {replay_id}.", "Wait for it, then run this again; at most a minute."
         )
+    permit.renew(asked_at, float(answer["permit_s"]))
 
 
 def _items(database: Database, replay_id: str) -> Iterator[dict[str, Any]]:

@@ -125,19 +125,26 @@ begin
 end
 $$;
 
--- Proves that the caller still runs the batch, and renews its lease. Answers what all runners share:
--- how many they are, and how many events a second they may send together (null: as many as Stripe takes).
+-- For how many seconds a holder may send, counted by itself from before it asked: three quarters of its lease, so
+-- that a request which was begun in time reaches Stripe before another run may repeat it.
+create or replace function public.billing_permit_s_v1(p_lease interval) returns numeric
+language sql immutable as $$ select extract(epoch from p_lease) * 3 / 4 $$;
+
+-- Proves that the caller still runs the batch, and renews its lease, unless that ran out: then its claims are for
+-- others to take, whether one has come or not. Answers the `permit_s` that the caller may send for, how many `runners`
+-- there are, and how many events a second they may send together (null: as many as Stripe takes).
 create or replace function public.billing_batch_heartbeat_v1(p_batch_id text, p_runner text) returns jsonb
 language plpgsql set search_path = '' as $$
 begin
   update public.billing_export_runners
     set seen_at = now(), expires_at = now() + public.billing_export_lease_v1()
-    where batch_id = p_batch_id and runner = p_runner;
+    where batch_id = p_batch_id and runner = p_runner and expires_at > now();
   if not found then
-    raise exception 'Another run took over batch % because this one was silent for too long.', p_batch_id
+    raise exception 'This run lost batch %: it was silent for longer than its lease.', p_batch_id
       using errcode = 'BL003', hint = 'See: billing batches show ' || p_batch_id;
   end if;
-  return (select jsonb_build_object('runners', count(*), 'most_per_s', min(r.most_per_s))
+  return (select jsonb_build_object('runners', count(*), 'most_per_s', min(r.most_per_s),
+                                    'permit_s', public.billing_permit_s_v1(public.billing_export_lease_v1()))
           from public.billing_export_runners r where r.batch_id = p_batch_id and r.expires_at > now());
 end
 $$;
@@ -368,6 +375,7 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_batch_show_v1(text, text, bigint, int)',
   'public.billing_batch_release_v1(text, text[])',
   'public.billing_batch_acquire_v2(text, text, text, boolean, real, jsonb)',
+  'public.billing_permit_s_v1(interval)',
   'public.billing_batch_heartbeat_v1(text, text)',
   'public.billing_batch_others_v1(text, text, text, jsonb, timestamptz, boolean)',
   'public.billing_batch_take_v1(text, text, text, int, int, int)',

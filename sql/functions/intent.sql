@@ -155,7 +155,8 @@ end
 $$;
 
 -- Takes an intent for sending if nobody else is at it, or if its runner is known to be dead.
--- `maybe_sent`: an earlier run may have sent it.
+-- `maybe_sent`: an earlier run may have sent it. `permit_s`: for how many seconds the caller may send it, counted from
+-- before it asked.
 create or replace function public.billing_intent_claim_v1(
   p_intent_id text, p_runner text, p_actor text, p_dead_runner text default null)
 returns jsonb language plpgsql set search_path = '' as $$
@@ -179,7 +180,8 @@ begin
   perform public.billing_audit_append_v1(p_actor, v_intent.command || '.claimed', p_intent_id,
     jsonb_build_object('runner', p_runner, 'maybe_sent', v_maybe_sent));
   return public.billing_intent_document_v1(v_intent)
-    || jsonb_build_object('claimed', true, 'maybe_sent', v_maybe_sent);
+    || jsonb_build_object('claimed', true, 'maybe_sent', v_maybe_sent,
+                          'permit_s', public.billing_permit_s_v1(public.billing_intent_lease_v1()));
 end
 $$;
 

@@ -1,5 +1,9 @@
 -- Replays: which events are sent again to one place, and what came of each.
 
+-- How long a silent runner keeps its replay.
+create or replace function public.billing_replay_lease_v1() returns interval
+language sql immutable as $$ select interval '60 seconds' $$;
+
 create or replace function public.billing_webhook_replay_document_v1(p_replay_id text) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object('replay_id', r.replay_id, 'target', r.target, 'livemode', r.livemode, 'actor', r.actor,
@@ -43,16 +47,17 @@ begin
 end
 $$;
 
--- Becomes the runner unless another one is at it, and proves it again: a lease of 60 seconds.
+-- Becomes the runner unless another one is at it. Answers the `permit_s` that the caller may send for.
 create or replace function public.billing_webhook_replay_acquire_v1(
   p_replay_id text, p_runner text, p_dead_runner text default null)
 returns jsonb language plpgsql set search_path = '' as $$
 begin
   update public.billing_webhook_replays
-    set runner = p_runner, runner_expires_at = now() + interval '60 seconds'
+    set runner = p_runner, runner_expires_at = now() + public.billing_replay_lease_v1()
     where replay_id = p_replay_id
       and (runner is null or runner in (p_runner, p_dead_runner) or runner_expires_at <= now());
-  return public.billing_webhook_replay_show_v1(p_replay_id) || jsonb_build_object('acquired', found);
+  return public.billing_webhook_replay_show_v1(p_replay_id) || jsonb_build_object('acquired', found,
+    'permit_s', public.billing_permit_s_v1(public.billing_replay_lease_v1()));
 end
 $$;
 
@@ -68,18 +73,21 @@ returns jsonb language sql stable set search_path = '' as $$
   join public.billing_webhooks w using (event_id)
 $$;
 
--- Records deliveries: [{position, state, status_code, took_ms, error}]; renews the lease, or ends the run.
+-- Records deliveries: [{position, state, status_code, took_ms, error}]; renews the lease and the permit, or ends the
+-- run. A lease that ran out is not renewed, but the last results of its run are recorded if no other run has come.
 create or replace function public.billing_webhook_replay_settle_v1(
   p_replay_id text, p_runner text, p_actor text, p_results jsonb, p_finish boolean default false)
 returns jsonb language plpgsql set search_path = '' as $$
 begin
   update public.billing_webhook_replays
     set runner = case when p_finish then null else p_runner end,
-        runner_expires_at = case when p_finish then null else now() + interval '60 seconds' end,
+        runner_expires_at = case when p_finish then null else now() + public.billing_replay_lease_v1() end,
         finished_at = case when p_finish then now() end
-    where replay_id = p_replay_id and (runner = p_runner or (p_finish and runner is null));
+    where replay_id = p_replay_id
+      and ((runner = p_runner and (p_finish or runner_expires_at > now())) or (p_finish and runner is null));
   if not found then
-    raise exception 'Another run took over replay %.', p_replay_id using errcode = 'BL003',
+    raise exception 'This run lost replay %: it was silent for longer than its lease.', p_replay_id
+      using errcode = 'BL003',
       hint = 'Wait for it; events are delivered at least once.';
   end if;
   update public.billing_webhook_replay_items i
@@ -93,11 +101,13 @@ begin
       'failed', (select count(*) from jsonb_array_elements(p_results) r where r ->> 'state' = 'failed'),
       'finished', p_finish));
   end if;
-  return public.billing_webhook_replay_document_v1(p_replay_id);
+  return public.billing_webhook_replay_document_v1(p_replay_id) || jsonb_build_object(
+    'permit_s', case when p_finish then 0 else public.billing_permit_s_v1(public.billing_replay_lease_v1()) end);
 end
 $$;
 
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
+  'public.billing_replay_lease_v1()',
   'public.billing_webhook_replay_document_v1(text)',
   'public.billing_webhook_replay_open_v1(text, text, boolean, text, text, jsonb)',
   'public.billing_webhook_replay_show_v1(text)',

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 from support.one_exchange import EVENT, RESET, Answer
@@ -12,7 +13,14 @@ from billing_cli.domain.batch import MeterEvent, Outcome
 from billing_cli.domain.errors import Misconfigured
 
 ASKED = replace(EVENT, maybe_sent=True)
-Exchange = partial(OneExchange, StripeEventCanceller, "/v1/billing/meter_event_adjustments")
+
+
+def success(event: MeterEvent) -> dict[str, Any]:
+    cancel = {"identifier": event.identifier}
+    return {"object": "billing.meter_event_adjustment", "event_name": event.event_name, "cancel": cancel}
+
+
+Exchange = partial(OneExchange, StripeEventCanceller, success, "/v1/billing/meter_event_adjustments")
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -23,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
         (EVENT, [200], Outcome.CANCELLED),
         (EVENT, [400], Outcome.REFUSED),
         (EVENT, [404], Outcome.REFUSED),
-        (EVENT, [429, 409, 400], Outcome.REFUSED),
+        (EVENT, [429, 409, 400], Outcome.AMBIGUOUS),
         (EVENT, [429, 409, 200], Outcome.CANCELLED),
         (EVENT, [RESET, 200], Outcome.CANCELLED),
         (EVENT, [500, 200], Outcome.CANCELLED),
@@ -32,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
         (EVENT, [RESET], Outcome.UNKNOWN),
         (EVENT, [500], Outcome.UNKNOWN),
         (EVENT, [503, 401], Outcome.UNKNOWN),
-        (EVENT, [409], Outcome.UNSENT),
+        (EVENT, [409], Outcome.UNKNOWN),
         (ASKED, [200], Outcome.CANCELLED),
         (ASKED, [400], Outcome.AMBIGUOUS),
         (ASKED, [409], Outcome.UNKNOWN),

@@ -3,17 +3,30 @@
 import json
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 from support.one_exchange import CUT, EVENT, KEY, RESET, Answer, error
 from support.one_exchange import Exchange as OneExchange
 
 from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
-from billing_cli.domain.batch import Outcome
+from billing_cli.domain.batch import MeterEvent, Outcome
 from billing_cli.domain.errors import Misconfigured
 
 DUPLICATE = "An event already exists with identifier exp_1-7."
-Exchange = partial(OneExchange, StripeMeterEventSender, "/v1/billing/meter_events")
+
+
+def success(event: MeterEvent) -> dict[str, Any]:
+    payload = {event.customer_key: event.stripe_customer_id, event.value_key: event.value}
+    return {
+        "object": "billing.meter_event",
+        "identifier": event.identifier,
+        "event_name": event.event_name,
+        "payload": payload,
+    }
+
+
+Exchange = partial(OneExchange, StripeMeterEventSender, success, "/v1/billing/meter_events")
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -27,8 +40,8 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
         ([400], Outcome.REJECTED, 1),
         ([404], Outcome.REJECTED, 1),
         ([409, 200], Outcome.ACCEPTED, 2),
-        ([409, 400], Outcome.REJECTED, 2),
-        ([429, 429, 429, 400], Outcome.REJECTED, 4),
+        ([409, 400], Outcome.AMBIGUOUS, 2),
+        ([429, 429, 429, 400], Outcome.AMBIGUOUS, 4),
         ([500, 200], Outcome.ACCEPTED, 2),
         ([500, (400, error(DUPLICATE))], Outcome.ACCEPTED, 2),
         ([500, 400], Outcome.AMBIGUOUS, 2),
@@ -38,7 +51,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
         ([CUT, 400], Outcome.AMBIGUOUS, 2),
         ([500], Outcome.UNKNOWN, 8),
         ([RESET], Outcome.UNKNOWN, 8),
-        ([409], Outcome.UNSENT, 8),
+        ([409], Outcome.UNKNOWN, 8),
         ([503, 401], Outcome.UNKNOWN, 2),
         ([503, 403], Outcome.UNKNOWN, 2),
     ],
@@ -79,10 +92,10 @@ def test_a_refused_key_is_a_setting_to_correct_and_is_not_repeated(status: int) 
     assert KEY not in caught.value.message + caught.value.next_step + repr(caught.value)
 
 
-def test_a_rate_limit_without_end_leaves_the_event_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rate_limit_without_end_leaves_the_event_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("billing_cli.adapters.stripe.exchange._PATIENCE_S", 0.2)
     exchange = Exchange(EVENT, 429)
-    assert exchange.result.outcome is Outcome.UNSENT
+    assert exchange.result.outcome is Outcome.UNKNOWN
     assert exchange.result.tries > 8
     assert exchange.result.error == "429: No."
 

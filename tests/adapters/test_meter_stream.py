@@ -12,11 +12,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from support.one_exchange import EVENT, KEY, RESET, reset
+from support.permits import lasting
 
 from billing_cli.adapters.stripe import stream_session
-from billing_cli.adapters.stripe.aiohttp_client import AiohttpClient
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.meter_stream import StripeMeterStreamSender
+from billing_cli.adapters.stripe.post_session import PostSession
 from billing_cli.adapters.stripe.stream_session import StreamSession
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
 from billing_cli.domain.errors import Misconfigured
@@ -60,7 +61,7 @@ class Stripe:
     async def send(self, *parcels: list[MeterEvent]) -> list[SendResult]:
         """All parcels at once."""
         async with self._server() as connection:
-            sender = StripeMeterStreamSender(connection)
+            sender = StripeMeterStreamSender(connection, lasting())
             try:
                 results = await asyncio.gather(*map(sender.send, parcels))
             finally:
@@ -71,11 +72,11 @@ class Stripe:
         """What one session gives to those who ask at these moments."""
         tokens = []
         async with self._server() as connection:
-            http = AiohttpClient()
-            session = StreamSession(connection.client(http))
+            http = PostSession(connection, lasting())
+            session = StreamSession(http)
             for clock.now_s in moments_s:
                 tokens.append(await session.token())
-            await http.close_async()  # type: ignore[no-untyped-call]
+            await http.close()
         return tokens
 
     @asynccontextmanager
@@ -91,17 +92,17 @@ class Stripe:
         self.session_keys.append(request.headers["Authorization"].removeprefix("Bearer "))
         answer = next(self._sessions, self._last_session)
         if answer != 200:
-            return web.json_response({"error": {"message": "No session."}}, status=int(answer))
+            return answered({"error": {"type": "invalid_request_error", "message": "No session."}}, int(answer))
         token = f"token_{len(self.session_keys)}"
         session = {"object": "v2.billing.meter_event_session", "authentication_token": token}
-        return web.json_response({**session, "created": CREATED, "expires_at": EXPIRES})
+        return answered({**session, "created": CREATED, "expires_at": EXPIRES})
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         token = request.headers["Authorization"].removeprefix("Bearer ")
         self.tokens.append(token)
         self.keys.append(request.headers["Idempotency-Key"])
         if token in self.expired:
-            return web.json_response(EXPIRED, status=401)
+            return answered(EXPIRED, 401)
         self.parcels.append((await request.json())["events"])
         identifiers = [event["identifier"] for event in self.parcels[-1]]
         answer = self._answer(identifiers)
@@ -109,8 +110,12 @@ class Stripe:
             return reset(request)
         if answer == 200:
             self.taken.update(identifiers)
-            return web.json_response({})
-        return web.json_response({"error": {"message": "No."}}, status=int(answer))
+            return answered({})
+        return answered({"error": {"type": "invalid_request_error", "message": "No."}}, int(answer))
+
+
+def answered(document: dict[str, Any], status: int = 200) -> web.Response:
+    return web.json_response(document, status=status, headers={"Request-Id": "req_1"})
 
 
 def script(*answers: Answer) -> Callable[[list[str]], Answer]:
@@ -135,7 +140,7 @@ def outcomes(results: list[SendResult]) -> dict[int, Outcome]:
         ([500, RESET, 200], Outcome.ACCEPTED, 3),
         ([500], Outcome.UNKNOWN, 8),
         ([RESET], Outcome.UNKNOWN, 8),
-        ([409], Outcome.UNSENT, 8),
+        ([409], Outcome.UNKNOWN, 8),
         ([503, 403], Outcome.UNKNOWN, 2),
     ],
 )
@@ -186,7 +191,7 @@ def test_what_is_refused_after_a_try_that_may_have_been_taken_is_ambiguous() -> 
 def test_what_an_earlier_run_may_have_sent_is_never_called_rejected_or_unsent() -> None:
     parcel = [*events(1, maybe_sent=True), *events(2)[1:]]
     assert outcomes(asyncio.run(Stripe(script(400)).send(parcel))) == {0: Outcome.AMBIGUOUS, 1: Outcome.REJECTED}
-    assert outcomes(asyncio.run(Stripe(script(409)).send(parcel))) == {0: Outcome.UNKNOWN, 1: Outcome.UNSENT}
+    assert outcomes(asyncio.run(Stripe(script(409)).send(parcel))) == {0: Outcome.UNKNOWN, 1: Outcome.UNKNOWN}
 
 
 def test_an_expired_session_is_renewed_once_for_all_parcels_under_way() -> None:

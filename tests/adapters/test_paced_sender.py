@@ -4,6 +4,7 @@ import asyncio
 from typing import TypeVar
 
 import pytest
+from support.permits import lasting
 from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY
 
@@ -27,7 +28,7 @@ def made(kind: type[Sender], key: str, base: str | None = None) -> PacedSender:
     """A sender as it begins; the loop that it needs is gone."""
 
     async def make() -> Sender:
-        sender = kind(StripeConnection(key, api_base=base, meter_events_base=base))
+        sender = kind(StripeConnection(key, api_base=base, meter_events_base=base), lasting())
         await sender.close()
         return sender
 
@@ -75,7 +76,7 @@ def test_a_refusal_changes_what_its_reason_says_and_the_event_goes_again(
     reason: str, slower: bool, fewer: bool, stripe: StripeDouble
 ) -> None:
     async def scenario() -> tuple[SendResult, float | None, int]:
-        sender = StripeMeterEventSender(StripeConnection(TEST, api_base=stripe.url))
+        sender = StripeMeterEventSender(StripeConnection(TEST, api_base=stripe.url), lasting())
         sender.limit(500, 1)
         try:
             await sender.turn(1)
@@ -96,7 +97,7 @@ def test_a_refusal_changes_what_its_reason_says_and_the_event_goes_again(
 
 def test_an_ending_sender_tries_nothing_again(stripe: StripeDouble) -> None:
     async def scenario() -> SendResult:
-        sender = StripeMeterEventSender(StripeConnection(TEST, api_base=stripe.url))
+        sender = StripeMeterEventSender(StripeConnection(TEST, api_base=stripe.url), lasting())
         try:
             sender.end()
             return (await sender.send([EVENT]))[0]

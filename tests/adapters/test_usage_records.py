@@ -10,13 +10,20 @@ from support.one_exchange import Exchange as OneExchange
 from support.one_exchange import error
 
 from billing_cli.adapters.stripe.usage_records import StripeUsageRecordSender
-from billing_cli.domain.batch import Outcome
+from billing_cli.domain.batch import MeterEvent, Outcome
 from billing_cli.domain.errors import Misconfigured
 
 EVENT = replace(
     METER_EVENT, event_name="price_seats", customer_key="", value_key="", value="5", subscription_item="si_1"
 )
-Exchange = partial(OneExchange, StripeUsageRecordSender, "/v1/subscription_items/si_1/usage_records")
+
+
+def success(event: MeterEvent) -> dict[str, Any]:
+    quantity = {"quantity": int(event.value), "timestamp": event.timestamp}
+    return {"object": "usage_record", "subscription_item": event.subscription_item, **quantity}
+
+
+Exchange = partial(OneExchange, StripeUsageRecordSender, success, "/v1/subscription_items/si_1/usage_records")
 UNKNOWN_ADDRESS = error("Unrecognized request URL (POST: /v1/subscription_items/si_1/usage_records).")
 NO_SUCH_ITEM = error("No such subscription_item: 'si_1'", "resource_missing")
 REFUSED = error("Invalid timestamp.")

@@ -134,5 +134,5 @@ def _crashing(crash: tuple[str, str] | None) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PostgresDatabase, "call", lambda self, f, **args: dying(f, lambda: call(self, f, **args)))
-        patch.setattr(StripeMoneyMover, "_create", lambda self, intent: dying("move", lambda: create(self, intent)))
+        patch.setattr(StripeMoneyMover, "_create", lambda self, *intent: dying("move", lambda: create(self, *intent)))
         yield

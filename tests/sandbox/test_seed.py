@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stripe as sdk
 from stripe import StripeClient
 
-from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.domain.errors import BadInput
 from billing_cli.sandbox import lifecycle
 from billing_cli.sandbox.lifecycle import Sandbox
@@ -61,7 +61,7 @@ def sandbox(running: Path) -> Sandbox:
 
 
 def client_of(sandbox: Sandbox) -> StripeClient:
-    return StripeConnection("sk_test_1", api_base=sandbox.stripe_url).client()
+    return sdk.StripeClient("sk_test_1", base_addresses={"api": sandbox.stripe_url})
 
 
 def test_the_same_seed_gives_the_same_rows_and_twice_adds_nothing(sandbox: Sandbox) -> None:

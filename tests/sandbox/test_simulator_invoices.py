@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import requests
+import stripe as sdk
 from stripe import InvalidRequestError, StripeClient
 from support.stripe_control import StripeDouble
 
-from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.sandbox.stripe_control import ask
 
@@ -17,7 +17,7 @@ KEY = "sk_test_1"
 
 
 def connect(url: str) -> StripeClient:
-    return StripeConnection(KEY, api_base=url).client()
+    return sdk.StripeClient(KEY, base_addresses={"api": url})
 
 
 def put_invoice(url: str, invoice_id: str = "in_1", status: str = "open", **more: Any) -> None:

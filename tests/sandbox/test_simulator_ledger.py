@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 import stripe
+import stripe as sdk
 from support.environment import KEY
 from support.stripe_control import StripeDouble
 
-from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.sandbox.simulator.timeline import Timeline
 from billing_cli.sandbox.stripe_control import ask
 
@@ -23,7 +23,7 @@ Client = stripe.StripeClient
 
 @pytest.fixture
 def client(stripe: StripeDouble) -> Client:
-    return StripeConnection(KEY, api_base=stripe.url).client()
+    return sdk.StripeClient(KEY, base_addresses={"api": stripe.url})
 
 
 def put(stripe: StripeDouble, payment_id: str, created: int = LONG_AGO_S, **more: Any) -> None:

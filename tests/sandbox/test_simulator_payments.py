@@ -2,10 +2,9 @@
 
 import pytest
 import stripe
+import stripe as sdk
 from support.environment import KEY
 from support.stripe_control import StripeDouble
-
-from billing_cli.adapters.stripe.connection import StripeConnection
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def client(stripe: StripeDouble) -> stripe.StripeClient:
             {"id": "pi_isk", "customer": "cus_1", "amount": 10_000, "currency": "isk"},
         ]
     )
-    return StripeConnection(KEY, api_base=stripe.url).client()
+    return sdk.StripeClient(KEY, base_addresses={"api": stripe.url})
 
 
 @pytest.mark.parametrize(

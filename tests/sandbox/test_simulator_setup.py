@@ -6,17 +6,16 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 import stripe
+import stripe as sdk
 from support.environment import KEY
 from support.stripe_control import StripeDouble
-
-from billing_cli.adapters.stripe.connection import StripeConnection
 
 LIVE_KEY = KEY.replace("test", "live")
 
 
 @pytest.fixture
 def client(stripe: StripeDouble) -> stripe.StripeClient:
-    return StripeConnection(KEY, api_base=stripe.url).client()
+    return sdk.StripeClient(KEY, base_addresses={"api": stripe.url})
 
 
 def test_a_price_is_seen_by_a_key_of_its_mode_only(stripe: StripeDouble, client: stripe.StripeClient) -> None:
@@ -26,7 +25,7 @@ def test_a_price_is_seen_by_a_key_of_its_mode_only(stripe: StripeDouble, client:
     assert (price.unit_amount, price.recurring.usage_type, price.recurring.meter) == (1000, "metered", "mtr_1")
     for key, price_id in ((KEY, "price_live"), (LIVE_KEY, "price_test"), (KEY, "price_none")):
         with pytest.raises(Exception, match="No such price") as caught:
-            StripeConnection(key, api_base=stripe.url).client().v1.prices.retrieve(price_id)
+            sdk.StripeClient(key, base_addresses={"api": stripe.url}).v1.prices.retrieve(price_id)
         assert (caught.value.http_status, caught.value.code) == (404, "resource_missing")  # type: ignore[attr-defined]
 
 

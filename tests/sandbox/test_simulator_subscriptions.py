@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import stripe as sdk
 from stripe import InvalidRequestError, StripeClient
 from support.stripe_control import StripeDouble
 
-from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.domain.errors import BadInput
 from billing_cli.sandbox.stripe_control import ask
 
@@ -30,7 +30,7 @@ def url(stripe: StripeDouble) -> str:
 
 @pytest.fixture
 def client(url: str) -> StripeClient:
-    return StripeConnection("sk_test_1", api_base=url).client()
+    return sdk.StripeClient("sk_test_1", base_addresses={"api": url})
 
 
 def subscribe(url: str, *rows: dict[str, Any]) -> None:

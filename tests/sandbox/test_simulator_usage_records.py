@@ -4,10 +4,10 @@ import time
 from typing import Any
 
 import pytest
+import stripe as sdk
 from stripe import InvalidRequestError, StripeClient
 from support.stripe_control import StripeDouble
 
-from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.sandbox.stripe_control import ask
 
 OLD = "2025-02-24.acacia"
@@ -19,7 +19,7 @@ END = START + 30 * DAY_S
 class Legacy:
     def __init__(self, url: str) -> None:
         self.url = url
-        self.client: StripeClient = StripeConnection("sk_test_1", api_base=url).client()
+        self.client: StripeClient = sdk.StripeClient("sk_test_1", base_addresses={"api": url})
 
     def record(self, item: str = "si_old", version: str = OLD, **params: Any) -> Any:
         wish = {"quantity": 5, "timestamp": START, "action": "set", **params}

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import stripe
+import stripe as sdk
 from support.environment import KEY
 from support.stripe_control import StripeDouble
 
-from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.sandbox.stripe_control import ask
 
 HOUR_S = 3600
@@ -56,7 +56,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def client(stripe: StripeDouble) -> stripe.StripeClient:
-    return StripeConnection(KEY, api_base=stripe.url).client()
+    return sdk.StripeClient(KEY, base_addresses={"api": stripe.url})
 
 
 def _endpoint(client: stripe.StripeClient, receiver: Receiver, kind: Any = "*") -> stripe.WebhookEndpoint:

@@ -1,4 +1,4 @@
-"""Runs the command line in a child process and kills it with SIGKILL at a chosen step."""
+"""Runs the command line in a child process, and kills it or puts it to sleep at a chosen step."""
 
 import gc
 import multiprocessing
@@ -57,11 +57,32 @@ KILLED = -signal.SIGKILL
 
 @dataclass(frozen=True)
 class Step:
-    """The `nth` time `name` is called; `when` is before or after."""
+    """The `nth` time `name` is called; `when` is before or after. SIGSTOP puts the process to sleep there."""
 
     name: str
     when: str = "before"
     nth: int = 1
+    signal: int = signal.SIGKILL
+
+
+class Slept:
+    """The seconds that a child has slept by the clocks that go on meanwhile: a test's sleep of a day takes none."""
+
+    def __init__(self) -> None:
+        self._seconds = _CONTEXT.Value("d", 0.0)
+
+    @property
+    def seconds(self) -> float:
+        return float(self._seconds.value)
+
+    def add(self, seconds: float) -> None:
+        self._seconds.value += seconds
+
+    def patch_clock(self) -> None:
+        from billing_cli.adapters import clock
+
+        real = clock.now_s
+        clock.now_s = lambda: real() + self._seconds.value
 
 
 def run_billing(
@@ -79,20 +100,31 @@ def run_billing(
 
 
 def start_billing(
-    environment: dict[str, str], arguments: list[str], step: Step | None = None, clock_offset_s: int = 0
+    environment: dict[str, str],
+    arguments: list[str],
+    step: Step | None = None,
+    clock_offset_s: int = 0,
+    slept: Slept | None = None,
 ) -> BaseProcess:
     """`billing …` in a process of its own, whose wall clock is off by so much; it has begun when this returns."""
     begun = _CONTEXT.Event()
-    child = _CONTEXT.Process(target=_child, args=(begun, environment, arguments, step, clock_offset_s))
+    child = _CONTEXT.Process(target=_child, args=(begun, environment, arguments, step, clock_offset_s, slept))
     child.start()
     begun.wait(30)
     return child
 
 
 def _child(
-    begun: Event, environment: dict[str, str], arguments: list[str], step: Step | None, clock_offset_s: int
+    begun: Event,
+    environment: dict[str, str],
+    arguments: list[str],
+    step: Step | None,
+    clock_offset_s: int,
+    slept: Slept | None,
 ) -> None:
     begun.set()
+    if slept is not None:
+        slept.patch_clock()
     # What is inherited is kept: going through it for garbage would copy all of its memory.
     gc.freeze()
     os.environ.clear()
@@ -132,26 +164,27 @@ def _arm(step: Step) -> None:
 
     calls: Counter[str] = Counter()
 
-    def die_if(name: str, when: str) -> None:
-        if (name, when, calls[name]) == (step.name, step.when, step.nth):
-            os.kill(os.getpid(), signal.SIGKILL)
-            time.sleep(10)
+    def die_if(name: str, when: str, number: int) -> None:
+        if (name, when, number) == (step.name, step.when, step.nth):
+            os.kill(os.getpid(), step.signal)
 
     create = StripeMoneyMover._create
 
-    def dying_create(self: StripeMoneyMover, intent: Any) -> Any:
+    def dying_create(self: StripeMoneyMover, intent: Any, permit: Any) -> Any:
         calls["move"] += 1
-        die_if("move", "before")
-        made = create(self, intent)
-        die_if("move", "after")
+        number = calls["move"]
+        die_if("move", "before", number)
+        made = create(self, intent, permit)
+        die_if("move", "after", number)
         return made
 
     def dying(call: Any) -> Any:
         def dying_call(self: Any, function: str, **args: object) -> Any:
             calls[function] += 1
-            die_if(function, "before")
+            number = calls[function]
+            die_if(function, "before", number)
             answer = call(self, function, **args)
-            die_if(function, "after")
+            die_if(function, "after", number)
             return answer
 
         return dying_call
@@ -160,19 +193,17 @@ def _arm(step: Step) -> None:
         async def dying_send(self: Any, parcel: Any) -> Any:
             calls[name] += 1
             number = calls[name]
-            if (step.name, step.when, step.nth) == (name, "before", number):
-                os.kill(os.getpid(), signal.SIGKILL)
+            die_if(name, "before", number)
             result = await send(self, parcel)
-            if (step.name, step.when, step.nth) == (name, "after", number):
-                os.kill(os.getpid(), signal.SIGKILL)
+            die_if(name, "after", number)
             return result
 
         return dying_send
 
+    StripeMoneyMover._create = dying_create  # type: ignore[assignment]
     PostgresDatabase.call = dying(PostgresDatabase.call)  # type: ignore[method-assign]
     SupabaseDatabase.call = dying(SupabaseDatabase.call)  # type: ignore[method-assign]
     StripeMeterEventSender.send = dying_sender(StripeMeterEventSender.send)  # type: ignore[method-assign]
     StripeMeterStreamSender.send = dying_sender(StripeMeterStreamSender.send)  # type: ignore[method-assign]
     StripeUsageRecordSender.send = dying_sender(StripeUsageRecordSender.send)  # type: ignore[method-assign]
     StripeEventCanceller.send = dying_sender(StripeEventCanceller.send, "cancel")  # type: ignore[method-assign]
-    StripeMoneyMover._create = dying_create  # type: ignore[method-assign]

@@ -7,9 +7,11 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from support.permits import lasting
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.domain.batch import MeterEvent, SendResult
+from billing_cli.domain.permit import Permit
 from billing_cli.domain.ports import UsageSender
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
@@ -35,12 +37,18 @@ class Exchange:
     """What was asked at `path`, and what came of it; the last answer of the script is repeated."""
 
     def __init__(
-        self, sender: Callable[[StripeConnection], UsageSender], path: str, event: MeterEvent, *script: Answer
+        self,
+        sender: Callable[[StripeConnection, Permit], UsageSender],
+        success: Callable[[MeterEvent], dict[str, Any]],
+        path: str,
+        event: MeterEvent,
+        *script: Answer,
     ) -> None:
         self.headers: list[dict[str, str]] = []
         self.forms: list[dict[str, str]] = []
         self._script: Iterator[Answer] = iter(script)
         self._last = script[-1]
+        self._success = success(event)
         self.result: SendResult = asyncio.run(self._run(sender, path, event))
 
     @property
@@ -49,12 +57,12 @@ class Exchange:
         return [headers["Idempotency-Key"] for headers in self.headers]
 
     async def _run(
-        self, make_sender: Callable[[StripeConnection], UsageSender], path: str, event: MeterEvent
+        self, make_sender: Callable[[StripeConnection, Permit], UsageSender], path: str, event: MeterEvent
     ) -> SendResult:
         app = web.Application()
         app.router.add_post(path, self._answer)
         async with TestServer(app) as server:
-            sender = make_sender(StripeConnection(KEY, api_base=str(server.make_url("")).rstrip("/")))
+            sender = make_sender(StripeConnection(KEY, api_base=str(server.make_url("")).rstrip("/")), lasting())
             try:
                 return (await sender.send([event]))[0]
             finally:
@@ -70,7 +78,7 @@ class Exchange:
             return await _cut(request)
         status, body = answer if isinstance(answer, tuple) else (int(answer), None)
         if body is None:
-            body = {"object": "billing.any"} if status == 200 else error("No.")
+            body = self._success if status == 200 else error("No.")
         text = body if isinstance(body, str) else json.dumps(body)
         return web.Response(status=status, text=text, headers={"Request-Id": f"req_{len(self.headers)}"})
 

@@ -369,8 +369,8 @@ def test_a_runner_of_this_machine_whose_process_is_gone_is_told_at_once(billing:
     """As after kill -9: its lease is not over yet."""
     world.batch("open", "pending")
     world.sql.execute("update billing_export_batches set plan_digest = repeat('0', 64)")
-    host, namespace, _, _ = HostProcesses().current().split("/")
-    gone = f"{host}/{namespace}/{os.getpid()}/1"
+    here, _, _ = HostProcesses().current().rsplit("/", 2)
+    gone = f"{here}/{os.getpid()}/1"
     insert = "insert into billing_export_runners (batch_id, runner, shares, expires_at) values (%s, %s, true, %s)"
     lease = datetime.now(UTC) + timedelta(minutes=1)
     world.sql.execute(insert, ("exp_open_pending", gone, lease))

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stripe as sdk
 from support.environment import KEY
 from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY
 
-from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.cli.app import run
 from billing_cli.sandbox.stripe_control import ask
 
@@ -118,7 +118,7 @@ def test_the_bank_got_the_payouts_and_clearing_is_what_stripe_still_holds(
     converted = {"currency": "eur", "metadata": {"sandbox_settles_in": "usd", "sandbox_exchange_rate": "1.085"}}
     stripe.payments([{"id": f"pi_{number}", **shape, **(converted if number == 2 else {})} for number in range(6)])
     stripe.clock(start_s + 60 - int(time.time()))
-    client = StripeConnection(KEY, api_base=stripe.url).client()
+    client = sdk.StripeClient(KEY, base_addresses={"api": stripe.url})
     refund = client.v1.refunds.create({"payment_intent": "pi_1", "amount": 1_234})
     client.v1.refunds.create({"payment_intent": "pi_2", "amount": 2_000})
     stripe.refund_status(refund.id, "failed")

@@ -227,7 +227,7 @@ def test_two_runners_prove_each_claim_once(
     late = [{"item_id": item_id, "outcome": "uncounted"} for item_id in first]
     sql.execute("select billing_batch_release_v1(%s, array['r1'])", (batch,))
     assert claim("r2") == first
-    with pytest.raises(Exception, match="took over"):
+    with pytest.raises(Exception, match="lost batch"):
         sql.execute("select billing_batch_settle_v1(%s, 'r1', 'tester', %s)", (batch, Jsonb(late)))
     sql.execute("select billing_batch_release_v1(%s, array['r2'])", (batch,))
     assert (export().code, values(stripe)) == (0, ["1", "2", "3"])

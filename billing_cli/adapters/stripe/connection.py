@@ -2,13 +2,18 @@
 
 import logging
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import stripe
 from stripe import _util
 from stripe._base_address import BaseAddresses
 
 from billing_cli.adapters.stripe.pace import Pace
-from billing_cli.adapters.stripe.paced_client import PacedClient
+from billing_cli.adapters.stripe.read_client import ReadClient
+from billing_cli.domain.permit import Permit
+
+if TYPE_CHECKING:
+    import httpx
 
 # Its log would have whole answers in it, and so the token of a meter event session. STRIPE_LOG in the environment
 # turns it on behind our back, and has stripe-python write to stderr whatever the level of the logger is.
@@ -27,8 +32,18 @@ class StripeConnection:
     meter_events_base: str | None = None
     pace: Pace = field(default_factory=Pace, repr=False, compare=False)
 
-    def client(self, http_client: stripe.HTTPClient | None = None) -> stripe.StripeClient:
-        """An SDK client that retries nothing by itself: what is repeated is decided in one place."""
+    def reader(self, posts: str | None = None) -> stripe.StripeClient:
+        """An SDK client that reads, and refuses to write; `posts` is a path whose POST changes nothing."""
+        return self._client(ReadClient(self.pace, posts))
+
+    def writer(self, connections: "httpx.Client", permit: Permit) -> stripe.StripeClient:
+        """An SDK client that writes for as long as the permit lasts."""
+        from billing_cli.adapters.stripe.write_client import WriteClient
+
+        return self._client(WriteClient(connections, permit, self.pace))
+
+    def _client(self, http_client: stripe.HTTPClient) -> stripe.StripeClient:
+        """It retries nothing by itself: requests are repeated in one place."""
         addresses: BaseAddresses = {}
         if self.api_base:
             addresses["api"] = self.api_base
@@ -38,6 +53,6 @@ class StripeConnection:
             self.key,
             stripe_version=self.api_version,
             base_addresses=addresses,
-            http_client=http_client or PacedClient(self.pace),
+            http_client=http_client,
             max_network_retries=0,
         )

@@ -1,38 +1,26 @@
-"""Has Stripe forget meter events, and says what each answer proves."""
-
-from collections.abc import Sequence
-from typing import Any
-
-import stripe
+"""Cancels meter events, and what each answer proves about one."""
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.exchange import Exchange
-from billing_cli.adapters.stripe.paced_sender import PacedSender
-from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
+from billing_cli.adapters.stripe.post_session import PostSession
+from billing_cli.adapters.stripe.single_sender import SingleSender
+from billing_cli.domain.answer import Answer, Expected
+from billing_cli.domain.batch import MeterEvent, Outcome
+from billing_cli.domain.permit import Permit
 
 # Stripe takes 25 calls a second to one endpoint; a little less is never refused.
 CANCELLATIONS_PER_S = 24.0
 
 
-class StripeEventCanceller(PacedSender):
-    """Many events at a time over one aiohttp session; made and closed inside one event loop."""
+class StripeEventCanceller(SingleSender):
+    """One cancellation a request."""
 
-    parcel_events = 1
-    ordered = True
+    def __init__(self, connection: StripeConnection, permit: Permit) -> None:
+        super().__init__(connection, permit, CANCELLATIONS_PER_S)
 
-    def __init__(self, connection: StripeConnection) -> None:
-        from billing_cli.adapters.stripe.aiohttp_client import AiohttpClient
-
-        super().__init__(CANCELLATIONS_PER_S)
-        self._http = AiohttpClient()
-        self._stripe = connection.client(self._http)
-
-    async def send(self, parcel: Sequence[MeterEvent]) -> list[SendResult]:
-        """See `billing_cli.domain.ports.UsageSender.send`: a parcel is one event."""
-        return [await _Cancelling(self._stripe, event).run(self) for event in parcel]
-
-    async def close(self) -> None:
-        await self._http.close_async()  # type: ignore[no-untyped-call]
+    @staticmethod
+    def exchange(session: PostSession, event: MeterEvent) -> Exchange:
+        return _Cancelling(session, event)
 
 
 class _Cancelling(Exchange):
@@ -43,20 +31,23 @@ class _Cancelling(Exchange):
 
     done = Outcome.CANCELLED
 
-    def __init__(self, client: stripe.StripeClient, event: MeterEvent) -> None:
+    def __init__(self, session: PostSession, event: MeterEvent) -> None:
         super().__init__(event)
-        self._stripe = client
+        self._session = session
         self._keys = 1
-        self._params: stripe.params.billing.MeterEventAdjustmentCreateParams = {
-            "type": "cancel",
-            "event_name": event.event_name,
-            "cancel": {"identifier": event.identifier},
-        }
 
-    async def ask(self) -> Any:
-        return await self._stripe.v1.billing.meter_event_adjustments.create_async(
-            self._params, {"idempotency_key": self._key}
-        )
+    async def ask(self) -> Answer:
+        form = {
+            "type": "cancel",
+            "event_name": self.event.event_name,
+            "cancel[identifier]": self.event.identifier,
+        }
+        return await self._session.post_form("/v1/billing/meter_event_adjustments", form, self._key)
+
+    @property
+    def expected(self) -> Expected:
+        fields = {("event_name",): self.event.event_name, ("cancel", "identifier"): self.event.identifier}
+        return Expected("billing.meter_event_adjustment", fields)
 
     @property
     def _key(self) -> str:
@@ -66,9 +57,9 @@ class _Cancelling(Exchange):
         """
         return f"{self.event.identifier}.cancel.{self.event.attempts + self._keys - 1}"
 
-    def note(self, error: stripe.StripeError) -> None:
-        super().note(error)
-        if (error.http_status or 0) >= 500:
+    def note(self, answer: Answer) -> None:
+        super().note(answer)
+        if (answer.status or 0) >= 500:
             self._keys += 1
 
     @property
@@ -76,5 +67,5 @@ class _Cancelling(Exchange):
         """How many keys were used: attempts go on from there."""
         return self._keys
 
-    def refused(self, error: stripe.StripeError) -> Outcome:
+    def refused(self, answer: Answer) -> Outcome:
         return Outcome.AMBIGUOUS if self.maybe_done else Outcome.REFUSED

@@ -1,29 +1,35 @@
-"""What is asked of Stripe for one event or several, again and again until an answer proves something."""
+"""Tries: one request to Stripe for one event or several, repeated until an answer proves something."""
 
 import random
 import time
 from abc import ABC, abstractmethod
-from typing import Any
 
-import stripe
-from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception, wait_random_exponential
-from tenacity.stop import StopBaseT
+from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception_type, wait_random_exponential
 
-from billing_cli.adapters.stripe.errors import billing_error, said
-from billing_cli.adapters.stripe.pace import REASON_HEADER
+from billing_cli.adapters.stripe.errors import billing_error, words_of
 from billing_cli.adapters.stripe.paced_sender import PacedSender
+from billing_cli.domain.answer import Answer, Expected, Proof, proof_of
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
 from billing_cli.domain.errors import BillingError, Unavailable
 
 _FAILURES = 8
-# A 429 is no failure, only a delay; it is waited out for so long.
+# A 429 is no failure, only a delay; it is waited out for this long.
 _PATIENCE_S = 60
 _FIRST_WAIT_S, _MAX_WAIT_S = 0.1, 8
 _MAX_ERROR_CHARS = 300
+_TOO_MANY = 429
+_KEY_REFUSED = (401, 403)
+
+
+class _TryAgain(Exception):
+    """The last answer proved nothing; the same request may get another."""
 
 
 class Tries(ABC):
-    """One request with `size` events, and what its tries have told so far. `done` is what a success proves."""
+    """One request with `size` events, and what its answers have proved so far. `done` is the outcome of a success.
+
+    `maybe_done`: an answer, or its absence, left open whether Stripe carried a try out.
+    """
 
     done: Outcome
 
@@ -36,27 +42,41 @@ class Tries(ABC):
         self._error: str | None = None
 
     @abstractmethod
-    async def ask(self) -> Any:
-        """One request. Raises StripeError, or a BillingError where nothing could be asked."""
+    async def ask(self) -> Answer:
+        """One request. Raises BillingError if nothing could be sent."""
+
+    @property
+    @abstractmethod
+    def expected(self) -> Expected:
+        """The object that a success has to be."""
 
     @abstractmethod
-    def refused(self, error: stripe.StripeError) -> Outcome:
+    def refused(self, answer: Answer) -> Outcome:
         """What a refusal proves, which the same request would get again."""
 
-    async def outcome(self, sender: PacedSender) -> Outcome:
-        """Asks again while the answer is 429, 409, 5xx or none at all, unless the sender is ending.
+    def may_pass(self, answer: Answer) -> bool:
+        """Whether a later try may be taken although this one was refused."""
+        return False
 
-        The turn of the first try is taken by then. Raises Misconfigured when the key itself is refused, and no try
-        may have been carried out.
+    async def outcome(self, sender: PacedSender) -> Outcome:
+        """Repeats the request until an answer proves something, the tries are used up, or the sender ends.
+
+        The turn of the first try is taken by then. Raises Misconfigured if Stripe refuses the key and no try may have
+        been carried out.
         """
         try:
             # Most need no more than this, and building a retrier takes a tenth of the time of a request.
             return await self._try(sender)
-        except stripe.StripeError:
+        except _TryAgain:
             if self._failures >= _FAILURES:
                 return self._not_done()
             await sender.pause(random.uniform(0, _FIRST_WAIT_S))  # noqa: S311
-        again = retrying(lambda state: sender.ending or self._is_hopeless(state)).copy(sleep=sender.pause)
+        again = AsyncRetrying(
+            retry=retry_if_exception_type(_TryAgain),
+            wait=wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_MAX_WAIT_S),
+            stop=lambda state: sender.ending or self._is_hopeless(state),
+            sleep=sender.pause,
+        )
         try:
             return await again(self._try, sender)
         except RetryError:
@@ -69,31 +89,30 @@ class Tries(ABC):
         began_at = time.monotonic()
         try:
             answer = await self.ask()
-        except stripe.StripeError as error:
-            self.note(error)
-            if error.http_status == 429:
-                sender.pace.refused((error.headers or {}).get(REASON_HEADER))
-            if _may_pass(error):
-                raise
-            if not isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
-                return self.refused(error)
-            return self._not_asked(billing_error(error))
         except BillingError as error:
             self._error = error.message
             return self._not_asked(error)
-        sender.pace.accepted(time.monotonic() - began_at, self._size)
-        response = answer.last_response if answer is not None else None
-        self._request_id = response.request_id if response else None
-        return self.done
-
-    def note(self, error: stripe.StripeError) -> None:
-        """Remembers what a failed try tells."""
-        self._request_id = error.request_id or self._request_id
-        self._error = f"{error.http_status or 'no answer'}: {said(error)}"[:_MAX_ERROR_CHARS]
-        if error.http_status != 429:
-            self._failures += 1
-        if _proves_nothing(error):
+        proof = proof_of(answer, self.expected)
+        self._request_id = answer.request_id or self._request_id
+        if proof is Proof.DONE:
+            sender.pace.accepted(time.monotonic() - began_at, self._size)
+            return self.done
+        self.note(answer)
+        if answer.status == _TOO_MANY:
+            sender.pace.refused(answer.limited_by)
+        if proof is Proof.NOTHING:
             self.maybe_done = True
+            raise _TryAgain
+        if self.may_pass(answer):
+            raise _TryAgain
+        return self._not_asked(billing_error(answer)) if answer.status in _KEY_REFUSED else self.refused(answer)
+
+    def note(self, answer: Answer) -> None:
+        """Remembers a try that did not succeed."""
+        difference = self.expected.difference(answer) if answer.status and 200 <= answer.status < 300 else None
+        self._error = f"{answer.status or 'no answer'}: {difference or words_of(answer)}"[:_MAX_ERROR_CHARS]
+        if answer.status != _TOO_MANY:
+            self._failures += 1
 
     def _not_asked(self, error: BillingError) -> Outcome:
         if isinstance(error, Unavailable) or self.hides_something:
@@ -102,7 +121,7 @@ class Tries(ABC):
 
     @property
     def hides_something(self) -> bool:
-        """Whether an error in place of an outcome would hide what was, or may have been, carried out."""
+        """Whether an error in place of an outcome would hide something that may have been carried out."""
         return self.maybe_done
 
     def _not_done(self) -> Outcome:
@@ -126,7 +145,7 @@ class Exchange(Tries):
 
     @property
     def counted_tries(self) -> int:
-        """What the item's attempts grow by, the claim's own one included."""
+        """By how much the item's attempts grow, the claim's own one included."""
         return self.tries
 
     def _result(self, outcome: Outcome) -> SendResult:
@@ -134,32 +153,8 @@ class Exchange(Tries):
         return SendResult(self.event.item_id, outcome, self.counted_tries, self._request_id, error)
 
 
-def retrying(stop: StopBaseT) -> AsyncRetrying:
-    """Repeats a request to Stripe while a later one may succeed. Raises RetryError when `stop` says so."""
-    return AsyncRetrying(
-        retry=retry_if_exception(_may_pass),
-        wait=wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_MAX_WAIT_S),
-        stop=stop,
-    )
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Whether the same request may succeed later: 429, 409, an expired session, or an answer that proves nothing."""
-    if not isinstance(error, stripe.StripeError):
-        return False
-    if isinstance(error, stripe.TemporarySessionExpiredError):
+def is_duplicate(answer: Answer) -> bool:
+    """Stripe already has this identifier. Version 2 has a code for it, version 1 only a sentence that names it."""
+    if answer.error.get("code") == "duplicate_meter_event":
         return True
-    return error.http_status in (409, 429) or _proves_nothing(error)
-
-
-def _proves_nothing(error: stripe.StripeError) -> bool:
-    """No answer, 5xx, or a success that cannot be read: it may have been carried out."""
-    return error.http_status is None or not 400 <= error.http_status < 500
-
-
-def is_duplicate(error: stripe.StripeError) -> bool:
-    """Stripe already has this identifier. v2 has a code for it, v1 only a sentence that names it."""
-    code = error.error.code if error.error else None
-    if code == "duplicate_meter_event":
-        return True
-    return error.http_status == 400 and "already exists with identifier" in (error.user_message or "")
+    return answer.status == 400 and "already exists with identifier" in str(answer.error.get("message") or "")

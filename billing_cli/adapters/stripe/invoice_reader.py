@@ -14,7 +14,7 @@ class StripeInvoiceReader:
     """GET requests only."""
 
     def __init__(self, connection: StripeConnection) -> None:
-        self._stripe = connection.client()
+        self._stripe = connection.reader()
 
     def linked(self, invoice_id: str) -> LinkedInvoice:
         """Read anew, because links expire."""

@@ -1,13 +1,15 @@
-"""Sends meter events (v1) and says what each answer proves."""
+"""Sends meter events (v1), and what each answer proves about one."""
 
-from typing import Any
-
-import stripe
+from decimal import Decimal
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.exchange import Exchange, is_duplicate
+from billing_cli.adapters.stripe.paced_sender import key_may_per_s
+from billing_cli.adapters.stripe.post_session import PostSession
 from billing_cli.adapters.stripe.single_sender import SingleSender
+from billing_cli.domain.answer import Answer, Expected
 from billing_cli.domain.batch import MeterEvent, Outcome
+from billing_cli.domain.permit import Permit
 
 # Calls a second that Stripe takes in live mode.
 _LIVE_PER_S = 1000.0
@@ -16,12 +18,12 @@ _LIVE_PER_S = 1000.0
 class StripeMeterEventSender(SingleSender):
     """One meter event a request, under the event's identifier."""
 
-    def __init__(self, connection: StripeConnection) -> None:
-        super().__init__(connection, _LIVE_PER_S)
+    def __init__(self, connection: StripeConnection, permit: Permit) -> None:
+        super().__init__(connection, permit, key_may_per_s(connection, connection.api_base, _LIVE_PER_S))
 
     @staticmethod
-    def exchange(client: stripe.StripeClient, event: MeterEvent) -> Exchange:
-        return _Sending(client, event)
+    def exchange(session: PostSession, event: MeterEvent) -> Exchange:
+        return _Sending(session, event)
 
 
 class _Sending(Exchange):
@@ -33,22 +35,37 @@ class _Sending(Exchange):
 
     done = Outcome.ACCEPTED
 
-    def __init__(self, client: stripe.StripeClient, event: MeterEvent) -> None:
+    def __init__(self, session: PostSession, event: MeterEvent) -> None:
         super().__init__(event)
-        self._stripe = client
-        self._params: stripe.params.billing.MeterEventCreateParams = {
+        self._session = session
+
+    async def ask(self) -> Answer:
+        event = self.event
+        form = {
             "event_name": event.event_name,
             "identifier": event.identifier,
-            "timestamp": event.timestamp,
-            "payload": {event.customer_key: event.stripe_customer_id, event.value_key: event.value},
+            "timestamp": str(event.timestamp),
+            f"payload[{event.customer_key}]": event.stripe_customer_id,
+            f"payload[{event.value_key}]": event.value,
         }
-
-    async def ask(self) -> Any:
         # A new key for every try: Stripe replays a stored 500 for 24 h; the identifier deduplicates.
-        key = f"{self.event.identifier}.{self.event.attempts}.{self.tries}"
-        return await self._stripe.v1.billing.meter_events.create_async(self._params, {"idempotency_key": key})
+        key = f"{event.identifier}.{event.attempts}.{self.tries}"
+        return await self._session.post_form("/v1/billing/meter_events", form, key)
 
-    def refused(self, error: stripe.StripeError) -> Outcome:
-        if is_duplicate(error):
+    @property
+    def expected(self) -> Expected:
+        event = self.event
+        return Expected(
+            "billing.meter_event",
+            {
+                ("identifier",): event.identifier,
+                ("event_name",): event.event_name,
+                ("payload", event.customer_key): event.stripe_customer_id,
+                ("payload", event.value_key): Decimal(event.value),
+            },
+        )
+
+    def refused(self, answer: Answer) -> Outcome:
+        if is_duplicate(answer):
             return Outcome.ACCEPTED
         return Outcome.AMBIGUOUS if self.maybe_done else Outcome.REJECTED

@@ -1,4 +1,4 @@
-"""Sends meter events over the stream (v2), a hundred a request, and says what each answer proves."""
+"""Sends meter events over the stream (v2), a hundred a request, and what each answer proves about them."""
 
 import json
 from collections.abc import Sequence
@@ -6,58 +6,55 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import stripe
-
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.exchange import Tries, is_duplicate
 from billing_cli.adapters.stripe.paced_sender import PacedSender, key_may_per_s
+from billing_cli.adapters.stripe.post_session import PostSession
 from billing_cli.adapters.stripe.stream_session import StreamSession
+from billing_cli.domain.answer import Answer, Expected
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult
+from billing_cli.domain.permit import Permit
 
 if TYPE_CHECKING:
     from stripe.params.v2.billing import MeterEventStreamCreateParamsEvent
 
-    from billing_cli.adapters.stripe.aiohttp_client import EncodedBodies
-
 _REFUSED = (Outcome.REJECTED, Outcome.AMBIGUOUS)
 # A refusal and a silence prove less about an event that an earlier run may have sent.
 _IF_MAYBE_SENT = {Outcome.REJECTED: Outcome.AMBIGUOUS, Outcome.UNSENT: Outcome.UNKNOWN}
-
+# Stripe answers an empty object.
+_TAKEN = Expected(None)
 
 # Events a second that Stripe takes in live mode.
 _LIVE_PER_S = 10_000.0
 
 
 class StripeMeterStreamSender(PacedSender):
-    """Several parcels at a time over one aiohttp session; made and closed inside one event loop."""
+    """Several parcels at a time over one session; made and closed inside one event loop."""
 
     parcel_events = 100  # the most that Stripe takes in a request
     ordered = False
 
-    def __init__(self, connection: StripeConnection) -> None:
-        from billing_cli.adapters.stripe.aiohttp_client import EncodedBodies
-
+    def __init__(self, connection: StripeConnection, permit: Permit) -> None:
         super().__init__(key_may_per_s(connection, connection.meter_events_base, _LIVE_PER_S), self.parcel_events)
-        self._http = EncodedBodies()
-        self._stripe = connection.client(self._http)
-        self._session = StreamSession(self._stripe)
+        self._http = PostSession(connection, permit)
+        self._session = StreamSession(self._http)
 
     async def send(self, parcel: Sequence[MeterEvent]) -> list[SendResult]:
         """See `billing_cli.domain.ports.UsageSender.send`.
 
         Accepted means that the stream took it: Stripe looks at the events themselves afterwards.
         """
-        return await self._send(_Parcel(self._stripe, self._http, self._session, parcel))
+        return await self._send(_Parcel(self._http, self._session, parcel))
 
     async def _send(self, parcel: "_Parcel") -> list[SendResult]:
-        """A parcel that is refused is sent in halves, until what is at fault stands alone."""
+        """A parcel that is refused is sent in halves, until the event at fault stands alone."""
         outcome = await parcel.outcome(self)
         if outcome not in _REFUSED or len(parcel.events) == 1:
             return parcel.results(outcome)
         return [result for half in parcel.halves() for result in await self._send(half)]
 
     async def close(self) -> None:
-        await self._http.close_async()  # type: ignore[no-untyped-call]
+        await self._http.close()
 
 
 class _Parcel(Tries):
@@ -67,40 +64,43 @@ class _Parcel(Tries):
 
     def __init__(
         self,
-        client: stripe.StripeClient,
-        http: "EncodedBodies",
+        http: PostSession,
         session: StreamSession,
         events: Sequence[MeterEvent],
         part_of: "_Parcel | None" = None,
     ) -> None:
         super().__init__(part_of.maybe_done if part_of else False, part_of.tries if part_of else 0, len(events))
-        self._stripe = client
         self._http = http
         self._session = session
         self._part_of = part_of
         self.events = events
         self._body = json.dumps({"events": [_params(event) for event in events]}).encode()
 
-    async def ask(self) -> None:
+    async def ask(self) -> Answer:
         """A token that Stripe does not take any more is no fault of the events: once more at once."""
         token = await self._session.token()
-        try:
-            await self._ask(token)
-        except (stripe.TemporarySessionExpiredError, stripe.AuthenticationError):
+        answer = await self._ask(token)
+        if answer.is_stripes_error and answer.status == 401:
             token = await self._session.token(instead_of=token)
             self.tries += 1
-            await self._ask(token)
+            answer = await self._ask(token)
+        return answer
 
-    async def _ask(self, token: str) -> None:
+    async def _ask(self, token: str) -> Answer:
         # A new key for every try, as for single events; the identifiers deduplicate.
         first = self.events[0]
         key = f"{first.identifier}.{first.attempts}.{self.tries}"
-        self._http.bodies[key] = self._body
-        options: stripe.RequestOptions = {"api_key": token, "idempotency_key": key}
-        await self._stripe.v2.billing.meter_event_stream.create_async({"events": []}, options)
+        return await self._http.post_stream("/v2/billing/meter_event_stream", self._body, token, key)
 
-    def refused(self, error: stripe.StripeError) -> Outcome:
-        if is_duplicate(error) and len(self.events) == 1:
+    @property
+    def expected(self) -> Expected:
+        return _TAKEN
+
+    def may_pass(self, answer: Answer) -> bool:
+        return answer.error.get("type") == "temporary_session_expired"
+
+    def refused(self, answer: Answer) -> Outcome:
+        if is_duplicate(answer) and len(self.events) == 1:
             return Outcome.ACCEPTED
         return Outcome.AMBIGUOUS if self.maybe_done else Outcome.REJECTED
 
@@ -111,7 +111,7 @@ class _Parcel(Tries):
     def halves(self) -> list["_Parcel"]:
         middle = len(self.events) // 2
         return [
-            _Parcel(self._stripe, self._http, self._session, events, part_of=self)
+            _Parcel(self._http, self._session, events, part_of=self)
             for events in (self.events[:middle], self.events[middle:])
         ]
 

@@ -2,56 +2,75 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
-from billing_cli.adapters.stripe.errors import billing_error, said
+from billing_cli.adapters.stripe.errors import answer_of, billing_error, words_of
 from billing_cli.adapters.stripe.metadata import intent_named_by, metadata_of
 from billing_cli.adapters.stripe.reading import PAGE, read
+from billing_cli.adapters.stripe.write_client import write_connections
+from billing_cli.domain.answer import Answer, Expected, Proof, proof_of
 from billing_cli.domain.errors import BillingError, Unavailable
-from billing_cli.domain.intent import Intent, IntentKind, MoveOutcome, MoveResult
+from billing_cli.domain.intent import METADATA_KEY, Intent, IntentKind, MoveOutcome, MoveResult
+from billing_cli.domain.permit import Permit
 
 _TRIES = 5
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 8.0
-# Stripe looks at such a request again under the same key; all other 4xx are its last word.
-_PASSING = (409, 429)
+# A 429 is no failure, only a delay; it is waited out for this long.
+_PATIENCE_S = 60.0
+_TOO_MANY = 429
 
 
 class StripeMoneyMover:
-    """One SDK client; its connections are kept per thread."""
+    """Reads by one SDK client, and writes under the permit of each intent."""
 
     def __init__(self, connection: StripeConnection) -> None:
-        self._stripe = connection.client()
+        self._connection = connection
+        self._connections = write_connections()
+        self._stripe = connection.reader()
 
-    def send(self, intent: Intent) -> MoveResult:
-        """Up to five tries under one key. A kept 500 is given back at once: it would only be repeated.
+    def send(self, intent: Intent, permit: Permit) -> MoveResult:
+        """Up to five tries under one key. A kept 500 is returned at once: it would only be repeated.
 
-        The key alone should be enough; Stripe's lists are asked as well before money is sent a second time.
+        The key alone should be enough; Stripe's lists are read as well before money is sent a second time.
         """
-        result = self._try(intent, 1)
-        for tries in range(2, _TRIES + 1):
-            if result.outcome is not MoveOutcome.UNKNOWN or result.stored_failure:
-                break
+        give_up_at, tries, failures = time.monotonic() + _PATIENCE_S, 0, 0
+        while True:
+            tries += 1
+            answer, result = self._try(intent, permit, tries)
+            failures += answer.status != _TOO_MANY
+            over = failures >= _TRIES or time.monotonic() > give_up_at
+            if result.outcome is not MoveOutcome.UNKNOWN or result.stored_failure or over:
+                return result
             time.sleep(random.uniform(0.5, 1) * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**tries))  # noqa: S311
             try:
-                result = self.find(intent) or self._try(intent, tries)
+                found = self.find(intent) if answer.status != _TOO_MANY else None
             except Unavailable:
-                break
-        return result
+                return result
+            if found:
+                return found
 
-    def _try(self, intent: Intent, tries: int) -> MoveResult:
+    def _try(self, intent: Intent, permit: Permit, tries: int) -> tuple[Answer, MoveResult]:
         try:
-            made = self._create(intent)
+            made = self._create(intent, permit)
         except stripe.StripeError as error:
-            return _failure(error, tries)
-        return self._done(intent, made, tries)
+            made, answer = None, answer_of(error)
+        else:
+            answer = _answer(made)
+        expected = _expected(intent)
+        proof = proof_of(answer, expected)
+        if proof is Proof.DONE:
+            return answer, self._done(intent, made, tries)
+        if proof is Proof.REFUSED:
+            return answer, _refused(answer, tries)
+        return answer, _unknown(answer, expected, tries)
 
-    def _create(self, intent: Intent) -> Any:
-        v1 = self._stripe.v1
+    def _create(self, intent: Intent, permit: Permit) -> Any:
+        v1 = self._connection.writer(self._connections, permit).v1
         request: Any = dict(intent.request)
         options: Any = {"idempotency_key": intent.intent_id}
         if intent.kind is IntentKind.MARK_PAID:
@@ -67,7 +86,7 @@ class StripeMoneyMover:
         return v1.customers.balance_transactions.create(request.pop("customer"), request, options)
 
     def find(self, intent: Intent) -> MoveResult | None:
-        """What carries the intent's name in its metadata; for an invoice to be paid, its status."""
+        """The object that carries the intent's name in its metadata; for an invoice to be paid, its status."""
         if intent.kind is IntentKind.MARK_PAID:
             invoice = read(lambda: self._stripe.v1.invoices.retrieve(intent.subject))
             return self._done(intent, invoice) if invoice.status == "paid" else None
@@ -99,7 +118,7 @@ class StripeMoneyMover:
         )
 
     def _status(self, made: Any) -> str | None:
-        """Of a refund, or of the refund that a credit note made: that is what may fail later."""
+        """Of a refund, or of the refund that a credit note made: that may fail later."""
         if getattr(made, "object", "") == "credit_note" and made.refunds:
             refund_id = made.refunds[0].refund
             found = _quietly(lambda: {"status": read(lambda: self._stripe.v1.refunds.retrieve(refund_id)).status})
@@ -107,7 +126,7 @@ class StripeMoneyMover:
         return getattr(made, "status", None)
 
     def _here(self, intent: Intent, made: Any) -> dict[str, object]:
-        """What the deployment's own row of the payment or invoice should say now."""
+        """The new values of the deployment's own row of the payment or invoice."""
         if intent.kind is IntentKind.MARK_PAID:
             return {"invoice_id": made.id, "amount_paid_minor": made.total}
         if intent.kind is not IntentKind.REFUND and "refund_amount" not in intent.request:
@@ -119,23 +138,58 @@ class StripeMoneyMover:
         return {"payment_intent_id": intent.subject, "refunded_minor": charge.amount_refunded}
 
 
-def _failure(error: stripe.StripeError, tries: int) -> MoveResult:
-    status = error.http_status
-    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
-        raise billing_error(error) from error
-    if status is not None and 400 <= status < 500 and status not in _PASSING:
-        return MoveResult(MoveOutcome.REFUSED, request_id=error.request_id, error=said(error), tries=tries)
+def _answer(made: Any) -> Answer:
+    response = made.last_response
+    return Answer(response.code, response.data, response.request_id)
+
+
+def _expected(intent: Intent) -> Expected:
+    """The object that Stripe makes of an intent: its subject, amount, currency and our name."""
+    request = intent.request
+    if intent.kind is IntentKind.MARK_PAID:
+        return Expected("invoice", {("id",): request["invoice"], ("status",): "paid"})
+    common: dict[tuple[str, ...], object] = {
+        ("amount",): request["amount"],
+        ("currency",): intent.money.currency,
+        ("metadata", METADATA_KEY): intent.intent_id,
+    }
+    if intent.kind is IntentKind.REFUND:
+        return Expected("refund", _subject(request, "payment_intent") | common)
+    if intent.kind is IntentKind.CREDIT_NOTE:
+        return Expected("credit_note", _subject(request, "invoice") | common)
+    kind = "invoiceitem" if intent.kind is IntentKind.INVOICE_ITEM else "customer_balance_transaction"
+    return Expected(kind, _subject(request, "customer") | common)
+
+
+def _subject(request: Mapping[str, object], name: str) -> dict[tuple[str, ...], object]:
+    return {(name,): request[name]}
+
+
+def _refused(answer: Answer, tries: int) -> MoveResult:
+    """Raises Misconfigured if Stripe refuses the key."""
+    if answer.status in (401, 403):
+        raise billing_error(answer)
+    return MoveResult(MoveOutcome.REFUSED, request_id=answer.request_id, error=words_of(answer), tries=tries)
+
+
+def _unknown(answer: Answer, expected: Expected, tries: int) -> MoveResult:
+    success = answer.status is not None and 200 <= answer.status < 300
+    error = (
+        f"The answer {answer.status} is not Stripe's, or not about this: {expected.difference(answer)}."
+        if success
+        else billing_error(answer).message
+    )
     return MoveResult(
         MoveOutcome.UNKNOWN,
-        request_id=error.request_id,
-        error=billing_error(error).message,
+        request_id=answer.request_id,
+        error=error,
         tries=tries,
-        stored_failure=(error.headers or {}).get("Idempotent-Replayed") == "true",
+        stored_failure=answer.replayed and answer.is_stripes_error,
     )
 
 
 def _quietly(load: Callable[[], dict[str, object]]) -> dict[str, object] | None:
-    """The money has moved: that our own row cannot be brought up to date must not hide it."""
+    """The money has moved: an error in updating our own row must not hide it."""
     try:
         return load()
     except BillingError:

@@ -22,7 +22,7 @@ class StripeMoneyReader:
 
     def __init__(self, connection: StripeConnection) -> None:
         self._key = connection.key
-        self._stripe = connection.client()
+        self._stripe = connection.reader()
 
     def identity(self) -> StripeIdentity:
         return read_identity(self._stripe, self._key)

@@ -5,7 +5,7 @@ from typing import Any
 
 import stripe
 
-from billing_cli.adapters.stripe.errors import billing_error
+from billing_cli.adapters.stripe.errors import answer_of, billing_error
 from billing_cli.adapters.stripe.reader import StripeReader
 from billing_cli.adapters.stripe.reading import read
 from billing_cli.domain.price import Price
@@ -27,7 +27,7 @@ class StripePriceReader(StripeReader):
         except stripe.InvalidRequestError as error:
             if error.http_status == _NOT_FOUND:
                 return None
-            raise billing_error(error) from error
+            raise billing_error(answer_of(error)) from error
 
 
 def _price(price: stripe.Price) -> Price:

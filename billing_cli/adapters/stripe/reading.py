@@ -6,7 +6,7 @@ from typing import TypeVar
 import stripe
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from billing_cli.adapters.stripe.errors import billing_error
+from billing_cli.adapters.stripe.errors import answer_of, billing_error
 from billing_cli.domain.errors import Unavailable
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ def read(request: Callable[[], T]) -> T:
         try:
             return request()
         except stripe.StripeError as error:
-            raise billing_error(error) from error
+            raise billing_error(answer_of(error)) from error
 
     return Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, Unavailable)),

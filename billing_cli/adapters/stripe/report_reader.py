@@ -20,6 +20,7 @@ from billing_cli.adapters.stripe.reading import read
 from billing_cli.domain.errors import BadInput, FoundWrong, Misconfigured, Unavailable
 from billing_cli.domain.stripe_export import COLUMNS, ExportKind
 
+_RUNS = "/v1/reporting/report_runs"
 _FAMILY = "balance_change_from_activity.itemized."
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _GIVE_UP_S = 1.0, 15.0, 3600.0
 _TIMEOUT_S = 60
@@ -32,7 +33,7 @@ class StripeReportReader:
     def __init__(self, connection: StripeConnection, sleep: Callable[[float], None] = time.sleep) -> None:
         self._key = connection.key
         self._base = connection.api_base
-        self._stripe = connection.client()
+        self._stripe = connection.reader(posts=_RUNS)
         self._sleep = sleep
 
     def download(
@@ -75,7 +76,7 @@ class StripeReportReader:
         key = "billing-report-" + hashlib.sha256(asked.encode()).hexdigest()[:32]
         answer = read(
             lambda: self._stripe.raw_request(
-                "post", "/v1/reporting/report_runs", report_type=report_type, parameters=parameters, idempotency_key=key
+                "post", _RUNS, report_type=report_type, parameters=parameters, idempotency_key=key
             )
         )
         run: Mapping[str, Any] = json.loads(answer.body)
@@ -90,7 +91,7 @@ class StripeReportReader:
             self._sleep(wait_s)
             waited(time.monotonic() - began)
             wait_s = min(wait_s * 1.5, _LONGEST_WAIT_S)
-            run = self._get(f"/v1/reporting/report_runs/{run['id']}")
+            run = self._get(f"{_RUNS}/{run['id']}")
         return run
 
     def _fetch(self, url: str, path: Path) -> None:

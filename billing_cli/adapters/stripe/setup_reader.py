@@ -8,7 +8,7 @@ from typing import Any
 
 import stripe
 
-from billing_cli.adapters.stripe.errors import billing_error
+from billing_cli.adapters.stripe.errors import answer_of, billing_error
 from billing_cli.adapters.stripe.price_reader import StripePriceReader
 from billing_cli.adapters.stripe.reading import PAGE, read
 from billing_cli.domain.doctor import Destinations, SdkVersions, WebhookTarget
@@ -29,7 +29,7 @@ class StripeSetupReader(StripePriceReader):
         except stripe.PermissionError as error:
             headers = error.headers or {}  # a restricted key was recognized all the same
         except stripe.StripeError as error:
-            raise billing_error(error) from error
+            raise billing_error(answer_of(error)) from error
         try:
             return parsedate_to_datetime({name.lower(): value for name, value in headers.items()}["date"])
         except (KeyError, ValueError):

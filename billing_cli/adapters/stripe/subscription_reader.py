@@ -29,8 +29,8 @@ class StripeSubscriptionReader:
     """GET requests only: customer by customer where they are named, else whole lists, at the pace of `lists`."""
 
     def __init__(self, connection: StripeConnection, lists: StripeConnection) -> None:
-        self._stripe = connection.client()
-        self._lists = lists.client()
+        self._stripe = connection.reader()
+        self._lists = lists.reader()
 
     def items(
         self, routes: Sequence[MeterRoute], customer_ids: Sequence[str] | None, since: datetime

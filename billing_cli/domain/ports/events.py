@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.permit import Permit
 from billing_cli.domain.replay import Delivery, ReplayEvent
 from billing_cli.domain.webhook_event import WebhookEvent
 
@@ -28,8 +29,8 @@ class EventReader(Protocol):
 class EventPoster(Protocol):
     """Sends a kept event to one place. Safe to be used by several threads."""
 
-    def post(self, event: ReplayEvent, payload: str) -> Delivery:
-        """Tries once. Raises Misconfigured where nothing can be sent at all."""
+    def post(self, event: ReplayEvent, payload: str, permit: Permit) -> Delivery:
+        """Tries once. Raises PermitExpired when the permit has run out, Misconfigured if nothing can be sent at all."""
         ...
 
     def close(self) -> None: ...

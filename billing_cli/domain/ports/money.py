@@ -10,6 +10,7 @@ from billing_cli.domain.intent import Intent, MoveResult
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.invoice_file import LinkedInvoice
 from billing_cli.domain.payment import Payment, Refund
+from billing_cli.domain.permit import Permit
 
 
 class MoneyReader(Protocol):
@@ -43,10 +44,11 @@ class MoneyReader(Protocol):
 class MoneyMover(Protocol):
     """Carries an intent out in Stripe. Safe to be used by several threads."""
 
-    def send(self, intent: Intent) -> MoveResult:
+    def send(self, intent: Intent, permit: Permit) -> MoveResult:
         """Tries under the intent's key until the outcome is known or trying is no use.
 
-        Raises Misconfigured when Stripe refuses the key: then nothing can be sent at all.
+        Raises PermitExpired when the permit has run out, Misconfigured when Stripe refuses the key: then nothing can
+        be sent at all.
         """
         ...
 
