@@ -143,8 +143,8 @@ def fault(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="status, delay, lost_reply or reset.",
-            autocompletion=words("status", "delay", "lost_reply", "reset"),
+            help="status, delay, lost_reply, reset or gateway.",
+            autocompletion=words("status", "delay", "lost_reply", "reset", "gateway"),
         ),
     ] = None,
     directory: Directory = DEFAULT_DIRECTORY,
@@ -155,13 +155,21 @@ def fault(
     probability: Annotated[float, typer.Option(min=0, max=1, metavar="P", help="How often, 1 being always.")] = 1.0,
     count: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many times.")] = None,
     http_status: Annotated[
-        int, typer.Option("--status", min=400, max=599, metavar="CODE", help="Which error, for a status fault.")
-    ] = 500,
+        int | None,
+        typer.Option("--status", min=200, max=599, metavar="CODE", help="Of a status fault (500) or a gateway's."),
+    ] = None,
+    lie: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIE",
+            help="Of a gateway: page, json, redirect, other, altered, empty, cut, conflict or imitation.",
+        ),
+    ] = None,
     delay_s: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long, for a delay fault.")] = 1.0,
-    commit: Annotated[bool, typer.Option("--commit", help="A status fault takes effect all the same.")] = False,
+    commit: Annotated[bool, typer.Option("--commit", help="Stripe carries the request out all the same.")] = False,
     number: Annotated[int, typer.Option("--seed", metavar="N", help="Makes the chances repeatable.")] = 0,
 ) -> int:
-    """Make the sandbox's Stripe fail in a chosen way: an error, a delay, a reply lost after commit, a reset.
+    """Make the sandbox's Stripe fail in a chosen way: an error, a delay, a lost reply, a reset, a gateway's answer.
 
     Without a kind it lists the faults that are on.
 
@@ -171,6 +179,7 @@ def fault(
     Examples:
     billing sandbox fault lost_reply --probability 0.05
     billing sandbox fault status --status 429 --count 20
+    billing sandbox fault gateway --lie page --status 404 --commit
     billing sandbox fault --clear
     """
     from billing_cli.sandbox.lifecycle import opened
@@ -181,7 +190,7 @@ def fault(
         ask(stripe_url, "DELETE", "faults")
     if kind is not None:
         wish = {"kind": kind, "endpoint": endpoint, "probability": probability, "count": count}
-        wish |= {"status": http_status, "delay_s": delay_s, "commit": commit, "seed": number}
+        wish |= {"status": http_status, "delay_s": delay_s, "commit": commit, "seed": number, "lie": lie}
         ask(stripe_url, "POST", "faults", wish)
     faults = ask(stripe_url, "GET", "faults")["faults"]
     state_of(ctx).emit("sandbox", {"faults": faults}, _fault_table(faults) if faults else "No faults.")
@@ -227,10 +236,10 @@ def _table(servers: "list[Server]") -> "Table":
 def _fault_table(faults: list[dict[str, object]]) -> "Table":
     from billing_cli.render.columns import Columns
 
-    columns = ("kind", "endpoint", "probability", "count", "status", "delay_s", "commit", "seed", "hits")
+    columns = ("kind", "lie", "endpoint", "probability", "count", "status", "delay_s", "commit", "seed", "hits")
     table = Columns()
     for name in columns:
         table.add_column(name)
     for one in faults:
-        table.add_row(*(str("-" if one[column] is None else one[column]) for column in columns))
+        table.add_row(*(str("-" if one[column] in (None, "") else one[column]) for column in columns))
     return table

@@ -67,8 +67,9 @@ class Expected:
         if not isinstance(document, Mapping):
             return "the body is no JSON object"
         if self.kind is None:
-            is_stripes = (answer.request_id or "").startswith("req_") and "error" not in document
-            return None if is_stripes else "it has no request id of Stripe's"
+            if not (answer.request_id or "").startswith("req_"):
+                return "it has no request id of Stripe's"
+            return "it is an object" if "object" in document or "error" in document else None
         if document.get("object") != self.kind:
             return f"it is not a {self.kind}"
         for path, value in self.fields.items():

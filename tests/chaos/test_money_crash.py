@@ -76,7 +76,7 @@ def test_killed_at_a_step_and_run_again(
     environment = wire_environment(db_url, stripe.url)
     assert run_billing(environment, [*COMMANDS[name], "--confirm"], step) == KILLED
     _run_until_done(environment, COMMANDS[name], sql)
-    _assert_once(name, sql, stripe)
+    assert_once(name, sql, stripe)
 
 
 @pytest.mark.usefixtures("money")
@@ -85,7 +85,7 @@ def test_killed_at_a_step_over_rest(step: Step, rest: PostgrestDouble, sql: Conn
     environment = rest_environment(rest.url, rest.service_key, stripe.url)
     assert run_billing(environment, [*COMMANDS["refund"], "--confirm"], step) == KILLED
     _run_until_done(environment, COMMANDS["refund"], sql)
-    _assert_once("refund", sql, stripe)
+    assert_once("refund", sql, stripe)
 
 
 @pytest.mark.usefixtures("money")
@@ -94,7 +94,7 @@ def test_replies_of_the_database_lost_over_rest(rest: PostgrestDouble, sql: Conn
         rest.faults[function] = ["lost_reply", "503"]
     environment = rest_environment(rest.url, rest.service_key, stripe.url)
     assert run_billing(environment, [*COMMANDS["refund"], "--confirm"]) == 0
-    _assert_once("refund", sql, stripe)
+    assert_once("refund", sql, stripe)
 
 
 @pytest.mark.usefixtures("money")
@@ -108,7 +108,7 @@ def test_a_list_that_lags_does_not_make_a_refund_a_refusal(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(StripeMoneyMover, "find", lambda self, intent: None)
     assert run(command) == 0
-    _assert_once("refund all", sql, stripe)
+    assert_once("refund all", sql, stripe)
 
 
 @pytest.mark.usefixtures("money")
@@ -217,7 +217,7 @@ def _wait(sql: Connection) -> None:
     sql.execute("update billing_intents set first_sent_at = first_sent_at - interval '2 minutes'")
 
 
-def _assert_once(name: str, sql: Connection, stripe: StripeDouble) -> None:
+def assert_once(name: str, sql: Connection, stripe: StripeDouble) -> None:
     states = sql.execute("select state::text from billing_intents order by opened_at").fetchall()
     assert states == [("done",)]
     amount = CAPTURED if name in ("refund all", "mark paid") else AMOUNT

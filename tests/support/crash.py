@@ -147,9 +147,10 @@ def _child(
 
 def _hurry() -> None:
     """Waits as often as ever, only shorter: death is the subject here, and the real pace has a test of its own."""
-    from billing_cli.adapters.stripe import money_mover, pace
+    from billing_cli.adapters.stripe import exchange, money_mover, pace
 
     pace._LEAST_PER_S = 200.0
+    exchange._MAX_WAIT_S = 0
     money_mover._FIRST_WAIT_S = 0.02
 
 
@@ -200,7 +201,7 @@ def _arm(step: Step) -> None:
 
         return dying_send
 
-    StripeMoneyMover._create = dying_create  # type: ignore[assignment]
+    StripeMoneyMover._create = dying_create  # type: ignore[method-assign]
     PostgresDatabase.call = dying(PostgresDatabase.call)  # type: ignore[method-assign]
     SupabaseDatabase.call = dying(SupabaseDatabase.call)  # type: ignore[method-assign]
     StripeMeterEventSender.send = dying_sender(StripeMeterEventSender.send)  # type: ignore[method-assign]

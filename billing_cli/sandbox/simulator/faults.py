@@ -4,10 +4,11 @@ import random
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from billing_cli.sandbox.simulator.gateway import LIES, status_of
 from billing_cli.sandbox.simulator.replies import Refusal
 
-Kind = Literal["status", "delay", "lost_reply", "reset"]
-KINDS = ("status", "delay", "lost_reply", "reset")
+Kind = Literal["status", "delay", "lost_reply", "reset", "gateway"]
+KINDS = ("status", "delay", "lost_reply", "reset", "gateway")
 # What Stripe-Rate-Limited-Reason may say.
 REASONS = ("global-rate", "global-concurrency", "endpoint-rate", "endpoint-concurrency", "resource-specific")
 
@@ -16,9 +17,10 @@ REASONS = ("global-rate", "global-concurrency", "endpoint-rate", "endpoint-concu
 class Fault:
     """What goes wrong for which paths, how often.
 
-    `commit` lets a `status` fault take effect before it answers; `stored` keeps its answer under the
-    idempotency key, as Stripe does with a 500 that happened while the call was being carried out. A 429 with a
-    `reason` is a limit; without one it is a lock timeout, as in Stripe.
+    `commit` lets the request of a `status` or `gateway` fault be carried out before the answer; `stored` keeps the
+    answer of a `status` fault under the idempotency key, as Stripe does with a 500 that happened while the call was
+    being carried out. A 429 with a `reason` is a limit; without one it is a lock timeout, as in Stripe. A `gateway`
+    answers with a `lie` of `gateway.LIES`, and a redirect leads to `location`.
     """
 
     kind: Kind
@@ -32,6 +34,8 @@ class Fault:
     commit: bool = False
     stored: bool = False
     reason: str = ""
+    lie: str = ""
+    location: str = ""
     hits: int = 0
     _dice: random.Random = field(default_factory=random.Random, repr=False)
 
@@ -70,14 +74,15 @@ class Faults:
 
 def read_fault(wish: dict[str, Any]) -> Fault:
     known = {"kind", "endpoint", "method", "probability", "count", "seed", "status", "delay_s", "commit",
-             "stored", "reason"}  # fmt: skip
+             "stored", "reason", "lie", "location"}  # fmt: skip
     if unknown := set(wish) - known:
         raise Refusal(400, f"Unknown fault setting: {', '.join(sorted(unknown))}.")
     if wish.get("kind") not in KINDS:
         raise Refusal(400, f"Unknown fault kind {wish.get('kind')!r}: use one of {', '.join(KINDS)}.")
     try:
         count = wish.get("count")
-        status = int(wish.get("status") or 500)
+        lie = str(wish.get("lie") or ("page" if wish["kind"] == "gateway" else ""))
+        status = int(wish.get("status") or (status_of(lie) if lie else 500))
         fault = Fault(
             kind=wish["kind"],
             endpoint=str(wish.get("endpoint") or "/"),
@@ -90,11 +95,15 @@ def read_fault(wish: dict[str, Any]) -> Fault:
             commit=bool(wish.get("commit", False)),
             stored=bool(wish.get("stored", status == 500)),
             reason=str(wish.get("reason") or ""),
+            lie=lie,
+            location=str(wish.get("location") or ""),
         )
     except (TypeError, ValueError) as error:
         raise Refusal(400, f"Unreadable fault: {error}.") from None
-    if not 0 <= fault.probability <= 1 or not 400 <= fault.status <= 599 or fault.delay_s < 0:
+    if not 0 <= fault.probability <= 1 or not (200 if lie else 400) <= fault.status <= 599 or fault.delay_s < 0:
         raise Refusal(400, "A probability is 0 to 1, a status 400 to 599, and a delay not negative.")
+    if lie and (lie not in LIES or fault.kind != "gateway"):
+        raise Refusal(400, f"A gateway fault may have a lie: {', '.join(LIES)}.")
     if fault.reason and (fault.status != 429 or fault.reason not in REASONS):
         raise Refusal(400, f"A status of 429 may have a reason: {', '.join(REASONS)}.")
     fault._dice.seed(fault.seed)

@@ -30,12 +30,17 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """One answer. `stored` says whether an idempotency key keeps it for later replays."""
+    """One answer. `stored`: whether an idempotency key keeps it for later replays; `stripes`: whether it is Stripe's.
+
+    `cut`: the connection ends in the middle of the body.
+    """
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     stored: bool = True
+    stripes: bool = True
+    cut: bool = False
 
 
 class Refusal(Exception):

@@ -4,14 +4,16 @@ import asyncio
 import itertools
 import socket
 import struct
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from email.utils import formatdate
 
 from aiohttp import web
 
 from billing_cli.sandbox.simulator import control, idempotency, invoice_pdf
-from billing_cli.sandbox.simulator.faults import Fault, Faults
+from billing_cli.sandbox.simulator.faults import Fault, Faults, Kind
+from billing_cli.sandbox.simulator.gateway import answer_as_gateway
 from billing_cli.sandbox.simulator.limits import METER_EVENTS, OneAtATime, RateLimit, too_many
 from billing_cli.sandbox.simulator.meter_event_stream import STREAM, session_of
 from billing_cli.sandbox.simulator.meter_events import customer_of
@@ -48,14 +50,17 @@ class Simulator:
         self._log(call, 0 if dropped else reply.status)
         if dropped:
             _drop(request, reset=dropped == "reset")
-        headers = {
-            "Content-Type": "application/json",
-            # Its clock can be shifted, and who compares clocks must see that.
+        if reply.cut:
+            return await _cut(request, reply)
+        return web.Response(body=reply.body, status=reply.status, headers=self._headers(reply))
+
+    def _headers(self, reply: Reply) -> dict[str, str]:
+        stripes = {
+            # Its clock can be shifted, and a comparison of clocks must show that.
             "Date": formatdate(self.state.now_s(), usegmt=True),
             "Request-Id": f"req_sandbox{next(self._numbers):010d}",
-            **reply.headers,
         }
-        return web.Response(body=reply.body, status=reply.status, headers=headers)
+        return {"Content-Type": "application/json", **(stripes if reply.stripes else {}), **reply.headers}
 
     def _read(self, request: web.BaseRequest, body: bytes) -> Call:
         form = read_form(request.query_string)
@@ -87,8 +92,19 @@ class Simulator:
                 call.now_s = self.state.now_s()
             if "reset" in kinds:
                 return Reply(500, b""), "reset"
-            reply = self._once(call, idempotency_key, body, kinds.get("status"))
+            reply = self._answered(call, idempotency_key, body, kinds)
         return reply, "lost_reply" if "lost_reply" in kinds else None
+
+    def _answered(self, call: Call, key: str, body: bytes, kinds: Mapping[Kind, Fault]) -> Reply:
+        """Stripe's answer, or that of a gateway in its place."""
+        gateway = kinds.get("gateway")
+        if gateway is None:
+            return self._once(call, key, body, kinds.get("status"))
+        reply = Reply(200, b"{}")
+        if gateway.commit:
+            with suppress(Refusal):
+                reply = self._once(call, key, body, kinds.get("status"))
+        return answer_as_gateway(gateway.lie, gateway.status, gateway.location, call, reply)
 
     def _is_live(self, request: web.BaseRequest, call: Call) -> bool:
         """What the key, or on the stream the session, is good for. Raises Refusal where it is not good for the call."""
@@ -176,6 +192,15 @@ def _locked() -> Refusal:
         "This object cannot be accessed right now because another API request is accessing it.",
         code="lock_timeout",
     )
+
+
+async def _cut(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    """The first half of an answer, and then the end of the connection."""
+    response = web.StreamResponse(status=reply.status, headers={"Content-Length": str(len(reply.body) + 1)})
+    await response.prepare(request)
+    await response.write(reply.body[: len(reply.body) // 2])
+    _drop(request, reset=False)
+    return response
 
 
 def _drop(request: web.BaseRequest, reset: bool) -> None:
