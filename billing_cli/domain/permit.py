@@ -42,7 +42,7 @@ class Permit:
     def is_valid(self) -> bool:
         if self._deadlines is None or self._expired:
             return False
-        self._expired = any(
-            reading >= deadline for reading, deadline in zip(self._clocks(), self._deadlines, strict=True)
-        )
+        for reading, deadline in zip(self._clocks(), self._deadlines, strict=True):
+            if reading >= deadline:
+                self._expired = True
         return not self._expired

@@ -12,6 +12,8 @@ REASON_HEADER = "Stripe-Rate-Limited-Reason"
 _WINDOW_S = 1.0
 # Turns that came late are made up for within so much time: of 98 % of a budget, no second has more than all of it.
 _SLACK_S = 0.02
+# Half of that, so that a sleep which is rounded up to it loses no turn.
+_GRAIN_S = 0.01
 _LEAST_PER_S = 1.0
 # The lowest and the highest limit that Stripe documents for calls to one endpoint.
 _LOW_LIMIT_PER_S = 25.0
@@ -80,9 +82,12 @@ class Pace:
             time.sleep(wait_s)
 
     async def wait_async(self, events: int) -> None:
-        """For a task: takes the next turn and sleeps until it has come; may be cancelled meanwhile."""
+        """For a task: takes the next turn and sleeps until it has come; may be cancelled meanwhile.
+
+        Short sleeps are rounded up, so that the turns after it have come too: waking up costs more CPU than sending.
+        """
         if (wait_s := self.turn_s(events)) > 0:
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(max(wait_s, _GRAIN_S))
         while (wait_s := self.crowded_s(events)) > 0:
             await asyncio.sleep(wait_s)
 
