@@ -23,9 +23,12 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
 
 
+STRIPES = {"Request-Id": "req_1"}
+
+
 def answer_identity(livemode: bool) -> None:
-    responses.get(f"{API}/account", json={"object": "account", "id": "acct_1"})
-    responses.get(f"{API}/balance", json={"object": "balance", "livemode": livemode})
+    responses.get(f"{API}/account", json={"object": "account", "id": "acct_1"}, headers=STRIPES)
+    responses.get(f"{API}/balance", json={"object": "balance", "livemode": livemode}, headers=STRIPES)
 
 
 def meter(number: int, **changes: object) -> dict[str, Any]:
@@ -57,6 +60,7 @@ def test_every_page_of_meters_is_read() -> None:
         responses.get(
             f"{API}/billing/meters",
             json={"object": "list", "url": "/v1/billing/meters", "data": data, "has_more": has_more},
+            headers=STRIPES,
         )
     assert StripeReader(CONNECTION).meters() == [
         StripeMeter("meter_1", True, "sum", "cust", "gb", None, "mtr_1"),
@@ -69,7 +73,7 @@ def test_every_page_of_meters_is_read() -> None:
 @responses.activate
 @pytest.mark.parametrize("status", [409, 429, 500, 503])
 def test_a_failure_in_passing_is_read_again(status: int) -> None:
-    responses.get(f"{API}/account", status=status, json={"error": {"message": "No."}})
+    responses.get(f"{API}/account", status=status, json={"error": {"message": "No."}}, headers=STRIPES)
     answer_identity(False)
     assert StripeReader(CONNECTION).identity().account_id == "acct_1"
 
@@ -79,7 +83,9 @@ def test_a_failure_in_passing_is_read_again(status: int) -> None:
     ("status", "kind", "calls"), [(401, Misconfigured, 1), (403, Misconfigured, 1), (503, Unavailable, 4)]
 )
 def test_what_does_not_pass_is_a_sentence_without_the_key(status: int, kind: type[BillingError], calls: int) -> None:
-    responses.get(f"{API}/account", status=status, json={"error": {"message": "Invalid API Key provided."}})
+    responses.get(
+        f"{API}/account", status=status, json={"error": {"message": "Invalid API Key provided."}}, headers=STRIPES
+    )
     _assert_told(kind)
     assert len(responses.calls) == calls
 

@@ -18,6 +18,7 @@ NOV = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
 DEC = int(datetime(2026, 12, 1, tzinfo=UTC).timestamp())
 METER = MeterRoute("calls", "api_calls", "c", "v", "sum", None, meter_id="mtr_1")
 SEATS = MeterRoute("seats", "price_seats", "", "", "sum", None, backend=Backend.USAGE_RECORDS)
+STRIPES = {"Request-Id": "req_1"}
 
 
 def instant(epoch_s: int) -> datetime:
@@ -37,7 +38,7 @@ def subscription(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def answers(path: str, *data: dict[str, Any]) -> None:
-    responses.get(f"{API}/{path}", json={"data": list(data), "has_more": False})
+    responses.get(f"{API}/{path}", json={"data": list(data), "has_more": False}, headers=STRIPES)
 
 
 def items_of(*routes: MeterRoute, since: int = NOV) -> list[SubscribedItem]:
@@ -66,6 +67,7 @@ def test_items_beyond_the_first_few_are_read_as_a_list_of_their_own() -> None:
         f"{API}/subscription_items",
         match=[query_param_matcher({"subscription": "sub_1", "starting_after": "si_1", "limit": "100"})],
         json={"data": [item("si_2", meter="mtr_1")], "has_more": False},
+        headers=STRIPES,
     )
     assert [one.subscription_item for one in items_of()] == ["si_2"]
 
@@ -108,12 +110,19 @@ def test_older_api_versions_have_the_period_and_the_subscription_elsewhere() -> 
 
 @responses.activate
 def test_a_key_without_the_permission_is_told_which_and_how_to_go_on() -> None:
-    responses.get(f"{API}/subscriptions", status=403, json={"error": {"message": "rak_subscription_read is missing."}})
+    responses.get(
+        f"{API}/subscriptions",
+        status=403,
+        json={"error": {"message": "rak_subscription_read is missing."}},
+        headers=STRIPES,
+    )
     with pytest.raises(Misconfigured, match="rak_subscription_read") as caught:
         items_of()
     assert "Subscriptions and Invoices" in caught.value.next_step
     assert 'late_usage = "send"' in caught.value.next_step
-    responses.replace(responses.GET, f"{API}/subscriptions", status=401, json={"error": {"message": "No."}})
+    responses.replace(
+        responses.GET, f"{API}/subscriptions", status=401, json={"error": {"message": "No."}}, headers=STRIPES
+    )
     with pytest.raises(Misconfigured) as caught:
         items_of()
     assert "late_usage" not in caught.value.next_step

@@ -43,6 +43,17 @@ def killed(desk: Desk) -> None:
     assert run_billing(environment, words, Step("send", "after", 3)) == KILLED
 
 
+def slept(desk: Desk) -> None:
+    """Claims were left open, and their runner's lease ran out."""
+    killed(desk)
+    desk.sql.execute("update billing_export_runners set expires_at = now()")
+
+
+def gateway(desk: Desk) -> None:
+    desk.patch.setattr("billing_cli.adapters.stripe.reading._TRIES", 1)
+    desk.stripe.fault(kind="gateway", lie="page", status=404)
+
+
 def broken_function(desk: Desk) -> None:
     desk.sql.execute(
         "create or replace function billing_export_customers_v1(p_company text default null, p_limit int default 10) "
@@ -287,6 +298,7 @@ SYMPTOMS: dict[str, Symptom] = {
     "The nightly export exited 78": no_key,
     "An export was interrupted or killed": killed,
     "Another run holds the batch": held,
+    "A machine slept in the middle of a run": slept,
     "An export is too slow, or too fast": killed,
     "Rows were skipped": skipped_rows,
     "Usage came after its invoice": late,
@@ -300,6 +312,7 @@ SYMPTOMS: dict[str, Symptom] = {
     "A window is about to close": closing_window,
     "Stripe counts less or more than we sent": less,
     "Stripe cannot be reached": stripe_away,
+    "A gateway answers in Stripe's place": gateway,
     "The database cannot be reached": database_away,
     "A clock is wrong": wrong_clock,
     "A refund or a credit was wrong": refunded,

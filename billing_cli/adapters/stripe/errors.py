@@ -49,7 +49,7 @@ def billing_error(answer: Answer) -> BillingError:
         return Unavailable(f"Stripe answered {status}{request}.", _IN_A_MINUTE)
     if not answer.error:
         return Unavailable(
-            f"The answer {status}{request} is not Stripe's: it has no error object.",
+            f"The answer {status}{request} is not Stripe's.",
             "A proxy or gateway answers in its place. Check the network and STRIPE_API_BASE, then run this again.",
         )
     return _refusal(answer, status, request)
