@@ -9,6 +9,7 @@ from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Action, IntentKind
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.money import Money
+from billing_cli.domain.standing import Standing
 
 
 class Direction(StrEnum):
@@ -42,7 +43,7 @@ class AdjustRequest:
 class CustomerFacts:
     """The customer in Stripe. A negative balance is a credit, taken off the next invoice.
 
-    `currency` is None while nothing was ever billed.
+    `currency` is None while nothing was ever billed. `newest_line` is the newest line that waits for an invoice.
     """
 
     customer_id: str
@@ -50,6 +51,15 @@ class CustomerFacts:
     currency: str | None
     has_subscription: bool
     drafts: tuple[Invoice, ...]
+    newest_line: str | None = None
+
+    @property
+    def balance_standing(self) -> Standing:
+        return {"balance in minor units": self.balance_minor}
+
+    def line_standing(self, draft: Invoice | None) -> Standing:
+        """Of the lines for the next invoice, or for the draft that takes one."""
+        return {"newest line": self.newest_line, **(draft.standing if draft else {})}
 
 
 @dataclass(frozen=True)
@@ -151,7 +161,18 @@ def adjust_action(
         reason=request.reason,
         note=None,
         facts=_facts(request, company, customer, choice, signed, preview),
+        touches=tuple(dict.fromkeys(name for name in (customer.customer_id, request.invoice_id) if name)),
+        seen=_standing(customer, choice),
     )
+
+
+def _standing(customer: CustomerFacts, choice: Choice) -> Standing:
+    if choice.instrument is Instrument.BALANCE:
+        return customer.balance_standing
+    if choice.instrument is Instrument.INVOICE_ITEM:
+        return customer.line_standing(choice.invoice)
+    assert choice.invoice is not None  # noqa: S101 - choose() has seen to it
+    return choice.invoice.standing
 
 
 def warnings(customer: CustomerFacts, choice: Choice) -> Sequence[str]:
@@ -211,10 +232,12 @@ def _facts(
     if preview is not None and choice.invoice is not None:
         return facts | {
             "invoice total": choice.invoice.total,
+            "credited so far": Money(choice.invoice.credited_minor, currency),
             "credit note": preview.total,
             "tax in it": preview.tax,
             "to the customer's balance": preview.post_payment,
         }
+    facts["newest line before"] = customer.newest_line
     if choice.invoice is not None:
         return facts | {
             "draft before": choice.invoice.total,

@@ -48,7 +48,8 @@ class MoveOutcome(StrEnum):
 class Action:
     """A change that a plan proposes. `facts` are what it was decided on: part of the digest, and shown.
 
-    `subject` is the payment, invoice or customer that may have one open intent at a time.
+    `subject` is the payment, invoice or customer that may have one open intent at a time; `touches` are all that it
+    changes, and `seen` is how they stand in Stripe (`domain/standing.py`).
     `request` holds Stripe's parameters. `source_key` names the line of a file it comes from.
     """
 
@@ -61,6 +62,8 @@ class Action:
     reason: str
     note: str | None
     facts: Mapping[str, object]
+    touches: tuple[str, ...]
+    seen: Mapping[str, object]
     source_key: str | None = None
 
     def changes(self) -> dict[str, object]:

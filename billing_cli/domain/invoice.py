@@ -8,6 +8,7 @@ from billing_cli.domain.company import Company
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Action, IntentKind
 from billing_cli.domain.money import Money
+from billing_cli.domain.standing import Standing, amounts
 
 
 class InvoiceStatus(StrEnum):
@@ -22,7 +23,7 @@ class InvoiceStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Invoice:
-    """Amounts are in minor units of `currency`; `created_at` in ISO 8601, UTC."""
+    """Amounts are in minor units of `currency`, `credited_minor` by credit notes; `created_at` in ISO 8601, UTC."""
 
     invoice_id: str
     number: str | None
@@ -33,10 +34,24 @@ class Invoice:
     amount_paid_minor: int
     amount_remaining_minor: int
     created_at: str
+    credited_minor: int = 0
 
     @property
     def total(self) -> Money:
         return Money(self.total_minor, self.currency)
+
+    @property
+    def standing(self) -> Standing:
+        """A draft's amounts move with usage, and are left out."""
+        if self.status == "draft":
+            return {"status": self.status}
+        return {"status": self.status} | amounts(
+            self.currency,
+            total=self.total_minor,
+            paid_so_far=self.amount_paid_minor,
+            remaining=self.amount_remaining_minor,
+            credited_so_far=self.credited_minor,
+        )
 
 
 @dataclass(frozen=True)
@@ -96,6 +111,8 @@ def mark_paid_action(invoice: Invoice, company: Company, known: KnownInvoice, re
         reason=reason,
         note=None,
         facts=_facts(invoice, company, known, amount),
+        touches=(invoice.invoice_id,),
+        seen=invoice.standing,
     )
 
 

@@ -52,7 +52,10 @@ class Wishes:
 
 @dataclass(frozen=True)
 class MoneyPlan:
-    """A command's wishes with the account, the limits and the digest."""
+    """A command's wishes with the account, the limits and the digest.
+
+    `marks` name the intents that there were on each object before its facts were read.
+    """
 
     command: str
     request: Mapping[str, object]
@@ -62,6 +65,7 @@ class MoneyPlan:
     demands: Demands
     digest: str
     changes: Mapping[str, object]
+    marks: Mapping[str, str]
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -87,6 +91,7 @@ def money_plan(
     wishes: Wishes,
     known: Known,
     limits: CommandLimits,
+    marks: Mapping[str, str],
 ) -> MoneyPlan:
     """The plan that follows from the wishes, what is known, and the limits."""
     actions = wishes.actions
@@ -104,6 +109,7 @@ def money_plan(
         demands=Demands(limit_refusal(checks), needs_second_person(checks), _repetition(actions, known)),
         digest=digest_of(command, identity, changes),
         changes=changes,
+        marks=marks,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.money import Money
+from billing_cli.domain.standing import Standing, amounts
 
 # Money of a dispute is held or gone. Inquiries (warning_…) hold none, and a won dispute gave it back.
 _HOLDING_DISPUTES = frozenset({"needs_response", "under_review", "lost"})
@@ -49,6 +50,12 @@ class Payment:
     @property
     def remaining(self) -> Money:
         return Money(self.captured_minor - self.refunded_minor, self.currency)
+
+    @property
+    def standing(self) -> Standing:
+        money = amounts(self.currency, captured=self.captured_minor, refunded_so_far=self.refunded_minor)
+        disputes = sorted(f"{d.status} {Money(d.amount_minor, self.currency).text}" for d in self.disputes)
+        return {"status": self.status, **money, "disputes": disputes}
 
     @property
     def disputed_minor(self) -> int:

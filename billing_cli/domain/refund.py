@@ -125,6 +125,8 @@ def refund_action(line: RefundLine, money: Money | None, facts: RefundFacts, via
         reason=line.reason.value,
         note=line.note,
         facts=_facts(company_id, amount, facts),
+        touches=tuple(name for name in (payment.payment_intent_id, payment.invoice_id) if name),
+        seen=payment.standing,
         source_key=source_key(line, money, via),
     )
 

@@ -9,7 +9,7 @@ from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import MoneyPlan, Wishes, money_plan
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.usecases.companies import company
-from billing_cli.usecases.intents import known_about
+from billing_cli.usecases.intents import known_about, marks_of
 from billing_cli.usecases.invoices import known_invoice
 
 COMMAND = "adjust"
@@ -28,10 +28,11 @@ class AdjustmentPlanner:
         owner = company(self.database, request.company_id)
         identity = self.stripe.identity()
         subjects = [subject for subject in (owner.customer, request.invoice_id) if subject]
+        marks = marks_of(self.database, identity, subjects)
         known = known_about(self.database, identity, COMMAND, subjects)
         opened = next((intent for subject in subjects if (intent := known.open_on(subject))), None)
         wishes = _settle_first(request, opened) if opened else self._wishes(request)
-        return money_plan(COMMAND, _document(request), identity, wishes, known, self.limits)
+        return money_plan(COMMAND, _document(request), identity, wishes, known, self.limits, marks)
 
     def _wishes(self, request: AdjustRequest) -> Wishes:
         owner = company(self.database, request.company_id)

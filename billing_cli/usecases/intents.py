@@ -1,18 +1,21 @@
 """Intents: what is known about them, and carrying out an approved plan of them."""
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from billing_cli.domain.account import StripeIdentity
-from billing_cli.domain.errors import BadInput
+from billing_cli.domain.errors import BadInput, PlanChanged
 from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.intent import Action, Intent, new_intent_id
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import Known, MoneyPlan, Wishes, money_plan
 from billing_cli.domain.ports import Database, MoneyReader
-from billing_cli.usecases.moving import Moved, MoveEnvironment, carry_out
+from billing_cli.domain.standing import changes
+from billing_cli.usecases.moving import WORKERS, Moved, MoveEnvironment, carry_out
 from billing_cli.usecases.patience import database_call
 
 RESUME = "intents resume"
+_SHOWN = 20
 
 
 def known_about(
@@ -34,10 +37,25 @@ def known_about(
     return Known([Intent.from_document(intent) for intent in document["intents"]], document["today_minor"])
 
 
+def marks_of(database: Database, identity: StripeIdentity, objects: Iterable[str]) -> dict[str, str]:
+    """Marks of the intents that touch each of these objects of Stripe. Read them before the objects' facts.
+
+    `billing_intents_open_v2` refuses a plan if a mark has changed since.
+    """
+    document: dict[str, str] = database.call(
+        "billing_intents_marks_v1",
+        p_account=identity.account_id,
+        p_livemode=identity.livemode,
+        p_objects=sorted(set(objects)),
+    )
+    return document
+
+
 def run_money_plan(approved: ApprovedPlan[MoneyPlan], run: MoveEnvironment) -> list[Moved]:
     """Writes the new intents down, all or none, then carries out what is open: earlier ones first.
 
-    Raises PlanChanged where a subject got another intent since the plan, Refused above a limit.
+    Raises PlanChanged if anything that the plan touches has changed since its facts were read, here or in Stripe;
+    Refused above a limit.
     """
     plan = approved.plan
     ids = [intent.intent_id for intent in plan.settles]
@@ -48,10 +66,11 @@ def run_money_plan(approved: ApprovedPlan[MoneyPlan], run: MoveEnvironment) -> l
 
 def _open(approved: ApprovedPlan[MoneyPlan], run: MoveEnvironment) -> list[str]:
     plan = approved.plan
+    _check_standings(plan.actions, run.stripe)
     intents = [_document(action) for action in plan.actions]
     database_call(
         run.database,
-        "billing_intents_open_v1",
+        "billing_intents_open_v2",
         p_account=plan.identity.account_id,
         p_livemode=plan.identity.livemode,
         p_command=plan.command,
@@ -60,6 +79,7 @@ def _open(approved: ApprovedPlan[MoneyPlan], run: MoveEnvironment) -> list[str]:
         p_intents=intents,
         p_limits=[check.document() for check in plan.checks],
         p_approval_id=approved.approval_id,
+        p_marks=dict(plan.marks),
     )
     return [str(intent["intent_id"]) for intent in intents]
 
@@ -76,7 +96,26 @@ def _document(action: Action) -> dict[str, object]:
         "reason": action.reason,
         "note": action.note,
         "source_key": action.source_key,
+        "touches": list(action.touches),
+        "seen": dict(action.seen),
     }
+
+
+def _check_standings(actions: Sequence[Action], stripe: MoneyReader) -> None:
+    """Raises PlanChanged naming every object that does not stand in Stripe as the plan saw it."""
+
+    def found(action: Action) -> list[str]:
+        now = stripe.standing(action.kind, action.subject, action.request)
+        return [f"{action.subject}: {change}" for change in changes(action.seen, now)]
+
+    with ThreadPoolExecutor(min(WORKERS, len(actions))) as pool:
+        differences = [line for lines in pool.map(found, actions) for line in lines]
+    if differences:
+        shown = differences[:_SHOWN] + ([f"… and {len(differences) - _SHOWN} more"] if differences[_SHOWN:] else [])
+        raise PlanChanged(
+            "Plan changed: Stripe has changed since this plan was made.\n" + "\n".join(f"  {line}" for line in shown),
+            "Run it without --confirm to see the new plan.",
+        )
 
 
 def list_intents(database: Database, state: str | None, company: str | None, limit: int) -> list[Intent]:
@@ -102,7 +141,7 @@ def plan_resume(database: Database, stripe: MoneyReader, intent_id: str) -> Mone
     _check_account(intent, identity)
     settles: Sequence[Intent] = (intent,) if intent.is_open else ()
     wishes = Wishes(settles=tuple(settles))
-    return money_plan(RESUME, {"intent": intent_id}, identity, wishes, Known((), {}), CommandLimits())
+    return money_plan(RESUME, {"intent": intent_id}, identity, wishes, Known((), {}), CommandLimits(), {})
 
 
 def _check_account(intent: Intent, identity: StripeIdentity) -> None:

@@ -7,7 +7,7 @@ from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import MoneyPlan, Wishes, money_plan
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.usecases.companies import companies_by_customer, company
-from billing_cli.usecases.intents import known_about
+from billing_cli.usecases.intents import known_about, marks_of
 
 COMMAND = "invoices mark-paid"
 
@@ -24,6 +24,7 @@ class MarkPaidPlanner:
         """Raises BadInput where the invoice is another's, or cannot be marked as paid."""
         owner = company(self.database, company_id)
         identity = self.stripe.identity()
+        marks = marks_of(self.database, identity, [invoice_id])
         known = known_about(self.database, identity, COMMAND, [invoice_id])
         if intent := known.open_on(invoice_id):
             same = intent.command == COMMAND and intent.reason == reason
@@ -32,7 +33,7 @@ class MarkPaidPlanner:
             ours = known_invoice(self.database, invoice_id)
             wishes = Wishes(actions=(mark_paid_action(self.stripe.invoice(invoice_id), owner, ours, reason),))
         request = {"company_id": company_id, "invoice_id": invoice_id, "reason": reason}
-        return money_plan(COMMAND, request, identity, wishes, known, self.limits)
+        return money_plan(COMMAND, request, identity, wishes, known, self.limits, marks)
 
 
 def list_invoices(

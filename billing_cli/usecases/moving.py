@@ -2,17 +2,16 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from billing_cli.domain.errors import BadInput, BillingError, Unavailable
 from billing_cli.domain.intent import KEY_WINDOW_S, Intent, IntentKind, MoveOutcome, MoveResult
-from billing_cli.domain.money import Money
-from billing_cli.domain.payment import check_refundable
 from billing_cli.domain.permit import Clocks, Permit
 from billing_cli.domain.ports import Database, MoneyMover, MoneyReader, Processes
+from billing_cli.domain.standing import Standing, changes
 from billing_cli.usecases.patience import database_call
 from billing_cli.usecases.stopping import stopping
 
@@ -126,7 +125,7 @@ def _carry_out_one(intent_id: str, run: MoveEnvironment) -> Moved:
     if not answer["claimed"]:
         return Moved(intent, held_by=intent.claimed_by if intent.is_open else None)
     try:
-        result = _move(intent, answer["maybe_sent"], permit, run)
+        result = _move(intent, answer, permit, run)
     except BillingError as error:
         # Not kept for the whole lease: the next run may go on at once.
         moved = _settle(intent_id, MoveResult(MoveOutcome.UNKNOWN, error=error.message), run)
@@ -153,15 +152,16 @@ def _settle(intent_id: str, result: MoveResult, run: MoveEnvironment) -> Moved:
     return Moved(Intent.from_document(settled), here=settled["here"])
 
 
-def _move(intent: Intent, maybe_sent: bool, permit: Permit, run: MoveEnvironment) -> MoveResult:
+def _move(intent: Intent, claim: Mapping[str, Any], permit: Permit, run: MoveEnvironment) -> MoveResult:
     """What is known in the end: first from Stripe's lists where it may have been sent, then by sending."""
-    # What somebody else paid meanwhile is paid; no key tells of that.
+    maybe_sent = claim["maybe_sent"]
+    # An invoice may have been paid otherwise meanwhile; no key tells of that.
     if (maybe_sent or intent.kind is IntentKind.MARK_PAID) and (found := run.mover.find(intent)):
         return found
     if maybe_sent and (intent.sent_age_s or 0) > KEY_WINDOW_S:
         return MoveResult(MoveOutcome.LAPSED, error="Stripe has nothing of it; its key is too old to be used again.")
-    # What may have been sent may have changed the payment itself; its key, and Stripe's own checks, must do.
-    if not maybe_sent and (obstacle := _obstacle(intent, run.stripe)):
+    # A request that may have been sent may have changed the object itself; its key, and Stripe's own checks, must do.
+    if not maybe_sent and (obstacle := _obstacle(intent, claim["seen"], run.stripe)):
         return MoveResult(MoveOutcome.REFUSED, error=obstacle)
     result = run.mover.send(intent, permit)
     clean = result.outcome is MoveOutcome.DONE or (
@@ -187,16 +187,16 @@ def _proved(intent: Intent, result: MoveResult, mover: MoneyMover) -> MoveResult
     return result
 
 
-def _obstacle(intent: Intent, stripe: MoneyReader) -> str | None:
-    """Reads a payment again right before it is refunded: it may have changed since the plan."""
-    if "refund_amount" not in intent.request and intent.kind is not IntentKind.REFUND:
-        return None
+def _obstacle(intent: Intent, seen: Standing | None, stripe: MoneyReader) -> str | None:
+    """The last look at the object right before it is changed: it has to stand as the plan saw it.
+
+    Intents of versions before 0014 have nothing to compare; Stripe's own checks must do for them.
+    """
     try:
-        payment = stripe.payment(intent.subject)
-        check_refundable(payment, Money(intent.money.amount_minor, payment.currency))
+        found = changes(seen, stripe.standing(intent.kind, intent.subject, intent.request)) if seen is not None else ()
     except BadInput as error:
         return error.message
-    return None
+    return f"{intent.subject} changed after the plan was made: {'; '.join(found)}." if found else None
 
 
 def _claim(intent_id: str, permit: Permit, run: MoveEnvironment) -> dict[str, Any]:

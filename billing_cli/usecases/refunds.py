@@ -22,7 +22,7 @@ from billing_cli.domain.refund import (
     warnings,
 )
 from billing_cli.usecases.companies import companies_by_customer, company
-from billing_cli.usecases.intents import known_about
+from billing_cli.usecases.intents import known_about, marks_of
 from billing_cli.usecases.moving import WORKERS
 
 COMMAND = "refund"
@@ -42,13 +42,16 @@ class RefundPlanner:
         for company_id in {line.company_id for line in lines if line.company_id}:
             company(self.database, company_id)
         identity = self.stripe.identity()
+        marks = marks_of(self.database, identity, (line.payment_intent_id for line in lines))
         facts, errors = self._facts(lines)
+        invoices = (fact.payment.invoice_id for fact in facts.values() if fact.payment.invoice_id)
+        marks |= marks_of(self.database, identity, invoices)
         readable = [line for line in lines if line.payment_intent_id in facts]
         keys = {line: _key(line, facts, via) for line in readable}
         known = known_about(self.database, identity, COMMAND, facts, keys.values())
         wishes = self._wishes(readable, facts, known, via, errors)
         _raise(errors, lines)
-        return money_plan(COMMAND, _request(lines, via), identity, wishes, known, self.limits)
+        return money_plan(COMMAND, _request(lines, via), identity, wishes, known, self.limits, marks)
 
     def _facts(self, lines: Sequence[RefundLine]) -> tuple[dict[str, RefundFacts], dict[RefundLine, BadInput]]:
         payments: dict[str, Payment] = {}

@@ -69,12 +69,57 @@ language sql stable set search_path = '' as $$
         group by 1) p
 $$;
 
--- Where a plan becomes intents: all of them or none, within the limits, with the approval they need used up.
+-- A mark of the intents that are open or done on an object of Stripe; empty if there are none.
+create or replace function public.billing_intents_mark_v1(p_account text, p_livemode boolean, p_object text)
+returns text language sql stable set search_path = '' as $$
+  select coalesce(md5(string_agg(i.intent_id || case i.state when 'done' then ' done' else ' open' end, ','
+                                 order by i.intent_id)), '')
+  from public.billing_intents i
+  where i.touches @> array[p_object] and i.stripe_account_id = p_account and i.livemode = p_livemode
+    and i.state in ('open', 'sending', 'done')
+$$;
+
+-- The marks of several objects: {object: mark}. A plan reads them before the objects' facts.
+create or replace function public.billing_intents_marks_v1(p_account text, p_livemode boolean, p_objects jsonb)
+returns jsonb language sql stable set search_path = '' as $$
+  select coalesce(jsonb_object_agg(o, public.billing_intents_mark_v1(p_account, p_livemode, o)), '{}')
+  from jsonb_array_elements_text(p_objects) o
+$$;
+
+-- Raises BL001 if an object that these intents touch has another mark than in p_marks, naming its newest intent.
+create or replace function public.billing_intents_check_v1(
+  p_account text, p_livemode boolean, p_intents jsonb, p_marks jsonb)
+returns void language plpgsql stable set search_path = '' as $$
+declare
+  v_object text;
+  v_newest text;
+begin
+  select o.value into v_object
+    from jsonb_array_elements(p_intents) n, jsonb_array_elements_text(n -> 'touches') o
+    where public.billing_intents_mark_v1(p_account, p_livemode, o.value) <> coalesce(p_marks ->> o.value, '')
+    limit 1;
+  if not found then
+    return;
+  end if;
+  select format('a %s of {%s %s} (%s, by %s) was %s', replace(i.kind::text, '_', ' '), i.amount_minor, i.currency,
+                i.intent_id, i.actor, case i.state when 'done' then 'done' else 'begun' end)
+    into v_newest
+    from public.billing_intents i
+    where i.touches @> array[v_object] and i.stripe_account_id = p_account and i.livemode = p_livemode
+    order by greatest(i.opened_at, i.settled_at) desc limit 1;
+  raise exception 'Plan changed: on %, % after this plan was made.', v_object, v_newest using errcode = 'BL001',
+    hint = 'Run it without --confirm to see the new plan.';
+end
+$$;
+
+-- Where a plan becomes intents: all of them or none, if nothing was begun or done on what they touch since the plan
+-- read its facts, within the limits, with the approval they need used up.
 -- p_intents: [{intent_id, kind, company_id, subject, amount_minor, currency, in_favour_of_company, request,
--- reason, note, source_key}]. p_limits: [{currency, approve_above_minor, per_command_minor, per_day_minor}].
-create or replace function public.billing_intents_open_v1(
+-- reason, note, source_key, touches, seen}]. p_limits: [{currency, approve_above_minor, per_command_minor,
+-- per_day_minor}]. p_marks: those of billing_intents_marks_v1.
+create or replace function public.billing_intents_open_v2(
   p_account text, p_livemode boolean, p_command text, p_digest text, p_actor text,
-  p_intents jsonb, p_limits jsonb, p_approval_id text default null)
+  p_intents jsonb, p_limits jsonb, p_approval_id text default null, p_marks jsonb default '{}')
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_taken text;
@@ -95,18 +140,22 @@ begin
     raise exception 'Plan changed: % was begun after this plan was made.', v_taken using errcode = 'BL001',
       hint = 'Run it without --confirm to see the new plan.';
   end if;
+  perform public.billing_intents_check_v1(p_account, p_livemode, p_intents, p_marks);
   perform public.billing_limits_check_v1(p_account, p_livemode, p_command, p_intents, p_limits, p_approval_id);
   if p_approval_id is not null then
     perform public.billing_approval_use_v1(
       p_approval_id, p_digest, p_account, p_livemode, p_intents -> 0 ->> 'intent_id', p_actor);
   end if;
   insert into public.billing_intents (intent_id, stripe_account_id, livemode, command, kind, company_id, subject,
-    amount_minor, currency, in_favour_of_company, request, reason, note, source_key, plan_digest, approval_id, actor)
+    amount_minor, currency, in_favour_of_company, request, reason, note, source_key, plan_digest, approval_id, actor,
+    touches, seen)
   select n.intent_id, p_account, p_livemode, p_command, n.kind, n.company_id, n.subject, n.amount_minor, n.currency,
-         n.in_favour_of_company, n.request, n.reason, n.note, n.source_key, p_digest, p_approval_id, p_actor
+         n.in_favour_of_company, n.request, n.reason, n.note, n.source_key, p_digest, p_approval_id, p_actor,
+         array(select jsonb_array_elements_text(n.touches)), n.seen
   from jsonb_to_recordset(p_intents) as n(
     intent_id text, kind public.billing_intent_kind, company_id text, subject text, amount_minor bigint,
-    currency text, in_favour_of_company boolean, request jsonb, reason text, note text, source_key text);
+    currency text, in_favour_of_company boolean, request jsonb, reason text, note text, source_key text,
+    touches jsonb, seen jsonb);
   select jsonb_object_agg(t.currency, t.amount_minor) into v_totals
     from (select n ->> 'currency' as currency, sum((n ->> 'amount_minor')::bigint) as amount_minor
           from jsonb_array_elements(p_intents) n group by 1) t;
@@ -155,7 +204,7 @@ end
 $$;
 
 -- Takes an intent for sending if nobody else is at it, or if its runner is known to be dead.
--- `maybe_sent`: an earlier run may have sent it. `permit_s`: for how many seconds the caller may send it, counted from
+-- `maybe_sent`: an earlier run may have sent it. `seen`: how its object stood at the time of the plan. `permit_s`: for how many seconds the caller may send it, counted from
 -- before it asked.
 create or replace function public.billing_intent_claim_v1(
   p_intent_id text, p_runner text, p_actor text, p_dead_runner text default null)
@@ -180,7 +229,7 @@ begin
   perform public.billing_audit_append_v1(p_actor, v_intent.command || '.claimed', p_intent_id,
     jsonb_build_object('runner', p_runner, 'maybe_sent', v_maybe_sent));
   return public.billing_intent_document_v1(v_intent)
-    || jsonb_build_object('claimed', true, 'maybe_sent', v_maybe_sent,
+    || jsonb_build_object('claimed', true, 'maybe_sent', v_maybe_sent, 'seen', v_intent.seen,
                           'permit_s', public.billing_permit_s_v1(public.billing_intent_lease_v1()));
 end
 $$;
@@ -326,7 +375,10 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_intents_about_v1(text, boolean, text, jsonb, jsonb)',
   'public.billing_payments_known_v1(jsonb)',
   'public.billing_invoices_known_v1(jsonb)',
-  'public.billing_intents_open_v1(text, boolean, text, text, text, jsonb, jsonb, text)',
+  'public.billing_intents_mark_v1(text, boolean, text)',
+  'public.billing_intents_marks_v1(text, boolean, jsonb)',
+  'public.billing_intents_check_v1(text, boolean, jsonb, jsonb)',
+  'public.billing_intents_open_v2(text, boolean, text, text, text, jsonb, jsonb, text, jsonb)',
   'public.billing_limits_check_v1(text, boolean, text, jsonb, jsonb, text)',
   'public.billing_intent_claim_v1(text, text, text, text)',
   'public.billing_intent_settle_v1(text, text, text, text, text, text, text, text, jsonb)',

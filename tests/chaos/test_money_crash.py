@@ -33,7 +33,7 @@ COMMANDS: dict[str, list[str]] = {
 }  # fmt: skip
 STEPS = [
     Step(name, when)
-    for name in ("billing_intents_open_v1", "billing_intent_claim_v1", "move", "billing_intent_settle_v1")
+    for name in ("billing_intents_open_v2", "billing_intent_claim_v1", "move", "billing_intent_settle_v1")
     for when in ("before", "after")
 ]
 FAULTS: dict[str, dict[str, object] | None] = {
@@ -90,7 +90,7 @@ def test_killed_at_a_step_over_rest(step: Step, rest: PostgrestDouble, sql: Conn
 
 @pytest.mark.usefixtures("money")
 def test_replies_of_the_database_lost_over_rest(rest: PostgrestDouble, sql: Connection, stripe: StripeDouble) -> None:
-    for function in ("billing_intents_open_v1", "billing_intent_claim_v1", "billing_intent_settle_v1"):
+    for function in ("billing_intents_open_v2", "billing_intent_claim_v1", "billing_intent_settle_v1"):
         rest.faults[function] = ["lost_reply", "503"]
     environment = rest_environment(rest.url, rest.service_key, stripe.url)
     assert run_billing(environment, [*COMMANDS["refund"], "--confirm"]) == 0
@@ -224,12 +224,12 @@ def assert_once(name: str, sql: Connection, stripe: StripeDouble) -> None:
     sign = 1 if name == "invoice item" else -1
     adjusted = [] if name == "mark paid" else [(sign * amount,)]
     assert sql.execute("select amount_minor from billing_adjustments").fetchall() == adjusted
-    assert list(_effects(name, stripe)) == [amount]
+    assert list(effects(name, stripe)) == [amount]
     if name == "mark paid":
         assert sql.execute("select status, amount_paid_minor from billing_invoices").fetchall() == [("paid", CAPTURED)]
 
 
-def _effects(name: str, stripe: StripeDouble) -> Iterator[int]:
+def effects(name: str, stripe: StripeDouble) -> Iterator[int]:
     """What Stripe has of it, from its own lists."""
     if name in ("refund", "refund all", "credit note"):
         yield from (refund["amount"] for refund in stripe.refunds())

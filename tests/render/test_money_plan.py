@@ -24,13 +24,15 @@ def action(number: int = 0) -> Action:
     money = Money(123_456_789 + number, "usd")
     facts: dict[str, object] = {"refund now": money, "remaining after": Money(1, "usd"), "name": None}
     request = {"amount": money.amount_minor}
-    return Action(IntentKind.REFUND, "co_1", f"{PAYMENT}{number}", money, True, request, "duplicate", "late", facts)
+    return Action(
+        IntentKind.REFUND, "co_1", f"{PAYMENT}{number}", money, True, request, "duplicate", "late", facts, (), {}
+    )
 
 
 def plan(count: int) -> MoneyPlan:
     wishes = Wishes(actions=tuple(action(number) for number in range(count)), warnings=("Mind the gap.",))
     limits = CommandLimits(approve_above={"usd": 100}, per_command={"usd": 10**10})
-    return money_plan("refund", {}, IDENTITY, wishes, Known((), {}), limits)
+    return money_plan("refund", {}, IDENTITY, wishes, Known((), {}), limits, {})
 
 
 def intent(state: IntentState, status: str | None = None) -> Intent:

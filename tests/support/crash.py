@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -161,13 +162,15 @@ def _arm(step: Step) -> None:
     from billing_cli.adapters.stripe.meter_events import StripeMeterEventSender
     from billing_cli.adapters.stripe.meter_stream import StripeMeterStreamSender
     from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
+    from billing_cli.adapters.stripe.money_reader import StripeMoneyReader
     from billing_cli.adapters.stripe.usage_records import StripeUsageRecordSender
 
     calls: Counter[str] = Counter()
 
     def die_if(name: str, when: str, number: int) -> None:
         if (name, when, number) == (step.name, step.when, step.nth):
-            os.kill(os.getpid(), step.signal)
+            # To this thread, which would go on for a moment if another one took the signal.
+            signal.pthread_kill(threading.get_ident(), step.signal)
 
     create = StripeMoneyMover._create
 
@@ -178,6 +181,16 @@ def _arm(step: Step) -> None:
         made = create(self, intent, permit)
         die_if("move", "after", number)
         return made
+
+    standing = StripeMoneyReader.standing
+
+    def dying_standing(self: StripeMoneyReader, *about: Any) -> Any:
+        calls["standing"] += 1
+        number = calls["standing"]
+        die_if("standing", "before", number)
+        found = standing(self, *about)
+        die_if("standing", "after", number)
+        return found
 
     def dying(call: Any) -> Any:
         def dying_call(self: Any, function: str, **args: object) -> Any:
@@ -202,6 +215,7 @@ def _arm(step: Step) -> None:
         return dying_send
 
     StripeMoneyMover._create = dying_create  # type: ignore[method-assign]
+    StripeMoneyReader.standing = dying_standing  # type: ignore[method-assign, assignment]
     PostgresDatabase.call = dying(PostgresDatabase.call)  # type: ignore[method-assign]
     SupabaseDatabase.call = dying(SupabaseDatabase.call)  # type: ignore[method-assign]
     StripeMeterEventSender.send = dying_sender(StripeMeterEventSender.send)  # type: ignore[method-assign]

@@ -24,7 +24,7 @@ def wish(intent_id: str, subject: str = "pi_1", amount: int = 100, **more: Any) 
 
 def open_intents(database: Database, *wishes: dict[str, Any], limits: list[dict[str, Any]] | None = None) -> Any:
     keys = {"p_digest": "d", "p_actor": "ana", "p_intents": list(wishes), "p_limits": limits or []}
-    return database.call("billing_intents_open_v1", **HERE, **keys)
+    return database.call("billing_intents_open_v2", **HERE, **keys)
 
 
 def claim(database: Database, intent_id: str, runner: str, dead: str | None = None) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Refunds: what is given back, what is refused, and what is written down."""
 
+import re
+from typing import Any
+
 import pytest
 from support.environment import rest_environment, wire_environment
 from support.everything import everything
@@ -7,6 +10,7 @@ from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
 from support.usage import Connection, add_companies
 
+from billing_cli.adapters.stripe.money_reader import StripeMoneyReader
 from billing_cli.cli.app import run
 
 from .conftest import Answer, Billing
@@ -161,7 +165,44 @@ def test_a_refund_made_elsewhere_after_the_plan_is_noticed(
     answer = refund("co_1", "pi_1", "--amount", "10", *REASON)
     assert (answer.code, amounts(stripe)) == (3, [])
     assert answer.document["intents"][0]["state"] == "refused"
-    assert "more than remains" in answer.document["intents"][0]["error"]
+    error = "pi_1 changed after the plan was made: captured was 100.00 USD and is 5.00 USD."
+    assert answer.document["intents"][0]["error"] == error
+
+
+def test_a_plan_that_the_dashboard_overtook_is_refused_with_what_changed(
+    refund: Billing, stripe: StripeDouble, monkeypatch: pytest.MonkeyPatch, sql: Connection
+) -> None:
+    standing = StripeMoneyReader.standing
+
+    def late(self: StripeMoneyReader, *about: Any) -> Any:
+        if not stripe.refunds():
+            stripe.client().v1.refunds.create({"payment_intent": "pi_1", "amount": 250})
+        return standing(self, *about)
+
+    monkeypatch.setattr(StripeMoneyReader, "standing", late)
+    answer = refund("co_1", "pi_1", "--amount", "10", *REASON)
+    assert (answer.code, amounts(stripe)) == (4, [250])
+    assert "Plan changed: Stripe has changed since this plan was made." in answer.stderr
+    assert "pi_1: refunded so far was 0.00 USD and is 2.50 USD" in answer.stderr
+    assert "Run it without --confirm to see the new plan." in answer.stderr
+    assert sql.execute("select count(*) from billing_intents").fetchone() == (0,)
+
+
+def test_a_plan_that_another_operator_overtook_is_refused_with_the_intent(
+    refund: Billing, stripe: StripeDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing = StripeMoneyReader.standing
+
+    def late(self: StripeMoneyReader, *about: Any) -> Any:
+        found = standing(self, *about)
+        monkeypatch.setattr(StripeMoneyReader, "standing", standing)
+        assert refund("co_1", "pi_1", "--amount", "2.50", *REASON).code == 0
+        return found
+
+    monkeypatch.setattr(StripeMoneyReader, "standing", late)
+    answer = refund("co_1", "pi_1", "--amount", "10", *REASON)
+    assert (answer.code, amounts(stripe)) == (4, [250])
+    assert re.search(r"Plan changed: on pi_1, a refund of 2\.50 USD \(int_\w+, by tester\) was done", answer.stderr)
 
 
 def test_fraudulent_says_what_else_it_does(billing: Billing, refund: Billing) -> None:

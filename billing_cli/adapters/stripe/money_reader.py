@@ -12,9 +12,11 @@ from billing_cli.adapters.stripe.reading import PAGE, read
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.adjustment import CustomerFacts
 from billing_cli.domain.errors import BadInput
+from billing_cli.domain.intent import IntentKind
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.money import Money
 from billing_cli.domain.payment import Dispute, Payment, Refund
+from billing_cli.domain.standing import Standing
 
 
 class StripeMoneyReader:
@@ -71,7 +73,28 @@ class StripeMoneyReader:
             currency=customer.currency,
             has_subscription=bool(subscriptions.data),
             drafts=tuple(self.invoices(customer_id, "draft", PAGE)),
+            newest_line=self._newest_line(customer_id),
         )
+
+    def _newest_line(self, customer_id: str) -> str | None:
+        """Of the lines on drafts, and those that wait for one."""
+        filters: Any = {"customer": customer_id, "limit": 1}
+        found = read(lambda: self._stripe.v1.invoice_items.list(filters))
+        return found.data[0].id if found.data else None
+
+    def standing(self, kind: IntentKind, subject: str, request: Mapping[str, Any]) -> Standing:
+        """See `billing_cli.domain.ports.MoneyReader.standing`."""
+        if kind is IntentKind.REFUND or "refund_amount" in request:
+            return self.payment(subject).standing
+        if kind is IntentKind.BALANCE:
+            customer = read(lambda: self._stripe.v1.customers.retrieve(request["customer"]))
+            return {"balance in minor units": customer.balance or 0}
+        invoice = self.invoice(request["invoice"]) if "invoice" in request else None
+        if kind is IntentKind.INVOICE_ITEM:
+            draft = invoice.standing if invoice else {}
+            return {"newest line": self._newest_line(request["customer"]), **draft}
+        assert invoice is not None  # noqa: S101 - credit notes and marks name theirs
+        return invoice.standing
 
     def invoice(self, invoice_id: str) -> Invoice:
         return invoice_of(read(lambda: self._stripe.v1.invoices.retrieve(invoice_id)))
@@ -132,6 +155,7 @@ def invoice_of(invoice: stripe.Invoice) -> Invoice:
         amount_paid_minor=invoice.amount_paid,
         amount_remaining_minor=invoice.amount_remaining,
         created_at=_instant(invoice.created),
+        credited_minor=(invoice.pre_payment_credit_notes_amount or 0) + (invoice.post_payment_credit_notes_amount or 0),
     )
 
 

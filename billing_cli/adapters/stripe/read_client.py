@@ -56,7 +56,7 @@ class ReadClient(stripe.RequestsClient):
 def _check_is_stripes(status: int, headers: Mapping[str, str]) -> None:
     """A list that a captive portal or a gateway makes up would prove that nothing is there."""
     if 200 <= status < 400 and not headers.get("Request-Id", "").startswith("req_"):
-        raise stripe.APIError("Not Stripe's answer.", http_status=status)  # type: ignore[no-untyped-call]
+        raise stripe.APIError("Not Stripe's answer.", http_status=status)
 
 
 class _Sessions(threading.local):

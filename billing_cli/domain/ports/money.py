@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.adjustment import CustomerFacts
-from billing_cli.domain.intent import Intent, MoveResult
+from billing_cli.domain.intent import Intent, IntentKind, MoveResult
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.invoice_file import LinkedInvoice
 from billing_cli.domain.payment import Payment, Refund
 from billing_cli.domain.permit import Permit
+from billing_cli.domain.standing import Standing
 
 
 class MoneyReader(Protocol):
@@ -33,6 +34,10 @@ class MoneyReader(Protocol):
     def invoices(self, customer_id: str | None, status: str | None, limit: int) -> list[Invoice]: ...
 
     def credit_note_preview(self, request: Mapping[str, object]) -> CreditNotePreview: ...
+
+    def standing(self, kind: IntentKind, subject: str, request: Mapping[str, Any]) -> Standing:
+        """How the object that an intent of this kind changes stands now, as its plan saw it."""
+        ...
 
     def refunds(self, payment_intent_id: str) -> list[Refund]: ...
 

@@ -32,13 +32,13 @@ def refund_plan() -> MoneyPlan:
     facts = RefundFacts(PAYMENT, (COMPANY.company_id,), COMPANY)
     action = refund_action(line, Money(64_950, "usd"), facts, Via.REFUND)
     found = warnings([line], {PAYMENT.payment_intent_id: facts}, Via.REFUND)
-    return money_plan("refund", {}, TEST, Wishes((action,), warnings=tuple(found)), Known((), {}), LIMITS)
+    return money_plan("refund", {}, TEST, Wishes((action,), warnings=tuple(found)), Known((), {}), LIMITS, {})
 
 
 def refunds_plan() -> MoneyPlan:
     """Of a file, one line of it begun before."""
     actions = tuple(_refund(number) for number in range(3))
-    return money_plan("refund", {}, TEST, Wishes(actions, settles=(intent(),)), Known((), {}), CommandLimits())
+    return money_plan("refund", {}, TEST, Wishes(actions, settles=(intent(),)), Known((), {}), CommandLimits(), {})
 
 
 def adjust_plan() -> MoneyPlan:
@@ -48,7 +48,7 @@ def adjust_plan() -> MoneyPlan:
     customer = CustomerFacts(COMPANY.customer, -1_250, "usd", True, ())
     preview = CreditNotePreview(Money(4_800, "usd"), Money(766, "usd"), Money(4_800, "usd"))
     action = adjust_action(request, COMPANY, customer, choose(request, customer, INVOICE), preview)
-    return money_plan("adjust", {}, TEST, Wishes((action,)), Known((), {}), CommandLimits())
+    return money_plan("adjust", {}, TEST, Wishes((action,)), Known((), {}), CommandLimits(), {})
 
 
 def intent() -> Intent:
@@ -80,4 +80,4 @@ def _refund(number: int) -> Action:
     money = Money(12_345_678 + number, "usd")
     facts: dict[str, object] = {"refund now": money, "remaining after": Money(1, "usd")}
     subject = f"{PAYMENT.payment_intent_id[:-1]}{number}"
-    return Action(IntentKind.REFUND, "co_0001", subject, money, True, {}, "requested_by_customer", None, facts)
+    return Action(IntentKind.REFUND, "co_0001", subject, money, True, {}, "requested_by_customer", None, facts, (), {})

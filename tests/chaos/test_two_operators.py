@@ -1,0 +1,144 @@
+"""Two operators on one payment, invoice or customer: the one whose facts are old is refused, and money moves once."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from support.crash import Step, run_billing, start_billing
+from support.environment import rest_environment, wire_environment
+from support.postgrest import PostgrestDouble
+from support.sleep import until_asleep, wake
+from support.stripe_control import StripeDouble
+from support.usage import Connection
+
+from .test_money_crash import COMMANDS, assert_once, effects, money
+
+__all__ = ["money"]
+# B has planned and is about to compare; has compared and is about to open; has claimed and takes the last look.
+PLANNED = Step("standing", "before", 1, signal.SIGSTOP)
+COMPARED = Step("billing_intents_open_v2", "before", 1, signal.SIGSTOP)
+CLAIMED = Step("standing", "before", 2, signal.SIGSTOP)
+REFUSED_BY_A_GATE, LEFT_REFUSED = 4, 3
+
+
+def dashboard(name: str, stripe: StripeDouble) -> None:
+    """The same by hand, under no name of ours."""
+    v1 = stripe.client().v1
+    if name in ("refund", "refund all"):
+        amount = 10_000 if name == "refund all" else 1250
+        v1.refunds.create({"payment_intent": "pi_1", "amount": amount})
+    elif name == "credit note":
+        v1.credit_notes.create({"invoice": "in_1", "amount": 1250, "refund_amount": 1250})
+    elif name == "balance":
+        v1.customers.balance_transactions.create("cus_1", {"amount": -1250, "currency": "usd"})
+    elif name == "invoice item":
+        v1.invoice_items.create({"customer": "cus_1", "amount": 1250, "currency": "usd"})
+    else:
+        v1.invoices.pay("in_2", {"paid_out_of_band": True})
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize("step", [PLANNED, COMPARED], ids=["planned", "compared"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_the_first_has_done_is_not_done_by_the_second(
+    name: str, step: Step, db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    _second_after_the_first(name, step, wire_environment(db_url, stripe.url), sql, stripe)
+
+
+@pytest.mark.usefixtures("money")
+def test_nor_over_rest(rest: PostgrestDouble, sql: Connection, stripe: StripeDouble) -> None:
+    environment = rest_environment(rest.url, rest.service_key, stripe.url)
+    _second_after_the_first("balance", COMPARED, environment, sql, stripe)
+
+
+def _second_after_the_first(
+    name: str, step: Step, environment: dict[str, str], sql: Connection, stripe: StripeDouble
+) -> None:
+    command = [*COMMANDS[name], "--confirm"]
+    second = start_billing(environment, command, step)
+    until_asleep(second)
+    assert run_billing(environment, command) == 0
+    assert wake(second) == REFUSED_BY_A_GATE
+    assert_once(name, sql, stripe)
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize(
+    ("step", "code"), [(PLANNED, REFUSED_BY_A_GATE), (CLAIMED, LEFT_REFUSED)], ids=["planned", "claimed"]
+)
+@pytest.mark.parametrize("name", ["refund", "refund all", "credit note", "balance", "invoice item"])
+def test_what_was_done_in_the_dashboard_is_not_done_again(
+    name: str, step: Step, code: int, db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    second = start_billing(environment, [*COMMANDS[name], "--confirm"], step)
+    until_asleep(second)
+    dashboard(name, stripe)
+    assert wake(second) == code
+    assert len(list(effects(name, stripe))) == 1
+    assert sql.execute("select count(*) from billing_adjustments").fetchone() == (0,)
+    refused = sql.execute("select error from billing_intents where state = 'refused'").fetchall()
+    assert len(refused) == (code == LEFT_REFUSED)
+    assert all("changed after the plan was made" in error for (error,) in refused)
+
+
+@pytest.mark.usefixtures("money")
+def test_an_invoice_that_was_paid_meanwhile_is_only_brought_up_to_date(
+    db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    second = start_billing(environment, [*COMMANDS["mark paid"], "--confirm"], PLANNED)
+    until_asleep(second)
+    dashboard("mark paid", stripe)
+    assert wake(second) == REFUSED_BY_A_GATE
+    assert run_billing(environment, [*COMMANDS["mark paid"], "--confirm"]) == 0
+    assert_once("mark paid", sql, stripe)
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize("file_first", [True, False])
+def test_a_file_beside_a_single_refund(
+    file_first: bool, db_url: str, sql: Connection, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    environment, path = wire_environment(db_url, stripe.url), tmp_path / "incident.csv"
+    path.write_text("payment,reason,amount\npi_line_1,duplicate,5.00\npi_1,duplicate,12.50\n")
+    commands = [["refund", "--from-csv", str(path), "--confirm"], [*COMMANDS["refund"], "--confirm"]]
+    first, second = commands if file_first else commands[::-1]
+    sleeper = start_billing(environment, second, COMPARED)
+    until_asleep(sleeper)
+    assert run_billing(environment, first) == 0
+    assert wake(sleeper) == REFUSED_BY_A_GATE
+    refunded = sorted((refund["payment_intent"], refund["amount"]) for refund in stripe.refunds())
+    assert refunded == [("pi_1", 1250), *([("pi_line_1", 500)] if file_first else [])]
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize(
+    "other",
+    [
+        ["refund", "co_1", "pi_1", "--amount", "20", "--reason", "duplicate", "--via", "credit-note"],
+        ["adjust", "co_1", "credit", "--amount", "5", "--currency", "usd", "--reason", "x", "--invoice", "in_1"],
+    ],
+    ids=["credit note", "adjustment"],
+)
+def test_another_movement_of_the_same_invoice_counts_too(
+    other: list[str], db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    second = start_billing(environment, [*COMMANDS["refund"], "--confirm"], COMPARED)
+    until_asleep(second)
+    assert run_billing(environment, [*other, "--confirm"]) == 0
+    assert wake(second) == REFUSED_BY_A_GATE
+
+
+@pytest.mark.usefixtures("money")
+def test_refunds_of_different_payments_do_not_hinder_each_other(
+    db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    second = start_billing(environment, [*COMMANDS["refund"], "--confirm"], COMPARED)
+    until_asleep(second)
+    assert run_billing(environment, ["refund", "co_1", "pi_line_1", "--reason", "duplicate", "--confirm"]) == 0
+    assert wake(second) == 0
+    assert len(stripe.refunds()) == 2
