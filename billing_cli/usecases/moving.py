@@ -208,7 +208,7 @@ def _claim(intent_id: str, permit: Permit, run: MoveEnvironment) -> dict[str, An
     if not answer["claimed"] and holder and run.processes.is_alive(holder) is False:
         answer = database_call(run.database, "billing_intent_claim_v1", **keys, p_dead_runner=holder)
     if answer["claimed"]:
-        permit.renew(asked_at, float(answer["permit_s"]))
+        permit.renew(asked_at, answer["permit_s"])
     return answer
 
 

@@ -211,7 +211,7 @@ class SendingRun:
                     self._run.database.call, function, **self._keys, **args
                 )
                 self._patience.answered()
-                self._permit.renew(asked_at, float(answer["permit_s"]))
+                self._permit.renew(asked_at, answer["permit_s"])
                 most_per_s = answer["most_per_s"]
                 self._sender.limit(None if most_per_s is None else float(most_per_s), answer["runners"])
         return answer

@@ -206,7 +206,7 @@ def _settle(
         p_results=[result.document() for result in results],
         p_finish=finish,
     )
-    permit.renew(asked_at, float(answer["permit_s"]))
+    permit.renew(asked_at, answer["permit_s"])
     return Replay.from_document(answer)
 
 
@@ -236,7 +236,7 @@ def _acquire(replay_id: str, permit: Permit, run: ReplayEnvironment) -> None:
         raise LockHeld(
             f"Another run ({holder}) is at replay {replay_id}.", "Wait for it, then run this again; at most a minute."
         )
-    permit.renew(asked_at, float(answer["permit_s"]))
+    permit.renew(asked_at, answer["permit_s"])
 
 
 def _items(database: Database, replay_id: str) -> Iterator[dict[str, Any]]:

@@ -127,8 +127,8 @@ $$;
 
 -- For how many seconds a holder may send, counted by itself from before it asked: three quarters of its lease, so
 -- that a request which was begun in time reaches Stripe before another run may repeat it.
-create or replace function public.billing_permit_s_v1(p_lease interval) returns numeric
-language sql immutable as $$ select extract(epoch from p_lease) * 3 / 4 $$;
+create or replace function public.billing_permit_s_v1(p_lease interval) returns int
+language sql immutable as $$ select floor(extract(epoch from p_lease) * 3 / 4)::int $$;
 
 -- Proves that the caller still runs the batch, and renews its lease, unless that ran out: then its claims are for
 -- others to take, whether one has come or not. Answers the `permit_s` that the caller may send for, how many `runners`

@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -56,17 +57,8 @@ def test_requests_in_flight_before_a_sleep_are_not_repeated_after_it(
     backend: str, db_url: str, sql: Connection, stripe: StripeDouble
 ) -> None:
     environment, slept = wire_environment(db_url, stripe.url), Slept()
-    # Carried out, and the answers lost: the sleeper is about to repeat them.
-    stripe.fault(kind="lost_reply", endpoint="/v1/billing/meter_events")
-    stripe.fault(kind="lost_reply", endpoint="/v2/billing/meter_event_stream")
-    sleeper = start_billing(environment, [*EXPORT, "--backend", backend], slept=slept)
-    while not stripe.events():
-        assert sleeper.is_alive()
-    assert sleeper.pid is not None
-    os.kill(sleeper.pid, signal.SIGSTOP)
-    until_asleep(sleeper)
+    sleeper = _asleep_in_flight(environment, backend, slept, stripe)
     let_a_day_pass(sql, stripe, slept)
-    stripe.heal()
     assert run_billing(environment, EXPORT) == 0
     let_a_day_pass(sql, stripe, slept)
     assert wake(sleeper) == LOST_CLAIM
@@ -79,6 +71,15 @@ def test_a_sender_that_slept_alone_leaves_its_claims_to_proof(
     backend: str, db_url: str, sql: Connection, stripe: StripeDouble
 ) -> None:
     environment, slept = wire_environment(db_url, stripe.url), Slept()
+    sleeper = _asleep_in_flight(environment, backend, slept, stripe)
+    let_a_day_pass(sql, stripe, slept)
+    assert wake(sleeper) == LOST_CLAIM
+    assert run_billing(environment, EXPORT) == 0
+    _assert_sent_once(stripe)
+
+
+def _asleep_in_flight(environment: dict[str, str], backend: str, slept: Slept, stripe: StripeDouble) -> BaseProcess:
+    """Its requests were carried out and the answers lost: it is about to repeat them."""
     stripe.fault(kind="lost_reply", endpoint="/v1/billing/meter_events")
     stripe.fault(kind="lost_reply", endpoint="/v2/billing/meter_event_stream")
     sleeper = start_billing(environment, [*EXPORT, "--backend", backend], slept=slept)
@@ -87,11 +88,8 @@ def test_a_sender_that_slept_alone_leaves_its_claims_to_proof(
     assert sleeper.pid is not None
     os.kill(sleeper.pid, signal.SIGSTOP)
     until_asleep(sleeper)
-    let_a_day_pass(sql, stripe, slept)
     stripe.heal()
-    assert wake(sleeper) == LOST_CLAIM
-    assert run_billing(environment, EXPORT) == 0
-    _assert_sent_once(stripe)
+    return sleeper
 
 
 @pytest.mark.usefixtures("usage")
