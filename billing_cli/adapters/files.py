@@ -16,13 +16,12 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     A device or a pipe is written to, and not replaced.
     """
-    if path.is_symlink():
-        raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
+    _refuse_link(path)
     try:
         if _is_stream(path):
-            path.write_bytes(content)
+            _into_stream(path, content)
         else:
-            _draft(path, content).replace(path)
+            _publish(_draft(path, content), path)
     except OSError as error:
         raise _unwritable(path, error) from None
 
@@ -39,8 +38,7 @@ def check_room(path: Path, size: int) -> None:
 
 def check_place(path: Path) -> None:
     """Before long work: raises Misconfigured where `write_atomically` would certainly fail."""
-    if path.is_symlink():
-        raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
+    _refuse_link(path)
     if path.is_dir():
         raise Misconfigured(f"{path} is a directory.", "Name a file.")
     there = path.absolute().parent
@@ -50,8 +48,18 @@ def check_place(path: Path) -> None:
         raise Misconfigured(f"{path} cannot be written: {there} takes no files.", "Name another place.")
 
 
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
+
+
 def _is_stream(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _into_stream(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_NOFOLLOW), "wb") as stream:
+        stream.write(content)
 
 
 def _draft(path: Path, content: bytes) -> Path:
@@ -65,10 +73,19 @@ def _draft(path: Path, content: bytes) -> Path:
             os.fsync(file.fileno())
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    except OSError:
+    except BaseException:
         draft.unlink(missing_ok=True)
         raise
     return draft
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Puts the draft in its place: a link that lies there by now is replaced, and not followed."""
+    try:
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _unwritable(path: Path, error: OSError) -> Misconfigured:
@@ -145,11 +162,12 @@ class ZipStore:
 
 def _opened(path: Path) -> zipfile.ZipFile | None:
     """The zip file of an earlier run. Raises Misconfigured for a file that is none: it may be somebody's."""
-    if path.is_symlink():
-        raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
+    _refuse_link(path)
     if not path.exists():
         return None
     try:
+        if not path.is_file():
+            raise zipfile.BadZipFile  # a pipe would be waited for
         found = zipfile.ZipFile(path)
         damaged = found.testzip()
     except (OSError, zipfile.BadZipFile):

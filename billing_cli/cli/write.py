@@ -1,6 +1,5 @@
 """How every write command goes: plan, show, gate, carry out. There is no other way to write."""
 
-import errno
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -86,16 +85,15 @@ def _config(session: Session) -> str | None:
 
 
 def _write_plan_file(session: Session, plan: Plan, path: Path, sign_key: Path | None) -> None:
+    """Raises BadInput for a place that takes no file, and Misconfigured if there is no room for it."""
     from billing_cli import wiring
-    from billing_cli.usecases.plan_files import write_plan_file
+    from billing_cli.usecases.plan_files import plan_file_content
 
     try:
-        write_plan_file(path, plan, wiring.signatures(session.settings), sign_key)
-    except OSError as error:
-        says = f"The plan cannot be written to {path}: {error.strerror}."
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Misconfigured(says, "Make room, or name another place.") from None
-        raise BadInput(says, "Name a file in a directory that is there and that you may write to.") from None
+        wiring.check_place(path)
+    except Misconfigured as error:
+        raise BadInput(error.message, error.next_step) from None
+    wiring.write_file(path, plan_file_content(plan, wiring.signatures(session.settings), sign_key))
     session.state.err.print(f"Plan written to {path}.", soft_wrap=True)
 
 

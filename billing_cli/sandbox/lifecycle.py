@@ -109,7 +109,7 @@ def opened(directory: Path) -> Sandbox:
 def _alone(directory: Path) -> Iterator[None]:
     """Two `up` or `down` at once would start or stop things under each other's feet."""
     try:
-        opened_lock = (directory / ".lock").open("w")
+        opened_lock = (directory / ".lock").open("a")
     except OSError as error:
         raise unusable(directory, error) from None
     with opened_lock as lock:

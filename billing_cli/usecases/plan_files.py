@@ -1,7 +1,6 @@
-"""Writing a plan down, signed by its maker; and reading it again."""
+"""A plan as the content of a file, signed by its maker; and read again."""
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from billing_cli.domain.plan_file import PlanFile, read_plan_file
 from billing_cli.domain.ports import Signatures
 
 
-def write_plan_file(path: Path, plan: Plan, signatures: Signatures, key: Path | None) -> None:
-    """Raises OSError where it cannot be written, Refused where the key is nobody's in the allowed signers."""
+def plan_file_content(plan: Plan, signatures: Signatures, key: Path | None) -> bytes:
+    """The file of a plan, signed with `key` if there is one. Raises Refused if no allowed signer has that key."""
     maker, signature = None, None
     if key is not None:
         signature = signatures.sign(plan_text(plan.digest), PLAN_NAMESPACE, key)
@@ -29,14 +28,7 @@ def write_plan_file(path: Path, plan: Plan, signatures: Signatures, key: Path | 
         maker=maker,
         signature=signature,
     )
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        draft.write_text(json.dumps(file.to_document(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink()
-        raise
+    return f"{json.dumps(file.to_document(), indent=2, ensure_ascii=False)}\n".encode()
 
 
 def load_plan_file(path: Path) -> PlanFile:

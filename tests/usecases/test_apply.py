@@ -172,18 +172,33 @@ def test_a_plan_that_cannot_be_written_is_said(words: Callable[[str], list[str]]
 def test_a_plan_on_a_full_disk_leaves_nothing(
     words: Callable[[str], list[str]], billing: Billing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refund, write = words("refund"), Path.write_text
+    refund = words("refund")
 
-    def fill(path: Path, text: str, encoding: str) -> int:
-        write(path, text[:100], encoding)
+    def fill(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     (tmp_path / "full").mkdir()
-    monkeypatch.setattr(Path, "write_text", fill)
+    monkeypatch.setattr(os, "fsync", fill)
     answer = billing(*refund, "--plan-out", str(tmp_path / "full" / "plan.json"))
     assert answer.code == 78
     assert "No space left on device" in answer.stderr
     assert list((tmp_path / "full").iterdir()) == []
+
+
+def test_a_plan_is_not_written_through_links_that_lie_there(
+    words: Callable[[str], list[str]], billing: Billing, tmp_path: Path
+) -> None:
+    victim, place = tmp_path / "victim", tmp_path / "plans"
+    victim.write_text("mine")
+    place.mkdir()
+    for name in (".p.json.draft", ".p.json", "q.json"):
+        (place / name).symlink_to(victim)
+    refund = words("refund")
+    assert billing(*refund, "--plan-out", str(place / "p.json")).code == 0
+    answer = billing(*refund, "--plan-out", str(place / "q.json"))
+    assert (answer.code, "is a link" in answer.stderr) == (2, True)
+    assert victim.read_text() == "mine"
+    assert json.loads((place / "p.json").read_text())["command"] == "refund"
 
 
 def test_a_saved_export_is_sent_as_apply_is_told(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from billing_cli.sandbox.processes import write_private
 from billing_cli.sandbox.simulator.delivery import deliver_forever
 from billing_cli.sandbox.simulator.server import Simulator
 from billing_cli.sandbox.simulator.state import Settings, State
@@ -66,9 +67,7 @@ async def _serve(state: State, port: int, directory: Path) -> None:
 
 def _announce(directory: Path, port: int) -> None:
     """Say where we listen, in one step, so that a reader never sees half of it."""
-    draft = directory / f"simulator.json.{os.getpid()}"
-    draft.write_text(json.dumps({"pid": os.getpid(), "port": port}))
-    draft.replace(directory / "simulator.json")
+    write_private(directory / "simulator.json", json.dumps({"pid": os.getpid(), "port": port}))
 
 
 if __name__ == "__main__":
