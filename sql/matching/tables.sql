@@ -1,6 +1,5 @@
 -- The tables that rows are loaded into and folded to, and how a file shows them.
--- A quote before what a spreadsheet would compute, as domain/spreadsheet.py has it.
-create macro neutral(text) as regexp_replace(text, '^( *[-=+@\t\r\n])', '''\1');
+-- `neutral` comes from the engine, made of the pattern in domain/spreadsheet.py.
 create macro plain(figure) as regexp_replace(figure::varchar, '\.?0+$', '');
 
 -- What both sides are read into; rows as they came, faults included.

@@ -384,12 +384,28 @@ def test_a_full_disk_is_told_in_a_sentence() -> None:
         spool.add([{"transaction_id": "x" * 100_000}])
 
 
-@pytest.mark.parametrize("text", ["=1+1", "-2+3", " @x", "+1", "plain", "a=b", ""])
-def test_the_engine_and_the_domain_disarm_the_same_text(bench: DuckWorkbench, text: str, tmp_path: Path) -> None:
+def test_the_engine_and_the_domain_disarm_the_same_text(bench: DuckWorkbench, tmp_path: Path) -> None:
+    texts = [
+        "=1+1",
+        "-2+3",
+        " @x",
+        "+1",
+        "plain",
+        "a=b",
+        "",
+        "＝1",
+        "\u00a0=1",
+        "\ufeff＝1",
+        "\u200b-1",
+        "\x01=1",
+        "Ａ=1",
+    ]
     ledger = Ledger()
-    ledger.payment("pi_1", company_id=text, amount_minor=-5)
+    for number, text in enumerate(texts):
+        ledger.payment(f"pi_{number:02}", company_id=text, amount_minor=-5)
     fill(bench, payments=ledger.payments)
     judge(bench)
     bench.write(tmp_path / "out.csv")
-    (row,) = csv.DictReader((tmp_path / "out.csv").open())
-    assert (row["company_id"], row["ours"]) == (neutral(text), "-5")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["key"])
+    assert [(row["company_id"], row["ours"]) for row in rows] == [(neutral(text), "-5") for text in texts]

@@ -30,10 +30,13 @@ from billing_cli.domain.reconciliation import (
     Verdict,
     Window,
 )
+from billing_cli.domain.spreadsheet import FORMULA_START
 from billing_cli.domain.stripe_export import ExportKind
 
 _MEMORY = "600MB"
 _PAGE = 2_000
+# A quote before what a spreadsheet would compute.
+_NEUTRAL = f"create macro neutral(text) as regexp_replace(text, '{FORMULA_START}', '''\\1')"
 _NOT_LOADED = "ordinal"
 # What either side was read from, by subject: (Stripe's table, ours).
 _SIDES = {
@@ -54,6 +57,7 @@ class DuckWorkbench:
         self._db.execute(f"set memory_limit = '{_MEMORY}'")
         self._db.execute("set preserve_insertion_order = false")
         self._db.execute("set autoinstall_known_extensions = false")
+        self._db.execute(_NEUTRAL)
         self._db.execute(_sql("tables"))
 
     def close(self) -> None:
