@@ -12,7 +12,7 @@ from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.adjustment import AdjustRequest, Direction, Instrument
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.money import Money, currency_code, major, parse_major
+from billing_cli.domain.money import Money, checked, currency_code, major, parse_major
 
 
 def adjust(
@@ -62,7 +62,7 @@ def adjust_from(session: Session, request: Mapping[str, Any], words: list[str]) 
     wanted = AdjustRequest(
         company_id=request["company_id"],
         direction=Direction(request["direction"]),
-        money=Money(request["amount_minor"], request["currency"]),
+        money=checked(Money(request["amount_minor"], currency_code(request["currency"]))),
         reason=request["reason"],
         instrument=Instrument(request["instrument"]) if request["instrument"] else None,
         invoice_id=request["invoice_id"],

@@ -1,5 +1,6 @@
 """`billing apply`: carry out a saved plan, if it is still what the facts say."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from billing_cli.cli.adjust import adjust_from
 from billing_cli.cli.batches import ResumeCommand, resume_from
 from billing_cli.cli.export import ExportCommand, export_from
+from billing_cli.cli.input_files import MOST_PLAN_BYTES, read_input_text
 from billing_cli.cli.intents import resume_intent_from
 from billing_cli.cli.invoices import mark_paid_from
 from billing_cli.cli.options import (
@@ -76,13 +78,18 @@ def apply(
     LIVE=true billing apply plan.json --confirm
     LIVE=true billing apply plan.json --workers 4 --verify --confirm
     """
-    from billing_cli.usecases.plan_files import load_plan_file
-
     file = load_plan_file(plan_file)
     with open_session(ctx) as session:
         sending = send_options(workers, rate, verify, verify_for)
         command = SavedCommand(session, file, ["apply", str(plan_file)], sending)
         return carry_out(session, command, WriteOptions(confirm, expect=file.digest))
+
+
+def load_plan_file(path: Path) -> "PlanFile":
+    """Raises BadInput in a sentence for anything that is no plan."""
+    from billing_cli.domain.plan_file import read_plan_file
+
+    return read_plan_file(read_input_text(path, MOST_PLAN_BYTES, "Make one with --plan-out."))
 
 
 class SavedCommand:
@@ -137,8 +144,8 @@ def _sent_as(sending: SendOptions, command: WriteCommand[Any]) -> WriteCommand[A
 
 
 def check_unchanged(file: "PlanFile", plan: Plan) -> None:
-    """Raises PlanChanged naming every difference."""
-    from billing_cli.domain.plan_file import differences
+    """Raises PlanChanged naming every difference, BadInput if a value has a type that no plan has there."""
+    from billing_cli.domain.plan_file import differences, retyped
 
     identity = plan.identity
     if (file.stripe_account_id, file.livemode) != (identity.account_id, identity.livemode):
@@ -147,6 +154,8 @@ def check_unchanged(file: "PlanFile", plan: Plan) -> None:
             f"but the key is for {_account(identity.account_id, identity.livemode)}.",
             "Use the key of the plan's account.",
         )
+    if wrong := retyped(file.changes, json.loads(json.dumps(plan.changes))):
+        raise BadInput(f"The plan file was changed by hand: {wrong} has another type.", "Make the plan anew.")
     if file.digest != plan.digest:
         found = differences(file.changes, dict(plan.changes))
         raise PlanChanged(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing_cli.cli.apply import SavedCommand
+from billing_cli.cli.apply import SavedCommand, load_plan_file
 from billing_cli.cli.completion import ids
 from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.options import Confirm, Expect, WriteOptions, newest_first
@@ -69,8 +69,6 @@ def approve(
     billing approvals approve plan.json --sign-key ~/.ssh/id_ed25519
     LIVE=true billing approvals approve plan.json --sign-key ~/.ssh/id_ed25519 --confirm
     """
-    from billing_cli.usecases.plan_files import load_plan_file
-
     file = load_plan_file(plan_file)
     words = ["approvals", "approve", str(plan_file), "--sign-key", str(sign_key)]
     with open_session(ctx) as session:

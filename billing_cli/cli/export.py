@@ -29,7 +29,7 @@ from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.export import ExportPlan, ExportRequest
 from billing_cli.domain.gate import ApprovedPlan, Gates
 from billing_cli.domain.meter import Backend
-from billing_cli.domain.period import Window, chosen_window
+from billing_cli.domain.period import chosen_window, window_from_bounds
 from billing_cli.domain.verify_plan import VerifyPlan
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class ExportCommand:
 
 def export_from(session: Session, request: Mapping[str, Any], words: list[str]) -> ExportCommand:
     """The command of a plan file."""
-    window = Window(datetime.fromisoformat(request["start"]), datetime.fromisoformat(request["end"]))
+    window = window_from_bounds(request["start"], request["end"], datetime.now(UTC))
     backend = Backend(request["backend"]) if request["backend"] else None
     narrowed = (request["company"], request["meter"], request["allow_corrections"], request["resend_rolled_back"])
     return ExportCommand(session, ExportRequest(window, *narrowed, backend), words)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from billing_cli.cli.completion import ids
+from billing_cli.cli.input_files import MOST_CSV_BYTES, read_input_text
 from billing_cli.cli.money import MoneyCommand
 from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
 from billing_cli.cli.refund_result import ResultFile
@@ -127,12 +128,7 @@ def _refuse_swapped(company: str | None, payment: str | None) -> None:
 
 
 def _read(path: Path) -> list[RefundLine]:
-    try:
-        return read_refund_lines(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check --from-csv.") from None
-    except UnicodeDecodeError:
-        raise BadInput(f"{path} is not UTF-8 text.", "Save it as CSV in UTF-8.") from None
+    return read_refund_lines(read_input_text(path, MOST_CSV_BYTES, "Check --from-csv; save it as CSV in UTF-8."))
 
 
 def _via_words(via: Via) -> list[str]:

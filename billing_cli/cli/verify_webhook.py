@@ -1,12 +1,12 @@
 """`billing verify-webhook`: did Stripe sign this, and if not, why not."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from billing_cli.cli.input_files import MOST_WEBHOOK_BYTES, read_input, read_stdin
 from billing_cli.cli.options import Confirm, Expect, WriteOptions
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.state import state_of
@@ -14,6 +14,7 @@ from billing_cli.domain.errors import BadInput
 
 if TYPE_CHECKING:
     from billing_cli.domain.captured_request import Captured
+
 
 STDIN = Path("-")
 
@@ -55,14 +56,12 @@ def verify_webhook(
     return store_event(ctx, check.event, words, WriteOptions(confirm, expect))
 
 
-def read_bytes(file: Path) -> bytes:
-    """The file's bytes, or stdin's for `-`. Raises BadInput where it cannot be read."""
+def read_body(file: Path) -> bytes:
+    """The file's bytes, or stdin's for `-`. Raises BadInput if it cannot be read, or is too large for an event."""
+    next_step = "Name the file with the raw body."
     if file == STDIN:
-        return sys.stdin.buffer.read()
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{file} cannot be read: {error.strerror}.", "Name the file with the raw body.") from None
+        return read_stdin(MOST_WEBHOOK_BYTES, next_step)
+    return read_input(file, MOST_WEBHOOK_BYTES, next_step)
 
 
 def _captured(file: Path, signature: str | None, header_file: Path | None) -> "Captured":
@@ -70,9 +69,9 @@ def _captured(file: Path, signature: str | None, header_file: Path | None) -> "C
 
     if signature is not None and header_file is not None:
         raise BadInput("--signature and --header-file exclude each other.")
-    found = read_captured(read_bytes(file))
+    found = read_captured(read_body(file))
     if header_file is not None:
-        signature = signature_in(read_bytes(header_file).decode("latin-1"))
+        signature = signature_in(read_body(header_file).decode("latin-1"))
     return Captured(found.payload, signature if signature is not None else found.signature)
 
 

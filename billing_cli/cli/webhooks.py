@@ -233,11 +233,11 @@ def sign(
     billing webhooks sign docs/stripe_webhook_sample.json
     billing --json webhooks sign body.json
     """
-    from billing_cli.cli.verify_webhook import read_bytes
+    from billing_cli.cli.verify_webhook import read_body
     from billing_cli.domain.webhook_signature import signed_header
 
     state = state_of(ctx)
     secrets = state.settings().webhook_secrets()
-    header = signed_header(read_bytes(file), secrets[0], int(datetime.now(UTC).timestamp()))
+    header = signed_header(read_body(file), secrets[0], int(datetime.now(UTC).timestamp()))
     state.emit("webhook-signature", {"signature": header}, header)
     return 0

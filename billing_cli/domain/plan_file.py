@@ -11,10 +11,15 @@ from billing_cli.domain.approval import Signer
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.money import Money
 from billing_cli.domain.plan import digest_of
+from billing_cli.domain.plan_request import check_request
 
 SCHEMA = "billing.plan/v1"
 _SHOWN_DIFFERENCES = 20
 _MISSING = object()
+_DEEPEST = 32
+_LARGEST = 2**63 - 1
+# NUL, which Postgres keeps in no text, and halves of characters, which UTF-8 has no bytes for.
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 _FACT = re.compile(r"^actions\[(\d+)\]\.facts\.")
 _FIELDS: dict[str, type] = {
     "command": str,
@@ -48,7 +53,7 @@ class PlanFile:
 
 
 def read_plan_file(text: str) -> PlanFile:
-    """Raises BadInput for anything that is no plan, or whose digest does not fit what it says."""
+    """Raises BadInput for anything that is no plan, or whose digest does not fit its changes."""
     document = _document(text)
     fields = {name: document.get(name) for name in _FIELDS}
     wrong = [name for name, kind in _FIELDS.items() if type(fields[name]) is not kind]
@@ -65,17 +70,39 @@ def read_plan_file(text: str) -> PlanFile:
     identity = StripeIdentity(file.stripe_account_id, file.livemode, file.livemode)
     if digest_of(file.command, identity, file.changes) != file.digest:
         raise BadInput("The plan file was changed by hand: its digest does not fit.", "Make the plan anew.")
+    check_request(file.command, file.request)
     return file
 
 
 def _document(text: str) -> dict[str, Any]:
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_float=_refuse_number, parse_constant=_refuse_number)
     except (ValueError, RecursionError):
         raise _no_plan("it is no JSON") from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _no_plan(f"its schema is not {SCHEMA}")
+    _check_values(document)
     return document
+
+
+def _refuse_number(digits: str) -> None:
+    raise _no_plan(f"it has the number {digits[:20]}, and numbers in plans are whole")
+
+
+def _check_values(document: object) -> None:
+    """Raises BadInput for what a plan never holds, and what Postgres, Stripe or a terminal could not take."""
+    waiting: list[tuple[object, int]] = [(document, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise _no_plan(f"it is nested more than {_DEEPEST} levels deep")
+        if isinstance(value, dict | list):
+            inner = [*value, *value.values()] if isinstance(value, dict) else value
+            waiting += ((each, depth + 1) for each in inner)
+        elif isinstance(value, str) and _UNWRITABLE.search(value):
+            raise _no_plan("it has a text with a character that cannot be kept")
+        elif isinstance(value, int) and abs(value) > _LARGEST:
+            raise _no_plan("it has a number that is too large")
 
 
 def _is_maker(maker: object) -> bool:
@@ -98,8 +125,28 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _owner(before: Mapping[str, Any], number: int) -> str:
-    actions = before["actions"]
-    return f"{actions[number].get('subject', number + 1)}: " if len(actions) > 1 else ""
+    actions = before.get("actions")
+    if not isinstance(actions, list) or len(actions) < 2:
+        return ""
+    action = actions[number] if number < len(actions) else None
+    return f"{action.get('subject', number + 1) if isinstance(action, dict) else number + 1}: "
+
+
+def retyped(before: Any, now: Any, path: str = "changes") -> str | None:
+    """The path of the first value that is of another type than now, which no change of facts makes of it.
+
+    None, what is missing and what is new are of any type.
+    """
+    if before is None or now is None:
+        return None
+    if type(before) is not type(now):
+        return path
+    pairs: list[tuple[str, Any, Any]] = []
+    if isinstance(before, dict):
+        pairs = [(f"{path}.{name}", value, now.get(name)) for name, value in before.items()]
+    elif isinstance(before, list):
+        pairs = [(f"{path}[{number}]", *both) for number, both in enumerate(zip(before, now, strict=False))]
+    return next((found for name, old, new in pairs if (found := retyped(old, new, name))), None)
 
 
 def _differences(path: str, before: Any, now: Any) -> Iterator[str]:

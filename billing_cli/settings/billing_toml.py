@@ -22,6 +22,12 @@ from billing_cli.domain.meter import Backend
 from billing_cli.domain.money import currency_code, parse_major
 from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.settings.sentences import places
+from billing_cli.settings.setting_file import read_setting_file
+
+# The deepest setting, [reconcile.payments] settled, is on the third.
+_DEEPEST = 16
+# The parser's time grows with the square of a dotted name's length.
+_MOST_DOTS = 1000
 
 
 class MeterConfig(BaseModel):
@@ -147,20 +153,17 @@ def load_config(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_setting_file(path)
         _refuse_secrets(path, text)
-        document: dict[str, Any] = tomllib.loads(text)
-        config = Config.model_validate(document)
-    except OSError as error:
-        raise Misconfigured(f"{path} cannot be read: {error.strerror}.", "Check who may read it.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Misconfigured(
-            f"{path} is not valid TOML: {error}.", "Correct it there; https://toml.io has the syntax."
-        ) from None
+        config = Config.model_validate(_document(path, text))
     except ValidationError as error:
         raise Misconfigured(
             f"{path} has settings that are not understood: {places(error)}.",
             "Correct or remove them; docs/configuration.md has every section.",
+        ) from None
+    except ValueError as error:  # TOML, UTF-8, or a number of thousands of digits
+        raise Misconfigured(
+            f"{path} is not valid TOML: {error}.", "Correct it there; https://toml.io has the syntax."
         ) from None
     _check_amounts(path, config)
     unknown = config.export.expected_skips - SKIP_REASONS.keys()
@@ -170,6 +173,29 @@ def load_config(path: Path | None) -> Config:
             f"Reasons: {', '.join(SKIP_REASONS)}.",
         )
     return _with_signers(path, config)
+
+
+def _document(path: Path, text: str) -> dict[str, Any]:
+    """Raises Misconfigured for what is nested so deeply that it is no settings, whether it can be parsed or not."""
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise _too_deep(path)
+    try:
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise _too_deep(path) from None
+    level: list[Any] = [document]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+        level = [each for each in level if isinstance(each, dict | list)]
+    if level:
+        raise _too_deep(path)
+    return document
+
+
+def _too_deep(path: Path) -> Misconfigured:
+    return Misconfigured(
+        f"{path} is nested more than {_DEEPEST} levels deep.", "Correct it; docs/configuration.md has every section."
+    )
 
 
 def _with_signers(path: Path, config: Config) -> Config:

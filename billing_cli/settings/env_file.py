@@ -7,6 +7,7 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 from billing_cli.domain.errors import Misconfigured
+from billing_cli.settings.setting_file import read_setting_file
 
 
 def read_env_file(named: Path | None, default: Path) -> dict[str, str]:
@@ -20,9 +21,7 @@ def read_env_file(named: Path | None, default: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise Misconfigured(f"{path} cannot be read: {error.strerror}.", "Check who may read it.") from None
+        text = read_setting_file(path)
     except UnicodeDecodeError:
         raise Misconfigured(
             f"{path} is no text in UTF-8.", "Name the file with your settings: lines such as NAME=value."

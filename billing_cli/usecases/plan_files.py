@@ -1,13 +1,12 @@
-"""A plan as the content of a file, signed by its maker; and read again."""
+"""A plan as the content of a file, signed by its maker."""
 
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 from billing_cli.domain.approval import PLAN_NAMESPACE, plan_text
-from billing_cli.domain.errors import BadInput
 from billing_cli.domain.plan import Plan
-from billing_cli.domain.plan_file import PlanFile, read_plan_file
+from billing_cli.domain.plan_file import PlanFile
 from billing_cli.domain.ports import Signatures
 
 
@@ -29,13 +28,3 @@ def plan_file_content(plan: Plan, signatures: Signatures, key: Path | None) -> b
         signature=signature,
     )
     return f"{json.dumps(file.to_document(), indent=2, ensure_ascii=False)}\n".encode()
-
-
-def load_plan_file(path: Path) -> PlanFile:
-    """Raises BadInput in a sentence for anything that is no plan."""
-    try:
-        return read_plan_file(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise BadInput(f"{path} is no plan file.", "Make one with --plan-out.") from None

@@ -104,3 +104,29 @@ def test_only_a_file_that_was_named_must_exist(monkeypatch: pytest.MonkeyPatch) 
         load(monkeypatch, BILLING_CONFIG="other.toml")
     with pytest.raises(Misconfigured, match=r"no\.env"):
         Settings.load(Path("no.env"))
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        f"meters = {'[' * 5000}{']' * 5000}",
+        f"meters = {'{a=' * 3000}1{'}' * 3000}",
+        f"[{'.'.join('a' * 5000)}]",
+        f"{'.'.join('a' * 200_000)} = 1",
+        f"[[{'.'.join('a' * 200)}]]",
+        f"meters.a{'.a' * 200} = 1",
+        f"meters = {'9' * 5000}",
+        "a" * (2 << 20),
+    ],
+    ids=["arrays", "tables", "header", "name", "array of tables", "dotted", "digits", "size"],
+)
+def test_what_is_too_deep_or_too_large_in_billing_toml_is_refused(toml: str) -> None:
+    Path("billing.toml").write_text(toml)
+    with pytest.raises(Misconfigured, match=r"billing\.toml is (nested|not valid TOML|larger)"):
+        Settings.load()
+
+
+def test_an_env_file_is_not_read_beyond_measure() -> None:
+    Path(".env").write_text("#" * (2 << 20))
+    with pytest.raises(Misconfigured, match=r"\.env is larger than 1 MiB"):
+        Settings.load()

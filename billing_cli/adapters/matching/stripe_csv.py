@@ -47,6 +47,10 @@ def load_csv(
         raise _unreadable(path, str(error)) from None
 
 
+# Characters; a file without line breaks is not read whole.
+_LONGEST_HEAD = 100_000
+
+
 @dataclass(frozen=True)
 class _Head:
     delimiter: str
@@ -59,7 +63,7 @@ def _read_head(path: Path) -> _Head:
         raise BadInput(f"There is no file {path}.", "Check --stripe-csv.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
+            first = file.readline(_LONGEST_HEAD)
     except UnicodeDecodeError:
         raise BadInput(f"{path} is no text file.", _KNOWN) from None
     except OSError as error:
