@@ -5,13 +5,18 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from typing import TextIO
 
 from billing_cli.domain.audit import AuditHead
 from billing_cli.domain.errors import BadInput, Misconfigured
 
 _MODE = 0o600
 _BLOCK_BYTES = 1 << 16
+# Characters; a row's details are some hundred.
+_LONGEST_LINE = 16 << 20
+_SEE_WHAT = "See what changed the file, and put it back."
 
 
 class JsonLinesAuditFile:
@@ -21,17 +26,38 @@ class JsonLinesAuditFile:
         self.path = path
 
     def heads(self) -> list[AuditHead]:
-        """Of every line; none where there is no file yet. Raises BadInput for a line that is not ours."""
+        """Of every line; none if there is no file yet. Raises BadInput for a line that is not ours."""
+        found = (self._head(line, number) for number, line in self.lines())
+        return [head for head in found if head]
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """The lines by number; none if there is no file yet. A last line that was torn is left out: it is sent again.
+
+        Raises BadInput if it is no text, Misconfigured if it cannot be read or is no regular file.
+        """
         try:
-            with self.path.open(encoding="utf-8") as file:
-                found = (self._head(line, number) for number, line in enumerate(file, 1))
-                return [head for head in found if head]
+            with self._opened() as file:
+                for number in count(1):
+                    line = file.readline(_LONGEST_LINE)
+                    if len(line) == _LONGEST_LINE:
+                        raise BadInput(f"Line {number} of {self.path} is no line of the audit log.", _SEE_WHAT)
+                    if not line.endswith("\n") and not _is_whole(line):
+                        return
+                    yield number, line
         except FileNotFoundError:
-            return []
+            return
         except OSError as error:
             raise Misconfigured(f"{self.path} cannot be read: {error.strerror}.", "Check its rights.") from None
         except UnicodeDecodeError:
             raise BadInput(f"{self.path} is no text.", "Name a file of BILLING_AUDIT_FILE.") from None
+
+    def _opened(self) -> TextIO:
+        """Without waiting for a writer, should it be a pipe."""
+        handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise Misconfigured(f"{self.path} is no regular file.", "Name another place.")
+        return os.fdopen(handle, encoding="utf-8", newline="\n")
 
     def look(self) -> None:
         """Like `check`, but makes no file: where there is none yet, its directory must take one."""
@@ -68,19 +94,15 @@ class JsonLinesAuditFile:
             ) from None
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
-            raise Misconfigured(f"BILLING_AUDIT_FILE: {self.path} is no file.", "Name another place.")
+            raise Misconfigured(f"BILLING_AUDIT_FILE: {self.path} is no regular file.", "Name another place.")
         return handle
 
     def _head(self, line: str, number: int | None) -> AuditHead | None:
         try:
             return AuditHead.from_line(line)
         except ValueError:
-            if number and not line.endswith("\n"):
-                return None  # torn by a crash, or still being written; it is sent again
             where = f"Line {number} of {self.path}" if number else f"The last line of {self.path}"
-            raise BadInput(
-                f"{where} is no line of the audit log.", "See what changed the file, and put it back."
-            ) from None
+            raise BadInput(f"{where} is no line of the audit log.", _SEE_WHAT) from None
 
 
 class AppendedFile:
@@ -102,6 +124,13 @@ class AppendedFile:
             os.ftruncate(self._handle, before)
             raise
         return AuditHead.from_line(lines.rpartition("\n")[2])
+
+
+def _is_whole(line: str) -> bool:
+    try:
+        return AuditHead.from_line(line) is not None
+    except ValueError:
+        return False
 
 
 def _last_line(handle: int) -> tuple[str | None, int]:

@@ -80,7 +80,7 @@ def verify(
         typer.Option(metavar="FILE", help="Heads known earlier; BILLING_AUDIT_FILE if that is set."),
     ] = None,
 ) -> int:
-    """Recompute the chain of hashes, and look for every row known elsewhere; exit 3 where anything was changed.
+    """Recompute the chain of hashes, here and in the file, and look for every row of the file; exit 3 if one differs.
 
     Writes: nothing; where BILLING_AUDIT_FILE is set, that file
     Needs: database
@@ -91,12 +91,12 @@ def verify(
     """
     from billing_cli import wiring
     from billing_cli.render.audit import VerificationView, verification_document
-    from billing_cli.usecases.audit import send_log, verify_log
+    from billing_cli.usecases.audit import send_log, verify_log, verify_log_and_file
 
     with open_session(ctx) as session:
         kept = session.settings.billing_audit_file
         source = _known_file(session, against)
-        found = verify_log(session.database, source.heads() if source else ())
+        found = verify_log_and_file(session.database, source) if source else verify_log(session.database, ())
         sent = send_log(session.database, wiring.audit_file(kept)) if kept and not found.fault else 0
     place = str(source.path) if source else None
     session.state.emit(
@@ -109,6 +109,7 @@ def _known_file(session: Session, against: Path | None) -> "AuditFile | None":
     from billing_cli import wiring
 
     if against and not against.is_file():
-        raise BadInput(f"There is no file {against}.", "Check --against.")
+        kind = f"{against} is no regular file." if against.exists() else f"There is no file {against}."
+        raise BadInput(kind, "Check --against.")
     path = against or session.settings.billing_audit_file
     return wiring.audit_file(path) if path else None

@@ -1,6 +1,7 @@
 """The audit log: its rows, the head that seals them, and what can be wrong with the chain."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,9 +43,21 @@ class AuditHead:
             if document["schema"] not in ("billing.audit-entry/v1", "billing.audit-verify/v1"):
                 raise ValueError("something else")
             head = document["head"] if document["schema"] == "billing.audit-verify/v1" else document
-            return None if head is None else cls(int(head["audit_id"]), str(head["hash"]), int(head["rows"]))
-        except (KeyError, TypeError):
+            return None if head is None else cls(_count(head["audit_id"]), _hash(head["hash"]), _count(head["rows"]))
+        except (KeyError, TypeError, RecursionError):
             raise ValueError("no head of the audit log") from None
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 < value < 2**63:
+        raise ValueError("no number of a row")
+    return value
+
+
+def _hash(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{1,64}", value):
+        raise ValueError("no hash")
+    return value
 
 
 class Problem(StrEnum):
@@ -54,25 +67,34 @@ class Problem(StrEnum):
     LINK = "link"
     MISSING = "missing"
     DIFFERS = "differs"
+    RENUMBERED = "renumbered"
+    FILE_CONTENT = "file-content"
+    FILE_LINK = "file-link"
 
 
 @dataclass(frozen=True)
 class AuditFault:
-    """The first row that is wrong; `entry` is None where there is none of that id."""
+    """The first row that is wrong; `entry` is None if there is none of that id, or `line` of the file is at fault."""
 
     audit_id: int
     problem: Problem
     entry: AuditEntry | None
+    line: int | None = None
 
     @property
     def says(self) -> str:
         """A sentence for the operator."""
+        place = f"line {self.line} of the file"
         return {
             Problem.CONTENT: f"Row {self.audit_id} was changed: its hash is not that of what it says.",
             Problem.LINK: f"Row {self.audit_id} does not follow the row before it: "
             "rows were removed, inserted, moved or written anew there.",
             Problem.MISSING: f"Row {self.audit_id} is gone: it was there when it was written down elsewhere.",
             Problem.DIFFERS: f"Row {self.audit_id} is not what it was when it was written down elsewhere.",
+            Problem.RENUMBERED: f"Row {self.audit_id} has a number that was never given out: rows were renumbered.",
+            Problem.FILE_CONTENT: f"Row {self.audit_id}, {place}, was changed: its hash is not that of its fields.",
+            Problem.FILE_LINK: f"Row {self.audit_id}, {place}, does not follow the line before it: "
+            "lines were removed, inserted or moved there.",
         }[self.problem]
 
 

@@ -92,6 +92,8 @@ class VerificationView:
             yield EntriesView([fault.entry])
         if fault.problem in (Problem.MISSING, Problem.DIFFERS):
             yield Text(f'What it said: the line with "audit_id": {fault.audit_id} in {self.place}.', "yellow")
+        if fault.line is not None:
+            yield Text(f"The database has the row as it was recorded; the file is {self.place}.", "yellow")
         yield Text("Nothing was appended anywhere. Keep the database and its backups as they are.", "yellow")
 
     def _compared(self) -> Text:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from billing_cli.domain.audit import AuditEntry, AuditFault, AuditHead, Problem, Verification
+from billing_cli.domain.audit_lines import first_fault
 from billing_cli.domain.errors import FoundWrong
 from billing_cli.domain.ports import AuditFile, Database
 from billing_cli.usecases.patience import database_call
@@ -65,6 +66,13 @@ def verify_log(database: Database, known: Iterable[AuditHead]) -> Verification:
         if page["count"] < _CHAIN_PAGE:
             return Verification(head, len(heads), None)
         looked_for += sum(each.audit_id <= page["head"]["audit_id"] for each in near)
+
+
+def verify_log_and_file(database: Database, file: AuditFile) -> Verification:
+    """The log with every head of the file, and then the file itself: each line's hash, and its place."""
+    found = verify_log(database, file.heads())
+    fault = found.fault or first_fault(file.lines())
+    return Verification(None if fault else found.head, found.known, fault)
 
 
 def _fault(document: Mapping[str, Any]) -> AuditFault:

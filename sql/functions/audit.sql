@@ -13,13 +13,7 @@ declare
   v_previous_hash text;
   v_at timestamptz;
 begin
-  -- A snapshot from before the lock may lack the newest row, and two rows would follow the same one.
-  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-    raise exception 'The audit log cannot be written in a transaction that is %.',
-      upper(current_setting('transaction_isolation')) using errcode = 'BL005',
-      hint = 'Call this in a READ COMMITTED transaction.';
-  end if;
-  -- One writer at a time, for the same reason.
+  -- One writer at a time: two rows would follow the same one.
   perform pg_advisory_xact_lock(hashtext('billing_audit_log'));
   v_at := clock_timestamp();
   select hash into v_previous_hash from public.billing_audit_log order by audit_id desc limit 1;
@@ -29,6 +23,37 @@ begin
           public.billing_audit_hash_v1(v_previous_hash, v_at, p_actor, p_action, p_subject, p_details));
 end
 $$;
+
+-- A row must follow the newest one, whoever writes it and however: a row ahead of the others would end the chain.
+create or replace function public.billing_audit_follow_v1() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  v_newest public.billing_audit_log;
+begin
+  -- A snapshot from before the lock may lack the newest row.
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception 'The audit log cannot be written in a transaction that is %.',
+      upper(current_setting('transaction_isolation')) using errcode = 'BL005',
+      hint = 'Call this in a READ COMMITTED transaction.';
+  end if;
+  perform pg_advisory_xact_lock(hashtext('billing_audit_log'));
+  select * into v_newest from public.billing_audit_log order by audit_id desc limit 1;
+  if new.audit_id <= coalesce(v_newest.audit_id, 0)
+     or new.audit_id > (select coalesce(s.last_value, 0) from pg_catalog.pg_sequences s
+                        where s.schemaname = 'public' and s.sequencename = 'billing_audit_log_audit_id_seq')
+     or new.previous_hash is distinct from coalesce(v_newest.hash, '')
+     or new.hash is distinct from public.billing_audit_hash_v1(
+       new.previous_hash, new.at, new.actor, new.action, new.subject, new.details) then
+    raise exception 'This row does not follow the newest row of the audit log.' using errcode = 'BL005',
+      hint = 'Append with billing_audit_append_v1.';
+  end if;
+  return new;
+end
+$$;
+
+create or replace trigger billing_audit_log_follows
+  before insert on public.billing_audit_log
+  for each row execute function public.billing_audit_follow_v1();
 
 create or replace function public.billing_audit_refuse_change_v1() returns trigger
 language plpgsql set search_path = '' as $$
@@ -64,7 +89,7 @@ $$;
 -- Returns {count, head: {audit_id, hash, rows}, fault: {audit_id, problem, entry}}; go on until `count` < p_limit.
 -- Rows with the same id, which only their owner can make, are on the same page, and one of them does not follow.
 -- Problems: content (not what its hash was made of), link (does not follow the row before it), missing (known, and
--- not here), differs (known with another hash or at another place).
+-- not here), differs (known with another hash or at another place), renumbered (a number that was never given out).
 create or replace function public.billing_audit_verify_v1(
   p_after bigint default null, p_hash text default '', p_rows bigint default 0, p_known jsonb default '[]',
   p_limit int default 2000)
@@ -82,6 +107,11 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
     from page p
     where p.previous_hash is distinct from p.hash_before or p.hash is distinct from public.billing_audit_hash_v1(
       p.previous_hash, p.at, p.actor, p.action, p.subject, p.details)
+    union all
+    -- The number is no part of the hash; the sequence knows which it gave out.
+    select p.audit_id, 'renumbered' from page p, pg_catalog.pg_sequences s
+    where s.schemaname = 'public' and s.sequencename = 'billing_audit_log_audit_id_seq'
+      and (p.audit_id < 1 or p.audit_id > s.last_value)
     union all
     select k.audit_id, case when p.audit_id is null then 'missing' else 'differs' end
     from reached r, jsonb_to_recordset(p_known) as k(audit_id bigint, hash text, rows bigint)
@@ -120,6 +150,7 @@ $$;
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_audit_hash_v1(text, timestamptz, text, text, text, jsonb)',
   'public.billing_audit_append_v1(text, text, text, jsonb)',
+  'public.billing_audit_follow_v1()',
   'public.billing_audit_refuse_change_v1()',
   'public.billing_audit_list_v1(text, text, text, timestamptz, timestamptz, bigint, int)',
   'public.billing_audit_verify_v1(bigint, text, bigint, jsonb, int)',

@@ -1,5 +1,6 @@
 """What is written to files, and who signed them."""
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -49,6 +50,10 @@ class AuditFile(Protocol):
 
     def heads(self) -> list[AuditHead]:
         """Everything it knows of the log."""
+        ...
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """Its lines by number, one after the other."""
         ...
 
     def look(self) -> None:
