@@ -18,6 +18,7 @@ from billing_cli.domain.errors import Refused
 from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.plan_file import PlanFile
 from billing_cli.domain.ports import Database, Signatures
+from billing_cli.usecases.patience import database_call
 
 
 def maker_of(signatures: Signatures, file: PlanFile) -> Signer:
@@ -47,7 +48,8 @@ def approve_plan(
     signature = signatures.sign(terms.text(), APPROVAL_NAMESPACE, key)
     approver = signatures.verify(terms.text(), APPROVAL_NAMESPACE, signature)
     check_second_person(terms.maker, approver)
-    document = database.call(
+    document = database_call(
+        database,
         "billing_approval_add_v1",
         p_approval_id=terms.approval_id,
         p_digest=terms.digest,
@@ -96,5 +98,5 @@ def find_approval(database: Database, approval_id: str) -> Approval:
 
 def revoke_approval(approved: ApprovedPlan[ApprovalPlan], database: Database, approval_id: str, actor: str) -> Approval:
     """Raises BadInput for one that is used, revoked or unknown."""
-    document = database.call("billing_approval_revoke_v1", p_approval_id=approval_id, p_actor=actor)
+    document = database_call(database, "billing_approval_revoke_v1", p_approval_id=approval_id, p_actor=actor)
     return Approval.from_document(document)

@@ -17,6 +17,7 @@ from billing_cli.domain.permit import Permit
 from billing_cli.domain.plan import Plan, digest_of
 from billing_cli.domain.ports import BillingReader, Database, Processes, UsageSender
 from billing_cli.usecases.environment import RunEnvironment
+from billing_cli.usecases.patience import database_call
 from billing_cli.usecases.proving import OldClaims
 from billing_cli.usecases.sending import SendingRun, Work, sending
 from billing_cli.usecases.sharing import Others
@@ -87,8 +88,8 @@ def run_batch(batch_id: str, run: RunEnvironment[Plan]) -> BatchRun:
     """Becomes the runner of a batch and sends what is left of it."""
 
     def finish() -> BatchSummary:
-        document = run.database.call(
-            "billing_batch_finish_v1", p_batch_id=batch_id, p_runner=run.runner, p_actor=run.actor
+        document = database_call(
+            run.database, "billing_batch_finish_v1", p_batch_id=batch_id, p_runner=run.runner, p_actor=run.actor
         )
         return BatchSummary.from_document(document)
 
@@ -239,7 +240,8 @@ def _acquire(batch_id: str, run: RunEnvironment[Plan]) -> BatchSummary:
 
 
 def _try_acquire(batch_id: str, run: RunEnvironment[Plan], dead: list[str]) -> dict[str, Any]:
-    answer: dict[str, Any] = run.database.call(
+    return database_call(
+        run.database,
         "billing_batch_acquire_v2",
         p_batch_id=batch_id,
         p_runner=run.runner,
@@ -249,4 +251,3 @@ def _try_acquire(batch_id: str, run: RunEnvironment[Plan], dead: list[str]) -> d
         p_most_per_s=None if run.most_per_s is None else str(run.most_per_s),
         p_dead=dead,
     )
-    return answer

@@ -15,6 +15,7 @@ from billing_cli.domain.ports import BillingReader, Database, SubscriptionReader
 from billing_cli.domain.usage import usage_facts
 from billing_cli.usecases.batches import list_batches, run_batch
 from billing_cli.usecases.environment import RunEnvironment
+from billing_cli.usecases.patience import database_call
 
 # The newest batches; the one that was opened a moment ago is among them.
 _LOOKED_AT = 5
@@ -89,7 +90,8 @@ def _open_or_join(run: RunEnvironment[ExportPlan]) -> str:
 def _open_batch(run: RunEnvironment[ExportPlan]) -> str:
     plan = run.approved.plan
     batch_id = f"exp_{datetime.now(UTC):%Y%m%d_%H%M%S}_{secrets.token_hex(4)}"
-    run.database.call(
+    database_call(
+        run.database,
         "billing_export_open_v2",
         **_arguments(plan.wanted, plan.identity, plan.routes, plan.billing),
         p_batch_id=batch_id,

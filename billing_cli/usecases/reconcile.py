@@ -1,5 +1,6 @@
 """Ours beside Stripe's: both sides are read, judged row by row, and counted. A run is kept only on demand."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.ports import Database, Workbench
 from billing_cli.domain.reconciliation import DIFFERENCES, Report, Rules, Source, Subject, Window
 from billing_cli.domain.reconciliation_save import SavePlan, run_document
+from billing_cli.usecases.patience import database_call
 from billing_cli.usecases.reconcile_sides import Sides
 
 
@@ -51,7 +53,7 @@ class Reconciler:
 def save_run(approved: ApprovedPlan[SavePlan], database: Database, actor: str) -> Mapping[str, Any]:
     """Keeps the run in one transaction; saved twice, it is two runs that found the same."""
     plan = approved.plan
-    kept: Mapping[str, Any] = database.call(
-        "billing_reconcile_save_v1", p_run=run_document(plan), p_differences=list(plan.differences), p_actor=actor
+    document = {**run_document(plan), "save_key": secrets.token_hex(12)}
+    return database_call(
+        database, "billing_reconcile_save_v1", p_run=document, p_differences=list(plan.differences), p_actor=actor
     )
-    return kept

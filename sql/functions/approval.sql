@@ -24,6 +24,12 @@ begin
     raise exception 'Nothing was written: % made this plan, and cannot approve it too.', p_approver
       using errcode = 'BL006', hint = 'Somebody else has to approve it, with a key of their own.';
   end if;
+  select * into v_approval from public.billing_approvals
+    where approval_id = p_approval_id and digest = p_digest and approver_key = p_approver_key
+      and signature = p_signature;
+  if found then
+    return public.billing_approval_document_v1(v_approval);  -- the same again after a lost reply
+  end if;
   if p_expires_at::timestamptz <= now() or p_expires_at::timestamptz > now() + interval '7 days 1 minute' then
     raise exception 'Nothing was written: an approval lasts up to seven days.' using errcode = 'BL006',
       hint = 'Set approval_hours under [limits] in billing.toml.';
@@ -81,6 +87,11 @@ begin
   update public.billing_approvals set revoked_at = now(), revoked_by = p_actor
     where approval_id = p_approval_id and used_at is null and revoked_at is null returning * into v_approval;
   if not found then
+    select * into v_approval from public.billing_approvals
+      where approval_id = p_approval_id and used_at is null and revoked_by = p_actor;
+    if found then
+      return public.billing_approval_document_v1(v_approval);  -- the same again after a lost reply
+    end if;
     raise exception 'There is no unused approval %.', p_approval_id using errcode = 'BL004',
       hint = 'See: billing approvals list';
   end if;

@@ -346,13 +346,27 @@ begin
 end
 $$;
 
+-- Whether finishing its run was the last thing that a runner did with a batch: then finishing again is a call that was
+-- repeated. A runner leaves a row in the audit log when it begins, so the search never goes back further.
+create or replace function public.billing_batch_finished_by_v1(p_batch_id text, p_runner text) returns boolean
+language sql stable set search_path = '' set enable_seqscan = off as $$
+  select not exists (select from public.billing_export_runners r where r.batch_id = p_batch_id and r.runner = p_runner)
+    and coalesce((
+      select l.action in ('export.finished', 'rollback.finished') from public.billing_audit_log l
+      where l.subject = p_batch_id and l.details ->> 'runner' = p_runner order by l.audit_id desc limit 1), false)
+$$;
+
 -- Ends a run: the batch is done when nothing is left to send, else it waits for its other runners or the next run.
+-- The same call again answers as the first one did, and records nothing.
 create or replace function public.billing_batch_finish_v1(p_batch_id text, p_runner text, p_actor text)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_left bigint;
 begin
   perform 1 from public.billing_export_batches where batch_id = p_batch_id for update;
+  if public.billing_batch_finished_by_v1(p_batch_id, p_runner) then
+    return public.billing_export_batch_summary_v1(p_batch_id);
+  end if;
   perform public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
   perform public.billing_batch_release_v1(p_batch_id, array[p_runner]);
   select count(*) into v_left from public.billing_export_items
@@ -383,5 +397,6 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_claimed_item_v1(public.billing_export_items, boolean)',
   'public.billing_item_state_after_v1(public.billing_export_item_state, text)',
   'public.billing_batch_settle_v1(text, text, text, jsonb)',
+  'public.billing_batch_finished_by_v1(text, text)',
   'public.billing_batch_finish_v1(text, text, text)'
 ]) as f;

@@ -294,7 +294,8 @@ set search_path = '' set statement_timeout = '10min' set jit = off as $$
       where b.stripe_account_id = p_account and b.livemode = p_livemode and b.state = 'open'))
 $$;
 
--- Where a plan becomes a batch. The lines are computed again and must be those that were shown.
+-- Where a plan becomes a batch. The lines are computed again and must be those that were shown. The same call again
+-- answers as the first one did.
 create or replace function public.billing_export_open_v2(
   p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
   p_company text, p_meter text, p_allow_corrections boolean, p_resend boolean, p_late text, p_subscriptions jsonb,
@@ -306,6 +307,13 @@ declare
   v_items bigint;
 begin
   perform pg_advisory_xact_lock(hashtext('billing_export ' || p_account || p_livemode::text));
+  if exists (select from public.billing_export_batches b
+             where b.batch_id = p_batch_id and b.stripe_account_id = p_account and b.livemode = p_livemode
+               and b.window_start = p_start and b.window_end = p_end
+               and b.plan_digest = p_digest and b.lines_hash = p_lines_hash and b.actor = p_actor) then
+    return jsonb_build_object('batch_id', p_batch_id, 'items', (
+      select count(*) from public.billing_export_items i where i.batch_id = p_batch_id));
+  end if;
   if exists (select from public.billing_export_batches b
              where b.stripe_account_id = p_account and b.livemode = p_livemode and b.state = 'open') then
     raise exception 'Another batch was opened after this plan was made.' using errcode = 'BL001',

@@ -14,7 +14,8 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
   where d.stripe_account_id = p_account and d.livemode = p_livemode and d.subject = p_subject and d.gone_id is null
 $$;
 
--- Keeps a run: {subject, account, livemode, start, end, source, rows_stripe, rows_here, digest} with its
+-- Keeps a run, once by its save_key: {save_key, subject, account, livemode, start, end, source, rows_stripe, rows_here,
+-- digest} with its
 -- differences [{key, verdict, reason, unit, times, stripe, here, company_id, at_s}]. Those that were open in its
 -- window and are not among them are gone. Returns {reconciliation_id, different, appeared, gone}.
 create or replace function public.billing_reconcile_save_v1(p_run jsonb, p_differences jsonb, p_actor text)
@@ -31,9 +32,14 @@ declare
 begin
   -- Two runs of one subject come one after the other.
   perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('billing_reconcile ' || v_account || v_subject, 0));
-  insert into public.billing_reconciliations (subject, stripe_account_id, livemode, start_at, end_at, source,
+  if exists (select from public.billing_reconciliations where save_key = p_run ->> 'save_key') then
+    return (select jsonb_build_object('reconciliation_id', r.reconciliation_id, 'different', r.different,
+                                      'appeared', r.appeared, 'gone', r.gone)
+            from public.billing_reconciliations r where r.save_key = p_run ->> 'save_key');
+  end if;
+  insert into public.billing_reconciliations (save_key, subject, stripe_account_id, livemode, start_at, end_at, source,
     rows_stripe, rows_here, different, appeared, gone, plan_digest, actor)
-  values (v_subject, v_account, v_livemode, v_start, v_end, p_run ->> 'source', (p_run ->> 'rows_stripe')::bigint,
+  values (p_run ->> 'save_key', v_subject, v_account, v_livemode, v_start, v_end, p_run ->> 'source', (p_run ->> 'rows_stripe')::bigint,
     (p_run ->> 'rows_here')::bigint, jsonb_array_length(p_differences), 0, 0, p_run ->> 'digest', p_actor)
   returning reconciliation_id into v_id;
 

@@ -143,7 +143,7 @@ end
 $$;
 
 -- Ends a run: the rollback is over when nothing is left that Stripe may have been, or can still be, asked for.
--- What it refused is not left.
+-- What it refused is not left. The same call again answers as the first one did, and records nothing.
 create or replace function public.billing_rollback_finish_v1(
   p_batch_id text, p_runner text, p_actor text, p_last jsonb)
 returns jsonb language plpgsql set search_path = '' set statement_timeout = '5min' as $$
@@ -151,6 +151,9 @@ declare
   v_left bigint;
 begin
   perform 1 from public.billing_export_batches where batch_id = p_batch_id for update;
+  if public.billing_batch_finished_by_v1(p_batch_id, p_runner) then
+    return public.billing_export_batch_summary_v1(p_batch_id);
+  end if;
   perform public.billing_batch_heartbeat_v1(p_batch_id, p_runner);
   perform public.billing_batch_release_v1(p_batch_id, array[p_runner]);
   update public.billing_export_items set claimed_by = null
