@@ -35,6 +35,7 @@ from billing_cli.cli.write import WriteCommand, carry_out
 from billing_cli.domain.errors import BadInput, BillingError, PlanChanged
 from billing_cli.domain.gate import ApprovedPlan, Gates
 from billing_cli.domain.plan import Plan
+from billing_cli.domain.plan_request import check_request
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -123,6 +124,7 @@ def command_of(session: Session, file: "PlanFile", words: list[str]) -> WriteCom
     """Raises BadInput for a command or a request that this version does not know."""
     if file.command not in SAVABLE:
         raise BadInput(f"Plans of {file.command!r} cannot be applied.", f"Known: {', '.join(SAVABLE)}.")
+    check_request(file.command, file.request)
     try:
         return SAVABLE[file.command](session, file.request, words)
     except BillingError:

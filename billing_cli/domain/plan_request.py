@@ -18,10 +18,8 @@ Fields = Mapping[str, Check]
 
 
 def check_request(command: str, request: Mapping[str, Any]) -> None:
-    """Raises BadInput for a field that is missing, unknown or of the wrong type; passes a command it does not know."""
-    fields = REQUESTS.get(command, {})
-    wrong = _wrong(fields, request) if fields else None
-    if wrong:
+    """Raises BadInput for a field that is missing, unknown or of the wrong type. `command` is one of REQUESTS."""
+    if wrong := _wrong(REQUESTS[command], request):
         raise BadInput(f"The request in the plan file is not understood: {wrong}.", "Make the plan anew.")
 
 

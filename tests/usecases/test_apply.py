@@ -14,6 +14,7 @@ from support.usage import Connection, add_usage
 from billing_cli.cli.apply import SAVABLE
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.plan import digest_of
+from billing_cli.domain.plan_request import REQUESTS
 from billing_cli.sandbox.stripe_control import ask
 
 from .conftest import DAY, Billing
@@ -103,7 +104,7 @@ def words(billing: Billing, stripe: StripeDouble, sql: Connection) -> Callable[[
 
 
 def test_every_command_that_can_be_saved_is_tested() -> None:
-    assert set(WORDS) == set(SAVABLE)
+    assert set(WORDS) == set(SAVABLE) == set(REQUESTS)
 
 
 @pytest.mark.parametrize("name", WORDS)
