@@ -70,13 +70,13 @@ def approval(sql: Connection) -> tuple[Any, ...]:
 def intents(sql: Connection) -> tuple[Any, ...]:
     intent = {
         "intent_id": "int_1", "kind": "refund", "company_id": "co_1", "subject": "pi_1", "amount_minor": 5,
-        "currency": "usd", "in_favour_of_company": False, "request": {}, "reason": "duplicate",
+        "currency": "usd", "in_favour_of_company": False, "request": {}, "reason": "duplicate", "touches": ["pi_1"],
     }  # fmt: skip
     return (*ACCOUNT, "refund", "digest", "ana", Jsonb([intent]), NOTHING)
 
 
 def intent_claimed(sql: Connection) -> None:
-    call(sql, "billing_intents_open_v1", *intents(sql))
+    call(sql, "billing_intents_open_v2", *intents(sql))
     call(sql, "billing_intent_claim_v1", "int_1", "r", "ana")
 
 
@@ -135,7 +135,7 @@ CASES: dict[str, Case] = {
     "billing_approval_revoke_v1": Case(
         lambda sql: call(sql, "billing_approval_add_v1", *approval(sql)), lambda sql: ("apr_1", "ana")
     ),
-    "billing_intents_open_v1": Case(nothing, intents),
+    "billing_intents_open_v2": Case(nothing, intents),
     "billing_intent_settle_v1": Case(intent_claimed, lambda sql: SETTLED),
     "billing_intent_follow_v1": Case(intent_settled, lambda sql: ("int_1", "succeeded", None, "ana")),
     "billing_reconcile_save_v1": Case(nothing, lambda sql: (Jsonb(RUN), Jsonb([DIFFERENCE]), "ana")),
@@ -151,7 +151,7 @@ OTHERS = {
     "billing_audit_follow_v1": "a trigger",
     "billing_audit_refuse_change_v1": "a trigger",
     "billing_approvals_guard_v1": "a trigger",
-    "billing_approval_use_v1": "called by billing_intents_open_v1 only",
+    "billing_approval_use_v1": "called by billing_intents_open_v2 only",
     "billing_adjustment_add_v1": "once for each intent, by a unique key",
     "billing_intent_mirror_v1": "sets amounts; called by other functions only",
     "billing_batch_acquire_v2": "its second answer is the first; another row of the log says that it came again",
