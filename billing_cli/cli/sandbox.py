@@ -143,8 +143,8 @@ def fault(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="status, delay, lost_reply, reset or gateway.",
-            autocompletion=words("status", "delay", "lost_reply", "reset", "gateway"),
+            help="status, delay, lost_reply, reset, gateway or double.",
+            autocompletion=words("status", "delay", "lost_reply", "reset", "gateway", "double"),
         ),
     ] = None,
     directory: Directory = DEFAULT_DIRECTORY,
@@ -165,13 +165,19 @@ def fault(
             help="Of a gateway: page, json, redirect, other, altered, empty, cut, conflict or imitation.",
         ),
     ] = None,
+    field: Annotated[
+        str, typer.Option(metavar="NAME", help="Which field an altered object has another value in; all if left out.")
+    ] = "",
+    location: Annotated[str, typer.Option(metavar="URL", help="Where a gateway redirects to.")] = "",
+    body: Annotated[str, typer.Option(metavar="TEXT", help="What a gateway's page or json contains.")] = "",
+    method: Annotated[str, typer.Option(metavar="METHOD", help="Of which requests: GET, POST; all if left out.")] = "",
     delay_s: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long, for a delay fault.")] = 1.0,
     commit: Annotated[bool, typer.Option("--commit", help="Stripe carries the request out all the same.")] = False,
     number: Annotated[int, typer.Option("--seed", metavar="N", help="Makes the chances repeatable.")] = 0,
 ) -> int:
-    """Make the sandbox's Stripe fail in a chosen way: an error, a delay, a lost reply, a reset, a gateway's answer.
+    """Make the sandbox's Stripe fail in a chosen way: an error, a delay, a lost reply, a gateway's answer.
 
-    Without a kind it lists the faults that are on.
+    Without a kind it lists the faults that are on. double sends each request to Stripe twice at once.
 
     Writes: the sandbox's Stripe
     Needs: nothing
@@ -191,6 +197,7 @@ def fault(
     if kind is not None:
         wish = {"kind": kind, "endpoint": endpoint, "probability": probability, "count": count}
         wish |= {"status": http_status, "delay_s": delay_s, "commit": commit, "seed": number, "lie": lie}
+        wish |= {"field": field, "location": location, "body": body, "method": method}
         ask(stripe_url, "POST", "faults", wish)
     faults = ask(stripe_url, "GET", "faults")["faults"]
     state_of(ctx).emit("sandbox", {"faults": faults}, _fault_table(faults) if faults else "No faults.")
@@ -236,7 +243,7 @@ def _table(servers: "list[Server]") -> "Table":
 def _fault_table(faults: list[dict[str, object]]) -> "Table":
     from billing_cli.render.columns import Columns
 
-    columns = ("kind", "lie", "endpoint", "probability", "count", "status", "delay_s", "commit", "seed", "hits")
+    columns = ("kind", "lie", "method", "endpoint", "probability", "count", "status", "delay_s", "commit", "hits")
     table = Columns()
     for name in columns:
         table.add_column(name)

@@ -233,7 +233,8 @@ def test_commands_options_and_their_values_need_no_database(complete: Complete) 
     assert complete("billing export --backend ") == ["events", "stream"]
     assert complete("billing refund co_1 pi_1 --reason d") == ["duplicate"]
     assert complete("billing reconcile pay") == ["payments", "payouts"]
-    assert complete("billing sandbox fault ") == ["status", "delay", "lost_reply", "reset", "gateway"]
+    kinds = ["status", "delay", "lost_reply", "reset", "gateway", "double"]
+    assert complete("billing sandbox fault ") == kinds
 
 
 def test_what_bash_takes_apart_is_put_together(

@@ -1,14 +1,15 @@
 """Faults that can be switched on while the simulator runs, reproducible by seed."""
 
 import random
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from dataclasses import field as dataclass_field
+from typing import Any, Literal, get_args
 
 from billing_cli.sandbox.simulator.gateway import LIES, status_of
 from billing_cli.sandbox.simulator.replies import Refusal
 
-Kind = Literal["status", "delay", "lost_reply", "reset", "gateway"]
-KINDS = ("status", "delay", "lost_reply", "reset", "gateway")
+Kind = Literal["status", "delay", "lost_reply", "reset", "gateway", "double"]
+KINDS: tuple[str, ...] = get_args(Kind)
 # What Stripe-Rate-Limited-Reason may say.
 REASONS = ("global-rate", "global-concurrency", "endpoint-rate", "endpoint-concurrency", "resource-specific")
 
@@ -20,7 +21,8 @@ class Fault:
     `commit` lets the request of a `status` or `gateway` fault be carried out before the answer; `stored` keeps the
     answer of a `status` fault under the idempotency key, as Stripe does with a 500 that happened while the call was
     being carried out. A 429 with a `reason` is a limit; without one it is a lock timeout, as in Stripe. A `gateway`
-    answers with a `lie` of `gateway.LIES`, and a redirect leads to `location`.
+    answers with a `lie` of `gateway.LIES`; see there for `location`, `body` and `field`. A `double` sends the request
+    to Stripe twice at once, and the caller gets the answer to the second copy.
     """
 
     kind: Kind
@@ -36,8 +38,10 @@ class Fault:
     reason: str = ""
     lie: str = ""
     location: str = ""
+    body: str = ""
+    field: str = ""
     hits: int = 0
-    _dice: random.Random = field(default_factory=random.Random, repr=False)
+    _dice: random.Random = dataclass_field(default_factory=random.Random, repr=False)
 
     def strikes(self, method: str, path: str) -> bool:
         if self.count is not None and self.hits >= self.count:
@@ -74,7 +78,7 @@ class Faults:
 
 def read_fault(wish: dict[str, Any]) -> Fault:
     known = {"kind", "endpoint", "method", "probability", "count", "seed", "status", "delay_s", "commit",
-             "stored", "reason", "lie", "location"}  # fmt: skip
+             "stored", "reason", "lie", "location", "body", "field"}  # fmt: skip
     if unknown := set(wish) - known:
         raise Refusal(400, f"Unknown fault setting: {', '.join(sorted(unknown))}.")
     if wish.get("kind") not in KINDS:
@@ -97,6 +101,8 @@ def read_fault(wish: dict[str, Any]) -> Fault:
             reason=str(wish.get("reason") or ""),
             lie=lie,
             location=str(wish.get("location") or ""),
+            body=str(wish.get("body") or ""),
+            field=str(wish.get("field") or ""),
         )
     except (TypeError, ValueError) as error:
         raise Refusal(400, f"Unreadable fault: {error}.") from None

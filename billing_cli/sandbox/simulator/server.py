@@ -33,6 +33,7 @@ class Simulator:
         self._customers = OneAtATime()
         self._keys = OneAtATime()
         self._numbers = itertools.count(1)
+        self._unheard: set[asyncio.Task[None]] = set()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         # Not request.read(), which takes a megabyte at most: the operator's bulk data is larger.
@@ -76,12 +77,24 @@ class Simulator:
         """The reply, and whether the caller gets to see it: None, `lost_reply` or `reset`."""
         call.livemode = self._is_live(request, call)
         self._rates.check(self.state, call)
+        key = request.headers.get("Idempotency-Key", "") if call.method == "POST" else ""
+        idempotency.check_key(key)
         faults = self.faults.strike(call.method, call.path)
         kinds = {fault.kind: fault for fault in faults}
+        if "double" in kinds:
+            first = asyncio.ensure_future(self._arrive_unheard(replace(call), key, body, faults))
+            self._unheard.add(first)
+            first.add_done_callback(self._unheard.discard)
+            await asyncio.sleep(0)  # The first copy begins.
+        reply = await self._arrive(call, key, body, faults)
+        dropped = next((kind for kind in ("reset", "lost_reply") if kind in kinds), None)
+        return reply, dropped
+
+    async def _arrive(self, call: Call, key: str, body: bytes, faults: list[Fault]) -> Reply:
+        """Stripe's answer to one copy of a request, or a gateway's. Copies under one key exclude each other."""
+        kinds = {fault.kind: fault for fault in faults}
         with ExitStack() as held:
-            idempotency_key = request.headers.get("Idempotency-Key", "") if call.method == "POST" else ""
-            idempotency.check_key(idempotency_key)
-            held.enter_context(self._keys.hold(idempotency_key, "This idempotency key is in use."))
+            held.enter_context(self._keys.hold(key, "This idempotency key is in use."))
             if call.path == METER_EVENTS and self.state.settings.serial:
                 name = f"{customer_of(self.state, call)} {call.params.get('event_name')}"
                 held.enter_context(
@@ -91,9 +104,14 @@ class Simulator:
                 await asyncio.sleep(_delay_s(faults))
                 call.now_s = self.state.now_s()
             if "reset" in kinds:
-                return Reply(500, b""), "reset"
-            reply = self._answered(call, idempotency_key, body, kinds)
-        return reply, "lost_reply" if "lost_reply" in kinds else None
+                return Reply(500, b"")
+            return self._answered(call, key, body, kinds)
+
+    async def _arrive_unheard(self, call: Call, key: str, body: bytes, faults: list[Fault]) -> None:
+        """The first of two copies: the caller gets the answer to the other one."""
+        with suppress(Refusal):
+            await self._arrive(call, key, body, faults)
+        self.state.journal.flush()
 
     def _answered(self, call: Call, key: str, body: bytes, kinds: Mapping[Kind, Fault]) -> Reply:
         """Stripe's answer, or that of a gateway in its place."""
@@ -104,7 +122,7 @@ class Simulator:
         if gateway.commit:
             with suppress(Refusal):
                 reply = self._once(call, key, body, kinds.get("status"))
-        return answer_as_gateway(gateway.lie, gateway.status, gateway.location, call, reply)
+        return answer_as_gateway(gateway, call, reply)
 
     def _is_live(self, request: web.BaseRequest, call: Call) -> bool:
         """What the key, or on the stream the session, is good for. Raises Refusal where it is not good for the call."""
