@@ -14,7 +14,7 @@ import pytest
 from support import schemas
 from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
-from support.supabase import SUPABASE_DEFAULTS
+from support.supabase import ROLES, SUPABASE_DEFAULTS
 from support.usage import Connection
 
 from billing_cli.adapters.database.migrator import PostgresMigrator
@@ -30,10 +30,6 @@ from billing_cli.usecases.migrations import apply_pending
 # away by another, and the note of what to stop with it.
 PLACE = "TESTS_SHARED_PLACE"
 _ENOUGH_MEMORY_BYTES = 2 << 30
-ROLES = """
-create role anon; create role authenticated; create role service_role bypassrls;
-create role authenticator noinherit; grant anon, authenticated, service_role to authenticator;
-"""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,23 +3,24 @@
 import multiprocessing
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from campaign.run import Verdict, run
+from campaign.verdict import Verdict
 from campaign.world import World
 
 _LONGEST_RUN_S = 600
+Run = Callable[[int, World], Verdict]
 
 
-def many_verdicts(seed: int, runs: int, workers: int) -> Iterator[Verdict]:
-    """Verdicts as they come. Raises queue.Empty where none comes for ten minutes."""
+def many_verdicts(run: Run, transport: str, seed: int, runs: int, workers: int) -> Iterator[Verdict]:
+    """Verdicts as they come. Raises queue.Empty if none comes for ten minutes."""
     context = multiprocessing.get_context("spawn")
     seeds: multiprocessing.Queue[int | None] = context.Queue()
     found: multiprocessing.Queue[Verdict] = context.Queue()
     for number in range(seed, seed + runs):
         seeds.put(number)
-    processes = [context.Process(target=_work, args=(seeds, found)) for _ in range(workers)]
+    processes = [context.Process(target=_work, args=(run, transport, seeds, found)) for _ in range(workers)]
     for process in processes:
         seeds.put(None)
         process.start()
@@ -32,10 +33,12 @@ def many_verdicts(seed: int, runs: int, workers: int) -> Iterator[Verdict]:
         process.join()
 
 
-def _work(seeds: "multiprocessing.Queue[int | None]", found: "multiprocessing.Queue[Verdict]") -> None:
+def _work(
+    run: Run, transport: str, seeds: "multiprocessing.Queue[int | None]", found: "multiprocessing.Queue[Verdict]"
+) -> None:
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
-        world = World(Path(name))
+        world = World(Path(name), transport)
         try:
             while (seed := seeds.get()) is not None:
                 found.put(run(seed, world))

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from support.usage import customer_of
 
-from campaign.world import BY_HOUR, LAST, SUM, Scene
+from campaign.usage import BY_HOUR, LAST, SUM, Scene
 
 Totals = dict[tuple[str, str], Decimal]
 Row = tuple[str, str, Decimal, datetime]
@@ -42,7 +42,7 @@ def judge(scene: Scene) -> Judgement:
         still_open = sql.execute(
             "select count(*) from billing_export_items where state in ('pending', 'sending', 'cancelling')"
         ).fetchone()
-    events = scene.world.stripe.events()
+    events = scene.stripe.events()
     owed, counted = _owed(usage), _counted(events)
     doubt: Totals = defaultdict(Decimal)
     for meter, customer, quantity in unsettled:

@@ -1,50 +1,46 @@
-"""Where a run takes place: a Postgres and a Stripe of its own, with usage to export, and the passing of time."""
+"""Where runs take place: a Postgres and a Stripe, a database for each run, and the passing of time."""
 
-import random
 import signal
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from os import kill
 from pathlib import Path
 
 import psycopg
+from support.crash import Slept
+from support.environment import rest_environment, wire_environment
+from support.postgrest import PostgrestDouble
+from support.sleep import let_a_day_pass
 from support.stripe_control import StripeDouble
-from support.usage import Connection, add_companies
+from support.supabase import ROLES, SUPABASE_DEFAULTS
+from support.usage import Connection
 
 from billing_cli.sandbox import postgres
 from billing_cli.sandbox.simulator.process import start_simulator
 from billing_cli.wiring import migrate_database
 
-DAY = (datetime.now(UTC) - timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-SUM, BY_HOUR, LAST = "api_calls", "storage_gb", "seats"
-METERS = [
-    {"event_name": SUM},
-    {"event_name": BY_HOUR, "event_time_window": "hour", "customer_key": "cust", "value_key": "gb"},
-    {"event_name": LAST, "formula": "last"},
-]
+TRANSPORTS = ("wire", "rest")
 _TEMPLATE = "campaign_template"
-# When a day passes, all instants that Postgres keeps of an item were a day earlier, but for those of the usage itself.
-_INSTANTS_SQL = """
-select attname::text from pg_attribute
-where attrelid = 'billing_export_items'::regclass and atttypid = 'timestamptz'::regtype and not attisdropped
-  and attname not in ('bucket_start', 'event_at')
-"""
 
 
 class World:
-    """Servers that may be restarted at any moment without anybody else noticing."""
+    """Servers that may be restarted at any moment without anything else noticing."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, transport: str = "wire") -> None:
+        self.transport = transport
         self._directory = directory / "postgres"
         self._simulator = start_simulator(directory / "stripe")
         self.stripe = StripeDouble(self._simulator.url)
         self._admin_url = postgres.start(self._directory)
         with psycopg.connect(self._admin_url, autocommit=True) as connection:
             connection.execute(f"create database {_TEMPLATE}")
+            if transport == "rest":
+                connection.execute(ROLES)
+        if transport == "rest":
+            with psycopg.connect(self._named(_TEMPLATE), autocommit=True) as connection:
+                connection.execute(SUPABASE_DEFAULTS)
         migrate_database(self._named(_TEMPLATE))
 
     def close(self) -> None:
@@ -76,50 +72,42 @@ class World:
         return f"{self._admin_url.rsplit('/', 1)[0]}/{name}"
 
 
-class Scene:
-    """One run's companies and usage in a database of its own, and its Stripe, empty."""
+class Place:
+    """One run's database, its Stripe, empty, and how its processes reach both. `slept` is their clock's."""
 
-    def __init__(self, world: World, db_url: str, dice: random.Random) -> None:
-        self.world, self.db_url, self._dice = world, db_url, dice
-        self._hours_passed = 0
-        self._companies, self._hours = dice.randint(2, 10), dice.randint(1, 12)
-        world.stripe.reset()
-        world.stripe.heal()
-        with self.sql() as sql:
-            world.stripe.bulk(add_companies(sql, self._companies), METERS)
-        self.add_usage(dice.randint(20, 400))
+    def __init__(self, world: World, db_url: str, slept: Slept) -> None:
+        self.world, self.db_url, self.slept, self.stripe = world, db_url, slept, world.stripe
+        self._rest = PostgrestDouble(db_url) if world.transport == "rest" else None
+        self.stripe.reset()
+        self.stripe.heal()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        if self._rest:
+            return rest_environment(self._rest.url, self._rest.service_key, self.stripe.url)
+        return wire_environment(self.db_url, self.stripe.url)
+
+    def close(self) -> None:
+        if self._rest:
+            self._rest.stop()
+
+    def break_rest(self, faults: list[str]) -> None:
+        """What the next calls of functions meet with."""
+        if self._rest:
+            self._rest.faults["*"] = list(faults)
 
     @contextmanager
     def sql(self) -> Iterator[Connection]:
         with psycopg.connect(self.db_url, autocommit=True) as connection:
             yield connection
 
-    def add_usage(self, rows: int) -> None:
-        """Rows anywhere in the day; some of them negative, so that totals shrink too."""
-        with self.sql() as sql, sql.cursor() as cursor:
-            cursor.executemany(
-                "insert into billing_usage_events (company_id, meter, quantity, occurred_at) values (%s, %s, %s, %s)",
-                [self._row() for _ in range(rows)],
-            )
-
-    def _row(self) -> tuple[str, str, Decimal, datetime]:
-        dice = self._dice
-        meter = dice.choice((SUM, SUM, BY_HOUR, LAST))
-        quantity = Decimal(dice.randint(-50 if dice.random() < 0.1 and meter != LAST else 1, 5000)) / 100
-        moment = DAY + timedelta(hours=dice.randrange(self._hours), seconds=dice.randrange(3600))
-        return f"co_{dice.randint(1, self._companies)}", meter, quantity, moment
-
     def let_a_day_pass(self) -> None:
-        """For Stripe and for Postgres alike: Stripe's deduplication is over for all that was sent before."""
-        self._hours_passed += 25
-        self.world.stripe.clock(self._hours_passed * 3600)
+        """For Stripe and Postgres alike: Stripe's deduplication is over for all that was sent before."""
         with self.sql() as sql:
-            names = [name for (name,) in sql.execute(_INSTANTS_SQL)]
-            earlier = ", ".join(f"{name} = {name} - interval '25 hours'" for name in names)
-            sql.execute(f"update billing_export_items set {earlier}")
-        self.end_leases()
+            let_a_day_pass(sql, self.stripe, self.slept)
 
     def end_leases(self) -> None:
         """As if every runner had been silent for a minute."""
         with self.sql() as sql:
             sql.execute("update billing_export_runners set expires_at = now()")
+            sql.execute("update billing_intents set claimed_until = now() where claimed_until > now()")

@@ -67,10 +67,14 @@ class Step:
 
 
 class Slept:
-    """The seconds that a child has slept by the clocks that go on meanwhile: a test's sleep of a day takes none."""
+    """The seconds that a child has slept by the clocks that go on meanwhile: a test's sleep of a day takes none.
 
-    def __init__(self) -> None:
+    `stands_still`: the monotonic clock does not go on, as in a virtual machine that was paused; the wall clock does.
+    """
+
+    def __init__(self, stands_still: bool = False) -> None:
         self._seconds = _CONTEXT.Value("d", 0.0)
+        self._stands_still = stands_still
 
     @property
     def seconds(self) -> float:
@@ -82,8 +86,11 @@ class Slept:
     def patch_clock(self) -> None:
         from billing_cli.adapters import clock
 
-        real = clock.now_s
-        clock.now_s = lambda: real() + self._seconds.value
+        now_s = clock.now_s
+        if self._stands_still:
+            clock.readings = lambda: (now_s(), time.time() + self.seconds)
+        else:
+            clock.now_s = lambda: now_s() + self.seconds
 
 
 def run_billing(

@@ -13,9 +13,9 @@ ROLES = {"test-service-key": "service_role", "test-anon-key": "anon", "test-auth
 
 
 class PostgrestDouble:
-    """Serves until stopped. `faults` are used up one a request: {function: [fault, …]}.
+    """Serves until stopped. `faults` are used up one a request: {function: [fault, …]}, `*` being every function.
 
-    A fault is `503`, `reset` (before anything happened) or `lost_reply` (after the commit).
+    A fault is `503`, `reset` (before anything happened), `lost_reply` (after the commit) or empty for none.
     """
 
     service_key = "test-service-key"
@@ -44,7 +44,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode() or "{}"
         function = self.path.split("?")[0].removeprefix("/rest/v1/rpc/")
-        fault = self.faults[function].pop(0) if self.faults.get(function) else None
+        faults = self.faults.get(function) or self.faults.get("*")
+        fault = faults.pop(0) if faults else None
         if fault == "503":
             return self._answer(503, {"message": "upstream is away"})
         if fault == "reset":
@@ -65,8 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(OSError):  # The caller may have been killed.
+            self.end_headers()
+            self.wfile.write(body)
 
     def _drop(self) -> None:
         """Ends the connection with a reset, as a crashing gateway would."""

@@ -47,7 +47,9 @@ def run(db_url: str, role: str, function: str, arguments: dict[str, Any], body: 
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
             row = connection.execute(_query(function, given, shape), (body,)).fetchone()
     except psycopg.Error as raised:
-        return _status(raised.sqlstate or "", role), _refusal(raised)
+        if raised.sqlstate is None:  # The server is not there, or went away.
+            return 503, error("PGRST001", "Database client error. Retrying the connection.")
+        return _status(raised.sqlstate, role), _refusal(raised)
     return (204, "") if shape.is_void else (200, row[0] if row and row[0] is not None else "null")
 
 
