@@ -5,12 +5,13 @@ import platform
 import sys
 import time
 
+from campaign import money
 from campaign import run as exports
 from campaign.many import Run, many_verdicts
 from campaign.report import report
 from campaign.world import TRANSPORTS
 
-PARTS: dict[str, tuple[Run, str]] = {"exports": (exports.run, "usage rows")}
+PARTS: dict[str, tuple[Run, str]] = {"exports": (exports.run, "usage rows"), "money": (money.run, "wishes")}
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 import multiprocessing
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +21,13 @@ def many_verdicts(run: Run, transport: str, seed: int, runs: int, workers: int) 
     found: multiprocessing.Queue[Verdict] = context.Queue()
     for number in range(seed, seed + runs):
         seeds.put(number)
-    processes = [context.Process(target=_work, args=(run, transport, seeds, found)) for _ in range(workers)]
+    processes = [
+        context.Process(
+            target=_work,
+            args=(run, transport, seeds, found),
+        )
+        for _ in range(workers)
+    ]
     for process in processes:
         seeds.put(None)
         process.start()
@@ -41,6 +48,13 @@ def _work(
         world = World(Path(name), transport)
         try:
             while (seed := seeds.get()) is not None:
-                found.put(run(seed, world))
+                found.put(_verdict(run, seed, world))
         finally:
             world.close()
+
+
+def _verdict(run: Run, seed: int, world: World) -> Verdict:
+    try:
+        return run(seed, world)
+    except Exception:
+        return Verdict(seed, frozenset(), (), {"could not be made": traceback.format_exc()}, 0, 0)

@@ -4,10 +4,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 
 import psutil
+from support.crash import Step
 
 HANGS_AFTER_S = 90
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGSTOP")
@@ -15,38 +17,40 @@ SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGSTOP")
 
 @dataclass(frozen=True)
 class Hit:
-    """A signal to the process with this number, so many seconds after the attempt began."""
+    """A signal to the process with this number, so many seconds after the attempt began; or at a step of its own."""
 
     number: int
     signal: str
     after_s: float
+    step: Step | None = None
 
 
 def hit_all(processes: Sequence[BaseProcess], hits: Iterable[Hit]) -> list[BaseProcess]:
     """Every hit at its moment; returns the processes that are asleep after it."""
     started_at = time.monotonic()
     for hit in sorted(hits, key=lambda hit: hit.after_s):
-        processes[hit.number].join(max(0.0, started_at + hit.after_s - time.monotonic()))
-        _hit(processes[hit.number], hit.signal)
+        if hit.step is None:
+            processes[hit.number].join(max(0.0, started_at + hit.after_s - time.monotonic()))
+            _hit(processes[hit.number], hit.signal)
     stopped = {hit.number for hit in hits if hit.signal == "SIGSTOP"}
     return [processes[number] for number in sorted(stopped) if _is_asleep(processes[number])]
 
 
-def sleep_a_day(
+def sleep_through(
     sleepers: Sequence[BaseProcess],
-    let_a_day_pass: Callable[[], None],
-    take_over: Callable[[], BaseProcess] | None,
+    let_time_pass: Callable[[], None],
+    take_over: Callable[[], BaseProcess | None],
     wakes_after_s: float | None,
 ) -> list[int | None]:
-    """A day passes, and then they wake: at once, or so long after another process took over, or when that has ended.
+    """Time passes, and then they wake: at once, or so long after another process took over, or again later.
 
     Returns the exit codes, the sleepers' last.
     """
-    let_a_day_pass()
-    successor = take_over() if take_over else None
+    let_time_pass()
+    successor = take_over()
     if successor and wakes_after_s is None:
         successor.join(HANGS_AFTER_S)
-        let_a_day_pass()
+        let_time_pass()
     elif successor:
         successor.join(wakes_after_s)
     for sleeper in sleepers:
@@ -72,8 +76,9 @@ def _hit(process: BaseProcess, name: str) -> None:
 
 def _is_asleep(process: BaseProcess) -> bool:
     """Waits until the signal has had its effect."""
-    while process.is_alive():
-        if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
-            return True
-        time.sleep(0.01)
+    with suppress(psutil.NoSuchProcess):
+        while process.is_alive():
+            if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
+                return True
+            time.sleep(0.01)
     return False

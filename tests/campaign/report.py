@@ -10,7 +10,8 @@ def report(title: str, verdicts: Sequence[Verdict], size: str, wall_s: float) ->
     """Two tables: what became of the runs, and what they met with. `size` names what a run's size counts."""
     met = Counter(name for verdict in verdicts for name in verdict.met)
     codes = Counter(code for verdict in verdicts for code in verdict.codes)
-    wrong = {law: sum(1 for verdict in verdicts if verdict.wrong[law]) for law in verdicts[0].wrong}
+    laws = dict.fromkeys(law for verdict in verdicts for law in verdict.wrong)
+    wrong = {law: sum(1 for verdict in verdicts if verdict.wrong.get(law)) for law in laws}
     seeds = f"seeds {verdicts[0].seed} to {verdicts[-1].seed}"
     lines = [
         f"{title}: {len(verdicts)} runs, {seeds}, {wall_s / 60:.0f} minutes",

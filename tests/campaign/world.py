@@ -106,6 +106,9 @@ class Place:
         with self.sql() as sql:
             let_a_day_pass(sql, self.stripe, self.slept)
 
+    def let_no_time_pass(self) -> None:
+        """Others work while a process sleeps for a moment; its claims stay its own."""
+
     def end_leases(self) -> None:
         """As if every runner had been silent for a minute."""
         with self.sql() as sql:

@@ -21,7 +21,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     found.close()
 
 
-@pytest.mark.parametrize("seed", range(2, 8))
+@pytest.mark.parametrize("seed", range(2, 6))
 def test_whatever_goes_wrong_nothing_is_lost_doubled_or_hanging(seed: int, world: World) -> None:
     verdict = run(seed, world)
     assert verdict.good, verdict

@@ -88,6 +88,12 @@ def test_the_second_copy_is_a_conflict_while_the_first_is_under_way(stripe: Stri
     assert len(stripe.refunds()) == 1
 
 
+def test_the_log_has_keys_and_the_control_side_has_objects(stripe: StripeDouble) -> None:
+    made = post(stripe).json()["id"]
+    assert [line["idempotency_key"] for line in stripe.log()] == ["int_1"]
+    assert [refund["id"] for refund in stripe.objects("refund")] == [made]
+
+
 def test_without_a_key_a_request_that_is_sent_twice_is_carried_out_twice(stripe: StripeDouble) -> None:
     stripe.fault(kind="double", endpoint="/v1/refunds")
     httpx.post(f"{stripe.url}/v1/refunds", data=REFUND, headers={"Authorization": f"Bearer {KEY}"})

@@ -58,7 +58,10 @@ KILLED = -signal.SIGKILL
 
 @dataclass(frozen=True)
 class Step:
-    """The `nth` time `name` is called; `when` is before or after. SIGSTOP puts the process to sleep there."""
+    """The `nth` time `name` is called; `when` is before or after. SIGSTOP puts the process to sleep there.
+
+    A function of the database may be named without its version.
+    """
 
     name: str
     when: str = "before"
@@ -175,7 +178,7 @@ def _arm(step: Step) -> None:
     calls: Counter[str] = Counter()
 
     def die_if(name: str, when: str, number: int) -> None:
-        if (name, when, number) == (step.name, step.when, step.nth):
+        if step.name in (name, name.rpartition("_v")[0]) and (when, number) == (step.when, step.nth):
             # To this thread, which would go on for a moment if another one took the signal.
             signal.pthread_kill(threading.get_ident(), step.signal)
 

@@ -36,6 +36,11 @@ class StripeDouble:
         refunds: list[dict[str, Any]] = ask(self.url, "GET", "refunds")["refunds"]
         return refunds
 
+    def objects(self, noun: str) -> list[dict[str, Any]]:
+        """Every object of a kind, oldest first."""
+        objects: list[dict[str, Any]] = ask(self.url, "GET", f"objects?noun={noun}")["objects"]
+        return objects
+
     def stripe_events(self, events: list[dict[str, Any]]) -> None:
         """Events of the past: {type, created, object} and an id where it matters."""
         ask(self.url, "POST", "stripe_events", {"events": events})

@@ -96,9 +96,14 @@ def _log(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
             {"method": line.method, "path": line.path, "status": line.status, "at": line.at_s}
             | ({"identifier": line.identifier} if line.identifier else {})
             | ({} if line.events is None else {"events": line.events})
+            | ({"idempotency_key": line.idempotency_key} if line.idempotency_key else {})
             for line in state.log
         ]
     }
+
+
+def _objects(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
+    return {"objects": list(state.objects(str(wish["noun"])).values())}
 
 
 def _events(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
@@ -197,6 +202,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "/_sandbox/totals"): _totals,
     ("GET", "/_sandbox/log"): _log,
     ("GET", "/_sandbox/events"): _events,
+    ("GET", "/_sandbox/objects"): _objects,
     ("GET", "/_sandbox/faults"): _list_faults,
     ("POST", "/_sandbox/faults"): _add_fault,
     ("DELETE", "/_sandbox/faults"): _clear_faults,

@@ -48,7 +48,7 @@ class Simulator:
         except Refusal as refusal:
             reply, dropped = refusal.reply(), None
         self.state.journal.flush()
-        self._log(call, 0 if dropped else reply.status)
+        self._log(call, 0 if dropped else reply.status, request.headers.get("Idempotency-Key"))
         if dropped:
             _drop(request, reset=dropped == "reset")
         if reply.cut:
@@ -164,11 +164,11 @@ class Simulator:
             answer(self.state, call)
         return _failure(call, fault)
 
-    def _log(self, call: Call, status: int) -> None:
+    def _log(self, call: Call, status: int, key: str | None = None) -> None:
         self.state.request_count += 1
         events = len(call.document["events"]) if call.path == STREAM and status == 200 else None
         self.state.log.append(
-            LogLine(call.method, call.path, status, call.now_s, call.params.get("identifier"), events)
+            LogLine(call.method, call.path, status, call.now_s, call.params.get("identifier"), events, key)
         )
 
 

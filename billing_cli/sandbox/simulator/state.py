@@ -22,6 +22,7 @@ class LogLine(NamedTuple):
     identifier: str | None
     # How many meter events a request to the stream carried.
     events: int | None = None
+    idempotency_key: str | None = None
 
 
 class StreamSession(NamedTuple):
