@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from billing_cli.adapters import clock
 from billing_cli.cli.commands import COMMANDS
 from billing_cli.cli.log import record_error
 from billing_cli.cli.secrecy import Secrecy
@@ -29,7 +30,7 @@ _QUOTED = re.compile(rf"\bbilling (?=(?:{'|'.join(COMMANDS)})\b)")
 class State:
     """The global options. stdout (`console`) carries results only, stderr (`err`) everything else.
 
-    `printed` names the JSON documents that are out.
+    `printed` names the JSON documents that are out. `given_at` is when the command was given.
     """
 
     json: bool = False
@@ -38,6 +39,11 @@ class State:
     env_file: Path | None = None
     secrecy: Secrecy = field(default_factory=lambda: Secrecy([], {}), repr=False, compare=False)
     printed: list[str] = field(default_factory=list, compare=False)
+    given_at: Sequence[float] = field(default_factory=lambda: clock.readings(), repr=False, compare=False)
+
+    def given_s_ago(self) -> float:
+        """The seconds since the command was given, by the clock that went furthest."""
+        return max(now - then for now, then in zip(clock.readings(), self.given_at, strict=True))
 
     @cached_property
     def console(self) -> "Console":

@@ -63,7 +63,10 @@ def show(session: Session, command: WriteCommand[P], plan: P, gates: Gates) -> N
 
 def gates_for(session: Session, plan: Plan, options: WriteOptions) -> Gates:
     """The operator's gates, with a second person's approval where the plan demands one and it is there."""
-    gates = Gates(options.confirm, session.settings.live, options.expect, config=_config(session))
+    given_s_ago = session.state.given_s_ago()
+    gates = Gates(
+        options.confirm, session.settings.live, options.expect, config=_config(session), given_s_ago=given_s_ago
+    )
     if not plan.demands.second_person:
         return gates
     from billing_cli import wiring

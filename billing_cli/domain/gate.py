@@ -11,6 +11,8 @@ P = TypeVar("P", bound=Plan)
 P_co = TypeVar("P_co", bound=Plan, covariant=True)
 _MIN_EXPECT_CHARS = 12
 _KEY = object()
+# Far less than the day in which a plan still names what was done before, and far more than any plan takes to make.
+CONFIRMED_FOR_S = 3600
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Gates:
 
     `approval_id` names a second person's approval of this very plan, its signature verified.
     `config` is the billing.toml whose limits held for the plan, in full; None where there is none.
+    `given_s_ago`: the seconds since the command was given, by a clock that goes on while the machine sleeps.
     """
 
     confirm: bool
@@ -26,6 +29,7 @@ class Gates:
     expect: str | None = None
     approval_id: str | None = None
     config: str | None = None
+    given_s_ago: float = 0.0
 
     @property
     def open(self) -> bool:
@@ -75,6 +79,13 @@ def approve(plan: P, gates: Gates) -> ApprovedPlan[P] | None:
         raise Refused(
             "Nothing was written: the Stripe key and Stripe disagree on whether this is live mode.",
             "Check STRIPE_SECRET_KEY and STRIPE_API_BASE.",
+        )
+    if gates.given_s_ago > CONFIRMED_FOR_S:
+        hours = gates.given_s_ago / 3600
+        raise Refused(
+            f"Nothing was written: --confirm was given {hours:.1f} hours ago, and holds for one hour. "
+            "This machine has slept since, or reading took that long.",
+            "See whether somebody else has done it meanwhile, then run the same command again.",
         )
     _check_demands(plan, gates)
     return ApprovedPlan(plan, _KEY, gates.approval_id)

@@ -27,18 +27,24 @@ def instant(epoch_s: int) -> datetime:
 
 def item(name: str, price: str = "price_1", meter: str | None = None, **more: Any) -> dict[str, Any]:
     period = {"current_period_start": DEC, "current_period_end": DEC + 1}
-    return {"id": name, "price": {"id": price, "recurring": {"meter": meter}}} | period | more
+    return (
+        {"object": "subscription_item", "id": name, "price": {"id": price, "recurring": {"meter": meter}}}
+        | period
+        | more
+    )
 
 
 def subscription(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
     listed = {"data": list(items), "has_more": more.pop("has_more", False)}
     return {
+        "object": "subscription",
         "id": "sub_1", "customer": "cus_1", "status": "active", "start_date": NOV, "ended_at": None, "items": listed,
     } | more  # fmt: skip
 
 
 def answers(path: str, *data: dict[str, Any]) -> None:
-    responses.get(f"{API}/{path}", json={"data": list(data), "has_more": False}, headers=STRIPES)
+    objects = [{"object": path.removesuffix("s"), **one} for one in data]
+    responses.get(f"{API}/{path}", json={"object": "list", "data": objects, "has_more": False}, headers=STRIPES)
 
 
 def items_of(*routes: MeterRoute, since: int = NOV) -> list[SubscribedItem]:
@@ -66,7 +72,7 @@ def test_items_beyond_the_first_few_are_read_as_a_list_of_their_own() -> None:
     responses.get(
         f"{API}/subscription_items",
         match=[query_param_matcher({"subscription": "sub_1", "starting_after": "si_1", "limit": "100"})],
-        json={"data": [item("si_2", meter="mtr_1")], "has_more": False},
+        json={"object": "list", "data": [item("si_2", meter="mtr_1")], "has_more": False},
         headers=STRIPES,
     )
     assert [one.subscription_item for one in items_of()] == ["si_2"]

@@ -26,6 +26,9 @@ LIES: dict[str, dict[str, object]] = {
     "redirect 307": {"lie": "redirect"},
     "conflict 409": {"lie": "conflict"},
     "imitation 400": {"lie": "imitation"},
+    "list 200": {"lie": "json", "status": 200, "body": '["a list"]'},
+    "nested 200": {"lie": "json", "status": 200, "body": "[" * 100_000},
+    "list of errors 400": {"lie": "json", "status": 400, "body": '{"error": ["no"]}'},
     **{lie: {"lie": lie} for lie in ("other", "altered", "empty", "cut")},
 }
 
@@ -124,6 +127,35 @@ def test_money_that_did_not_move_is_neither_done_nor_refused(
     assert run_billing(environment, command) == 5
     assert sql.execute("select state::text from billing_intents").fetchall() == [("sending",)]
     assert sql.execute("select count(*) from billing_adjustments").fetchall() == [(0,)]
+    stripe.heal()
+    assert run_billing(environment, command) == 0
+    assert_once(name, sql, stripe)
+
+
+@pytest.mark.usefixtures("usage")
+@pytest.mark.parametrize("endpoint", ["/v1/account", "/v1/balance", "/v1/billing/meters"])
+@pytest.mark.parametrize("lie", ["other", "list 200", "nested 200", "list of errors 400"])
+def test_another_answer_to_a_read_does_not_look_like_an_account_that_got_nothing(
+    lie: str, endpoint: str, db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    assert run_billing(environment, EXPORT) == 0
+    stripe.fault(kind="gateway", endpoint=endpoint, method="GET", **LIES[lie])
+    assert run_billing(environment, EXPORT) == 75
+    _assert_counted_once(sql, stripe)
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize("lie", ["other", "list 200"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_another_answer_to_a_read_moves_no_money(
+    name: str, lie: str, db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    environment, command = wire_environment(db_url, stripe.url), [*COMMANDS[name], "--confirm"]
+    read = {"refund": "payment_intents", "credit note": "payment_intents", "refund all": "payment_intents"}
+    endpoint = "/v1/" + read.get(name, "invoices" if name == "mark paid" else "customers")
+    stripe.fault(kind="gateway", endpoint=endpoint, method="GET", **LIES[lie])
+    assert run_billing(environment, command) == 75
     stripe.heal()
     assert run_billing(environment, command) == 0
     assert_once(name, sql, stripe)

@@ -15,6 +15,7 @@ from .test_money_crash import COMMANDS, assert_once, money
 
 __all__ = ["money"]
 ASLEEP = Step("move", "before", signal=signal.SIGSTOP)
+BEFORE_ITS_FACTS = Step("billing_intents_marks_v1", "before", signal=signal.SIGSTOP)
 # 5: the sleeper leaves its intent open, 75: another run took it over.
 LOST_CLAIM = (5, 75)
 
@@ -66,3 +67,18 @@ def test_a_sleeper_that_was_alone_leaves_its_intent_to_be_settled(
     assert wake(sleeper) in LOST_CLAIM
     assert all(line["method"] == "GET" for line in stripe.log()[requests:])
     assert sql.execute("select state::text, claimed_by from billing_intents").fetchall() == [("sending", None)]
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_was_confirmed_yesterday_is_not_done_after_another_did_it(
+    name: str, db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    environment, command, slept = wire_environment(db_url, stripe.url), [*COMMANDS[name], "--confirm"], Slept()
+    sleeper = start_billing(environment, command, BEFORE_ITS_FACTS, slept=slept)
+    until_asleep(sleeper)
+    assert run_billing(environment, command) == 0
+    let_a_day_pass(sql, stripe, slept)
+    # 2 where the facts forbid it anyway: nothing remains of the payment, or the invoice is paid.
+    assert wake(sleeper) in (2, 4)
+    assert_once(name, sql, stripe)

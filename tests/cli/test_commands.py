@@ -27,6 +27,8 @@ def test_every_command_in_the_list_can_be_called(name: str, capsys: pytest.Captu
 def test_the_list_loads_no_command() -> None:
     loaded = _loaded_after("--help")
     assert loaded == {
+        "billing_cli.adapters",
+        "billing_cli.adapters.clock",
         "billing_cli.cli",
         "billing_cli.cli.app",
         "billing_cli.cli.commands",

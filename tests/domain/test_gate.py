@@ -7,7 +7,7 @@ import pytest
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput, PlanChanged, Refused
-from billing_cli.domain.gate import ApprovedPlan, Gates, approve
+from billing_cli.domain.gate import CONFIRMED_FOR_S, ApprovedPlan, Gates, approve
 from billing_cli.domain.limits import NO_DEMANDS, Demands
 
 TEST = StripeIdentity("acct_1", False, False)
@@ -52,6 +52,13 @@ def test_the_expected_digest_may_be_a_prefix(expect: str) -> None:
 def test_another_digest_is_refused_in_a_dry_run_too(confirm: bool) -> None:
     with pytest.raises(PlanChanged):
         approve(PLAN, Gates(confirm, True, "f" * 16))
+
+
+def test_a_confirmation_lapses() -> None:
+    assert approve(PLAN, Gates(True, True, given_s_ago=CONFIRMED_FOR_S)) is not None
+    with pytest.raises(Refused, match=r"25\.0 hours ago"):
+        approve(PLAN, Gates(True, True, given_s_ago=25 * 3600))
+    assert approve(PLAN, Gates(False, True, given_s_ago=25 * 3600)) is None
 
 
 def test_a_short_digest_is_refused() -> None:

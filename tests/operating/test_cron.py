@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -130,7 +131,14 @@ def test_a_signal_ends_the_pause_and_nothing_is_tried_again(tmp_path: Path) -> N
     (tmp_path / "opt/billing/bin/billing").write_text('#!/bin/sh\necho >> "$HOME/tried"\nexit 75\n')
     running = machine.started("exec billing-run export", PATH=machine.path, BILLING_PAUSE_S="1000")
     pausing = psutil.Process(running.pid)
-    until(lambda: any(child.name() == "sleep" for child in pausing.children()))
+
+    def pauses() -> bool:
+        # A child may end between being listed and being looked at.
+        with suppress(psutil.NoSuchProcess):
+            return any(child.name() == "sleep" for child in pausing.children())
+        return False
+
+    until(pauses)
     running.terminate()
     assert running.wait(timeout=TOO_LONG_S) == 75
     assert (tmp_path / "tried").read_text() == "\n"

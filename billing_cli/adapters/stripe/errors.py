@@ -31,6 +31,7 @@ def answer_of(error: stripe.StripeError) -> Answer:
         error.request_id,
         headers.get(REASON_HEADER),
         headers.get("Idempotent-Replayed") == "true",
+        problem=str(error.user_message or ""),
     )
 
 
@@ -49,7 +50,7 @@ def billing_error(answer: Answer) -> BillingError:
         return Unavailable(f"Stripe answered {status}{request}.", _IN_A_MINUTE)
     if not answer.error:
         return Unavailable(
-            f"The answer {status}{request} is not Stripe's.",
+            f"The answer {status}{request} is not Stripe's{f': {answer.problem}' if answer.problem else ''}.",
             "A proxy or gateway answers in its place. Check the network and STRIPE_API_BASE, then run this again.",
         )
     return _refusal(answer, status, request)

@@ -3,17 +3,17 @@
 The SDK's wrapping takes more CPU than the HTTP below it, so senders of usage use this; all else uses the SDK.
 """
 
-import json
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 import aiohttp
 import stripe
 from yarl import URL
 
+from billing_cli.adapters.stripe.bodies import decoded
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.domain.answer import Answer
 from billing_cli.domain.permit import Permit, PermitExpired
@@ -97,18 +97,11 @@ def _answer(response: aiohttp.ClientResponse, body: bytes) -> Answer:
     headers = response.headers
     return Answer(
         response.status,
-        _decoded(body),
+        decoded(body),
         headers.get("Request-Id"),
         headers.get("Stripe-Rate-Limited-Reason"),
         headers.get("Idempotent-Replayed") == "true",
     )
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _permitted(permit: Permit) -> type[aiohttp.ClientRequest]:

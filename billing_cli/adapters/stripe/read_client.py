@@ -3,13 +3,13 @@
 import random
 import threading
 import time
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import stripe
 
+from billing_cli.adapters.stripe.bodies import check_read
 from billing_cli.adapters.stripe.pace import REASON_HEADER, Pace
 from billing_cli.domain.errors import Fault
 
@@ -43,7 +43,7 @@ class ReadClient(stripe.RequestsClient):
             answer = super().request(method, url, headers, post_data)
             if answer[1] != _TOO_MANY:
                 self._pace.accepted(time.monotonic() - began_at)
-                _check_is_stripes(answer[1], answer[2])
+                check_read(method.lower(), urlsplit(url).path, *answer)
                 return answer
             self._pace.refused(answer[2].get(REASON_HEADER))
             if time.monotonic() > give_up_at:
@@ -51,12 +51,6 @@ class ReadClient(stripe.RequestsClient):
             refusals += 1
             # This thread has nothing in flight meanwhile, as a limit of concurrency asks for.
             time.sleep(random.uniform(0, min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**refusals)))  # noqa: S311
-
-
-def _check_is_stripes(status: int, headers: Mapping[str, str]) -> None:
-    """A list that a captive portal or a gateway makes up would prove that nothing is there."""
-    if 200 <= status < 400 and not headers.get("Request-Id", "").startswith("req_"):
-        raise stripe.APIError("Not Stripe's answer.", http_status=status)
 
 
 class _Sessions(threading.local):

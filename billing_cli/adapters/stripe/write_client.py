@@ -8,6 +8,7 @@ import httpx
 import stripe
 
 from billing_cli.adapters.permitted_requests import under
+from billing_cli.adapters.stripe.bodies import check_readable
 from billing_cli.adapters.stripe.pace import REASON_HEADER, Pace
 from billing_cli.domain.permit import Permit
 
@@ -46,6 +47,7 @@ class WriteClient(stripe.HTTPClient):
             self._pace.refused(answer.headers.get(REASON_HEADER))
         else:
             self._pace.accepted(time.monotonic() - began_at)
+        check_readable(answer.content, answer.status_code, answer.headers)
         return answer.content, answer.status_code, answer.headers
 
     def close(self) -> None:
