@@ -88,7 +88,7 @@ def _refuse_number(digits: str) -> None:
 
 
 def _check_values(document: object) -> None:
-    """Raises BadInput for what a plan never holds, and what Postgres, Stripe or a terminal could not take."""
+    """Raises BadInput for values that no plan holds, or that Postgres, Stripe or a terminal would not accept."""
     waiting: list[tuple[object, int]] = [(document, 0)]
     while waiting:
         value, depth = waiting.pop()

@@ -176,7 +176,7 @@ def load_config(path: Path | None) -> Config:
 
 
 def _document(path: Path, text: str) -> dict[str, Any]:
-    """Raises Misconfigured for what is nested so deeply that it is no settings, whether it can be parsed or not."""
+    """Raises Misconfigured if the file is nested more deeply than settings are, whether it can be parsed or not."""
     if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
         raise _too_deep(path)
     try:

@@ -16,7 +16,7 @@ PARTS: dict[str, tuple[Run, str]] = {"exports": (exports.run, "usage rows"), "mo
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m campaign")
-    parser.add_argument("--runs", type=int, default=500, help="of each part over the wire; over REST a fifth of it")
+    parser.add_argument("--runs", type=int, default=500, help="of each part over each transport")
     parser.add_argument("--seed", type=int, default=1, help="of the first run; the others count up from it")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--part", choices=PARTS, help="all if left out")
@@ -26,8 +26,7 @@ def main() -> int:
     good = True
     for part in [options.part] if options.part else PARTS:
         for transport in [options.transport] if options.transport else TRANSPORTS:
-            runs = options.runs if transport == "wire" or options.transport else max(1, options.runs // 5)
-            good &= _campaign(part, transport, options.seed, runs, options.workers)
+            good &= _campaign(part, transport, options.seed, options.runs, options.workers)
     return 0 if good else 1
 
 

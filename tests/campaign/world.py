@@ -92,7 +92,7 @@ class Place:
             self._rest.stop()
 
     def break_rest(self, faults: list[str]) -> None:
-        """What the next calls of functions meet with."""
+        """Faults of the next calls of functions."""
         if self._rest:
             self._rest.faults["*"] = list(faults)
 

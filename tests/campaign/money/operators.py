@@ -1,4 +1,4 @@
-"""What an operator does next about an order, and when one is satisfied or leaves it."""
+"""An operator's next step about an order: repeat it, resume it, or leave it."""
 
 from dataclasses import dataclass
 
