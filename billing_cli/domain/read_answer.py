@@ -37,11 +37,11 @@ def _kind(version: str, names: list[str]) -> str:
 
 def _not_one(document: Mapping[str, object], kind: str, object_id: str | None) -> str | None:
     if document.get("object") != kind:
-        return f"it is not a {kind}"
+        return f"its object is not {kind}"
     if object_id is not None and document.get("id") != object_id:
-        return f"it is not {object_id}"
+        return f"its id is not {object_id}"
     if kind == "account" and not str(document.get("id")).startswith("acct_"):
-        return "it is an account without an id of Stripe's"
+        return "its id is not an account's"
     return None
 
 
@@ -52,5 +52,5 @@ def _not_many(version: str, document: Mapping[str, object], kind: str) -> str | 
     if not is_list or not isinstance(members, list):
         return "it is not a list"
     if not all(isinstance(member, Mapping) and member.get("object") == kind for member in members):
-        return f"it is not a list of {kind}s"
+        return f"its objects are not {kind}"
     return None
