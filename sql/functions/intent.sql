@@ -4,6 +4,11 @@
 create or replace function public.billing_intent_lease_v1() returns interval
 language sql immutable as $$ select interval '10 minutes' $$;
 
+-- For how long after its first try an intent may be sent. Stripe keeps idempotency keys for at least 24 hours
+-- (https://docs.stripe.com/api/idempotent_requests); an hour is kept as a margin.
+create or replace function public.billing_intent_key_window_v1() returns interval
+language sql immutable as $$ select interval '23 hours' $$;
+
 create or replace function public.billing_intent_document_v1(p_intent public.billing_intents) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
@@ -204,14 +209,18 @@ end
 $$;
 
 -- Takes an intent for sending if nobody else is at it, or if its runner is known to be dead.
--- `maybe_sent`: an earlier run may have sent it. `seen`: how its object stood at the time of the plan. `permit_s`: for how many seconds the caller may send it, counted from
--- before it asked.
+-- `maybe_sent`: an earlier run may have sent it. `seen`: how its object stood at the time of the plan.
+-- `key_usable`: it may be sent now. `last_try_age_s`: seconds since the last try of an earlier run, null if there was
+-- none; a claim that was never settled may have sent until its end. `permit_s`: for how many seconds the caller may send
+-- it, counted from before it asked.
 create or replace function public.billing_intent_claim_v1(
   p_intent_id text, p_runner text, p_actor text, p_dead_runner text default null)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
   v_intent public.billing_intents;
   v_maybe_sent boolean;
+  v_key_usable boolean;
+  v_last_try_at timestamptz;
 begin
   select * into v_intent from public.billing_intents where intent_id = p_intent_id for update;
   if not found then
@@ -222,19 +231,26 @@ begin
     return public.billing_intent_document_v1(v_intent) || '{"claimed": false, "maybe_sent": false}';
   end if;
   v_maybe_sent := v_intent.state = 'sending';
+  v_key_usable := coalesce(v_intent.first_sent_at + public.billing_intent_key_window_v1() >= now(), true);
+  v_last_try_at := case when v_intent.claimed_by is null then v_intent.last_sent_at
+                        else greatest(v_intent.last_sent_at, least(v_intent.claimed_until, now())) end;
   update public.billing_intents
     set state = 'sending', claimed_by = p_runner, claimed_until = now() + public.billing_intent_lease_v1(),
-        attempts = attempts + 1, first_sent_at = coalesce(first_sent_at, now())
+        attempts = attempts + 1, first_sent_at = coalesce(first_sent_at, now()),
+        last_sent_at = case when v_key_usable then now() else v_last_try_at end
     where intent_id = p_intent_id returning * into v_intent;
   perform public.billing_audit_append_v1(p_actor, v_intent.command || '.claimed', p_intent_id,
     jsonb_build_object('runner', p_runner, 'maybe_sent', v_maybe_sent));
   return public.billing_intent_document_v1(v_intent)
     || jsonb_build_object('claimed', true, 'maybe_sent', v_maybe_sent, 'seen', v_intent.seen,
+                          'key_usable', v_key_usable,
+                          'last_try_age_s', extract(epoch from now() - v_last_try_at)::int,
                           'permit_s', public.billing_permit_s_v1(public.billing_intent_lease_v1()));
 end
 $$;
 
 -- Writes down what became of a claimed intent: done, refused, lapsed, or unknown (it stays open for the next run).
+-- Unknown counts as the last try while its key was usable, within the lease of the last claim that may send.
 -- Done writes the adjustment too, and the deployment's own row: {refunded_minor} or {amount_paid_minor}.
 create or replace function public.billing_intent_settle_v1(
   p_intent_id text, p_runner text, p_actor text, p_outcome text, p_object_id text default null,
@@ -255,7 +271,11 @@ begin
       hint = 'See: billing intents show ' || p_intent_id;
   end if;
   if p_outcome = 'unknown' then
-    update public.billing_intents set claimed_by = null, claimed_until = null, request_id = p_request_id, error = p_error
+    update public.billing_intents
+      set claimed_by = null, claimed_until = null, request_id = p_request_id, error = p_error,
+          last_sent_at = case
+            when now() <= first_sent_at + public.billing_intent_key_window_v1() + public.billing_intent_lease_v1() then now()
+            else last_sent_at end
       where intent_id = p_intent_id returning * into v_intent;
   else
     update public.billing_intents
@@ -371,6 +391,7 @@ $$;
 
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_intent_lease_v1()',
+  'public.billing_intent_key_window_v1()',
   'public.billing_intent_document_v1(public.billing_intents)',
   'public.billing_intents_about_v1(text, boolean, text, jsonb, jsonb)',
   'public.billing_payments_known_v1(jsonb)',

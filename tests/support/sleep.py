@@ -15,7 +15,7 @@ DAY_S = 25 * 3600
 _AGED = {
     "billing_export_items": ("first_sent_at", "last_sent_at", "settled_at", "cancel_asked_at"),
     "billing_export_runners": ("seen_at", "expires_at"),
-    "billing_intents": ("opened_at", "first_sent_at", "claimed_until", "settled_at"),
+    "billing_intents": ("opened_at", "first_sent_at", "last_sent_at", "claimed_until", "settled_at"),
     "billing_webhook_replays": ("runner_expires_at",),
 }
 _TOO_LONG_S = 30

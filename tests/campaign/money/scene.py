@@ -59,6 +59,7 @@ class MoneyScene(Place):
         with self.sql() as sql:
             sql.execute(
                 "update billing_intents set first_sent_at = first_sent_at - interval '2 minutes', "
+                "last_sent_at = last_sent_at - interval '2 minutes', "
                 "claimed_until = claimed_until - interval '2 minutes'"
             )
 
