@@ -9,8 +9,6 @@ from typing import Any
 
 from billing_cli.domain.money import Money
 
-# Stripe keeps idempotency keys for at least 24 hours; an hour is kept as a margin.
-KEY_WINDOW_S = 23 * 3600
 # The metadata of every object that Stripe makes for an intent names it.
 METADATA_KEY = "billing_intent"
 

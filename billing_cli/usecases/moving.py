@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from billing_cli.domain.errors import BadInput, BillingError, Unavailable
-from billing_cli.domain.intent import KEY_WINDOW_S, Intent, IntentKind, MoveOutcome, MoveResult
+from billing_cli.domain.intent import Intent, IntentKind, MoveOutcome, MoveResult
 from billing_cli.domain.permit import Clocks, Permit
 from billing_cli.domain.ports import Database, MoneyMover, MoneyReader, Processes
 from billing_cli.domain.standing import Standing, changes
@@ -17,8 +17,10 @@ from billing_cli.usecases.stopping import stopping
 
 # Stripe allows 25 calls a second to one endpoint; at 100 ms each, eight side by side come near to it.
 WORKERS = 8
-# Until then an answer of ours, or Stripe's own lists, may still be on their way.
-_CERTAIN_AFTER_S = 60
+# A try that is younger may still be under way to Stripe's lists, if Stripe answered it.
+_LISTED_AFTER_S = 60
+# A try that is younger may still reach Stripe, whoever answered: the lease, which is longer than all tries of a run.
+_LANDED_AFTER_S = 600
 _GIVE_UP_AFTER = 10
 
 
@@ -154,31 +156,57 @@ def _settle(intent_id: str, result: MoveResult, run: MoveEnvironment) -> Moved:
 
 def _move(intent: Intent, claim: Mapping[str, Any], permit: Permit, run: MoveEnvironment) -> MoveResult:
     """What is known in the end: first from Stripe's lists where it may have been sent, then by sending."""
-    maybe_sent = claim["maybe_sent"]
+    maybe_sent, last_try_age_s = claim["maybe_sent"], claim["last_try_age_s"] or 0
     # An invoice may have been paid otherwise meanwhile; no key tells of that.
     if (maybe_sent or intent.kind is IntentKind.MARK_PAID) and (found := run.mover.find(intent)):
         return found
-    if maybe_sent and (intent.sent_age_s or 0) > KEY_WINDOW_S:
-        return MoveResult(MoveOutcome.LAPSED, error="Stripe has nothing of it; its key is too old to be used again.")
-    # A request that may have been sent may have changed the object itself; its key, and Stripe's own checks, must do.
-    if not maybe_sent and (obstacle := _obstacle(intent, claim["seen"], run.stripe)):
-        return MoveResult(MoveOutcome.REFUSED, error=obstacle)
-    result = run.mover.send(intent, permit)
+    if not claim["key_usable"]:
+        return _past_its_key(last_try_age_s)
+    if obstacle := _obstacle(intent, claim["seen"], run.stripe):
+        return _doubtful(obstacle) if maybe_sent else MoveResult(MoveOutcome.REFUSED, error=obstacle)
+
+    def before_another_try() -> MoveResult | None:
+        if found := run.mover.find(intent):
+            return found
+        changed = _obstacle(intent, claim["seen"], run.stripe)
+        return _doubtful(changed) if changed else None
+
+    result = run.mover.send(intent, permit, before_another_try)
     clean = result.outcome is MoveOutcome.DONE or (
         result.outcome is MoveOutcome.REFUSED and result.tries == 1 and not maybe_sent
     )
-    return result if clean else _proved(intent, result, run.mover)
+    return result if clean else _proved(intent, result, last_try_age_s, run.mover)
 
 
-def _proved(intent: Intent, result: MoveResult, mover: MoneyMover) -> MoveResult:
-    """A doubtful answer beside Stripe's own lists."""
+def _past_its_key(last_try_age_s: int) -> MoveResult:
+    """Of an intent that Stripe's lists do not have, and that may not be sent any more."""
+    left_s = _LANDED_AFTER_S - last_try_age_s
+    nothing = "Stripe has nothing of it; its key is too old to be used again."
+    if left_s <= 0:
+        return MoveResult(MoveOutcome.LAPSED, error=nothing)
+    wait = f"The last try was {last_try_age_s} s ago and may still arrive. Run this again in {left_s} s."
+    return MoveResult(MoveOutcome.UNKNOWN, error=f"{nothing} {wait}")
+
+
+def _doubtful(obstacle: str) -> MoveResult:
+    """Not refused: our own request may have made the change, and Stripe's lists may lag. A later look settles it."""
+    return MoveResult(
+        MoveOutcome.UNKNOWN, error=f"Stripe's lists have nothing of it, and it was not sent again: {obstacle}"
+    )
+
+
+def _proved(intent: Intent, result: MoveResult, last_try_age_s: int, mover: MoneyMover) -> MoveResult:
+    """A doubtful answer beside Stripe's own lists.
+
+    A kept 500 proves something only if it was this run's first answer: then this run has made no try of its own.
+    """
     try:
         found = mover.find(intent)
     except Unavailable as error:
         return MoveResult(MoveOutcome.UNKNOWN, request_id=result.request_id, error=error.message)
     if found:
         return found
-    if result.stored_failure and (intent.sent_age_s or 0) > _CERTAIN_AFTER_S:
+    if result.stored_failure and result.tries == 1 and last_try_age_s > _LISTED_AFTER_S:
         return MoveResult(
             MoveOutcome.LAPSED,
             request_id=result.request_id,

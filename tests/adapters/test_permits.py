@@ -115,7 +115,7 @@ def usage(make: Callable[[StripeConnection, Permit], UsageSender]) -> Callable[[
 
 def money(kind: IntentKind) -> Callable[[Listener, Permit], None]:
     def send(listener: Listener, permit: Permit) -> None:
-        StripeMoneyMover(connection_to(listener)).send(intent(kind), permit)
+        StripeMoneyMover(connection_to(listener)).send(intent(kind), permit, lambda: None)
 
     return send
 

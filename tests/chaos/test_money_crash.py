@@ -106,7 +106,10 @@ def test_a_list_that_lags_does_not_make_a_refund_a_refusal(
     assert run_billing(environment, command, Step("move", "after")) == KILLED
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(StripeMoneyMover, "find", lambda self, intent: None)
+    with monkeypatch.context() as lagging:
+        lagging.setattr(StripeMoneyMover, "find", lambda self, intent: None)
+        assert run(command) == 5
+    assert sql.execute("select state::text from billing_intents").fetchall() == [("sending",)]
     assert run(command) == 0
     assert_once("refund all", sql, stripe)
 
@@ -214,7 +217,7 @@ def _run_until_done(environment: dict[str, str], command: list[str], sql: Connec
 
 def _wait(sql: Connection) -> None:
     """Two minutes go by, in which a kept server error becomes a proof."""
-    sql.execute("update billing_intents set first_sent_at = first_sent_at - interval '2 minutes'")
+    sql.execute("update billing_intents set last_sent_at = last_sent_at - interval '2 minutes'")
 
 
 def assert_once(name: str, sql: Connection, stripe: StripeDouble) -> None:

@@ -77,7 +77,8 @@ def test_never_more_than_captured_nor_other_than_approved(
         if step.again:
             _refund(payment, step.amount)
     for (intent,) in sql.execute("select intent_id from billing_intents where state in ('open', 'sending')").fetchall():
-        assert run(["intents", "resume", intent, "--confirm"]) in (0, 3)
+        # 5: somebody refunded elsewhere after the claim, so it is neither sent nor refused before it lapses.
+        assert run(["intents", "resume", intent, "--confirm"]) in (0, 3, 5)
 
     capsys.readouterr()
     made = [refund for refund in stripe.refunds() if refund["payment_intent"] == payment]

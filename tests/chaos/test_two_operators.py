@@ -1,13 +1,14 @@
 """Two operators on one payment, invoice or customer: the one whose facts are old is refused, and money moves once."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.crash import Step, run_billing, start_billing
+from support.crash import KILLED, Slept, Step, run_billing, start_billing
 from support.environment import rest_environment, wire_environment
 from support.postgrest import PostgrestDouble
-from support.sleep import until_asleep, wake
+from support.sleep import let_a_day_pass, until_asleep, wake
 from support.stripe_control import StripeDouble
 from support.usage import Connection
 
@@ -18,7 +19,14 @@ __all__ = ["money"]
 PLANNED = Step("standing", "before", 1, signal.SIGSTOP)
 COMPARED = Step("billing_intents_open_v2", "before", 1, signal.SIGSTOP)
 CLAIMED = Step("standing", "before", 2, signal.SIGSTOP)
-REFUSED_BY_A_GATE, LEFT_REFUSED = 4, 3
+REFUSED_BY_A_GATE, LEFT_REFUSED, LEFT_OPEN, LAPSED = 4, 3, 5, 3
+UNLIMITED = ["refund", "refund all", "credit note", "balance", "invoice item"]
+
+
+@pytest.fixture(autouse=True)
+def clock(stripe: StripeDouble) -> Iterator[None]:
+    yield
+    stripe.clock(0)
 
 
 def dashboard(name: str, stripe: StripeDouble) -> None:
@@ -67,7 +75,7 @@ def _second_after_the_first(
 @pytest.mark.parametrize(
     ("step", "code"), [(PLANNED, REFUSED_BY_A_GATE), (CLAIMED, LEFT_REFUSED)], ids=["planned", "claimed"]
 )
-@pytest.mark.parametrize("name", ["refund", "refund all", "credit note", "balance", "invoice item"])
+@pytest.mark.parametrize("name", UNLIMITED)
 def test_what_was_done_in_the_dashboard_is_not_done_again(
     name: str, step: Step, code: int, db_url: str, sql: Connection, stripe: StripeDouble
 ) -> None:
@@ -81,6 +89,27 @@ def test_what_was_done_in_the_dashboard_is_not_done_again(
     refused = sql.execute("select error from billing_intents where state = 'refused'").fetchall()
     assert len(refused) == (code == LEFT_REFUSED)
     assert all("changed after the plan was made" in error for (error,) in refused)
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize("name", UNLIMITED)
+def test_what_was_done_in_the_dashboard_after_a_claim_is_not_done_again_by_a_resume(
+    name: str, db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    """Killed between claim and request: nothing was sent, and nothing here can prove it for a day."""
+    environment = wire_environment(db_url, stripe.url)
+    assert run_billing(environment, [*COMMANDS[name], "--confirm"], Step("move", "before")) == KILLED
+    dashboard(name, stripe)
+    ((intent_id,),) = sql.execute("select intent_id from billing_intents").fetchall()
+    resume = ["intents", "resume", intent_id, "--confirm"]
+    assert run_billing(environment, resume) == LEFT_OPEN
+    ((state, error),) = sql.execute("select state::text, error from billing_intents").fetchall()
+    assert state == "sending"
+    assert "changed after the plan was made" in error
+    let_a_day_pass(sql, stripe, Slept())
+    assert run_billing(environment, resume) == LAPSED
+    assert sql.execute("select state::text from billing_intents").fetchall() == [("lapsed",)]
+    assert len(list(effects(name, stripe))) == 1
 
 
 @pytest.mark.usefixtures("money")

@@ -6,6 +6,7 @@ import pytest
 from support.stripe_control import StripeDouble
 from support.usage import Connection
 
+from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
 from billing_cli.domain.errors import BillingError, LeaseLost, PlanChanged, Refused
 from billing_cli.domain.ports import Database
 
@@ -185,10 +186,127 @@ def test_what_is_held_by_a_living_run_is_left_alone(
     assert "Another run" in answer.stderr
 
 
+def resume(billing: Billing, intent_id: str) -> tuple[int, str, str]:
+    """The exit code, the state that the intent is in then, and its error."""
+    answer = billing("intents", "resume", intent_id, "--confirm")
+    (intent,) = answer.document["intents"]
+    return answer.code, intent["state"], intent["error"] or ""
+
+
+def sent(sql: Connection, first: str, last: str) -> None:
+    """The first and the last try are so long ago."""
+    sql.execute(
+        "update billing_intents set first_sent_at = now() - %s::interval, last_sent_at = now() - %s::interval",
+        (first, last),
+    )
+
+
+def test_what_changed_after_a_doubtful_try_is_named_and_not_sent(
+    held: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    stripe.client().v1.refunds.create({"payment_intent": "pi_1", "amount": 250})
+    error = (
+        "Stripe's lists have nothing of it, and it was not sent again: pi_1 changed after the plan was made: "
+        "refunded so far was 0.00 USD and is 2.50 USD."
+    )
+    assert resume(billing, held) == (5, "sending", error)
+    assert [made["amount"] for made in stripe.refunds()] == [250]
+    sent(sql, "24 hours", "24 hours")
+    assert resume(billing, held)[:2] == (3, "lapsed")
+    assert [made["amount"] for made in stripe.refunds()] == [250]
+
+
+def test_what_changed_between_two_tries_of_one_run_is_not_sent_again(
+    billing: Billing, stripe: StripeDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stripe.payments([{"id": "pi_1", "customer": "cus_1", "amount": 10_000, "currency": "usd"}])
+    stripe.fault(kind="status", status=503, endpoint="/v1/refunds", method="POST", count=1, stored=False)
+    find = StripeMoneyMover.find
+
+    def beside_the_dashboard(self: StripeMoneyMover, intent: Any) -> Any:
+        if not stripe.refunds():
+            stripe.client().v1.refunds.create({"payment_intent": "pi_1", "amount": 250})
+        return find(self, intent)
+
+    monkeypatch.setattr(StripeMoneyMover, "find", beside_the_dashboard)
+    answer = refund(billing, "10")
+    assert (answer.code, [made["amount"] for made in stripe.refunds()]) == (5, [250])
+    assert "changed after the plan was made" in answer.document["intents"][0]["error"]
+
+
+def test_a_server_error_that_stripe_keeps_proves_nothing_right_after_its_try(
+    held: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    """The first try is hours ago, and the one that Stripe failed at is of this run."""
+    sent(sql, "3 hours", "3 hours")
+    stripe.heal()
+    stripe.fault(kind="status", status=500, endpoint="/v1/refunds", method="POST", count=1)
+    assert resume(billing, held)[:2] == (5, "sending")
+    assert resume(billing, held)[:2] == (5, "sending")
+    sent(sql, "3 hours", "2 minutes")
+    assert resume(billing, held)[:2] == (3, "lapsed")
+    assert stripe.refunds() == []
+
+
+def test_asking_for_a_kept_server_error_again_is_no_try(
+    held: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    stripe.heal()
+    stripe.fault(kind="status", status=500, endpoint="/v1/refunds", method="POST", count=1)
+    assert resume(billing, held)[:2] == (5, "sending")
+    sent(sql, "59 seconds", "59 seconds")
+    assert resume(billing, held)[:2] == (5, "sending")
+    sql.execute("update billing_intents set last_sent_at = last_sent_at - interval '2 minutes'")
+    assert resume(billing, held)[:2] == (3, "lapsed")
+
+
+@pytest.mark.parametrize("last", ["15 seconds", "9 minutes"])
+def test_past_the_keys_window_a_try_of_a_moment_ago_may_still_land(
+    last: str, held: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    sent(sql, "23 hours 15 minutes", last)
+    for _ in range(2):
+        code, state, error = resume(billing, held)
+        assert (code, state) == (5, "sending")
+        assert "Run this again in" in error
+    sql.execute("update billing_intents set last_sent_at = last_sent_at - interval '10 minutes'")
+    assert resume(billing, held)[:2] == (3, "lapsed")
+    assert stripe.refunds() == []
+
+
+def test_each_claim_and_each_unknown_outcome_is_the_last_try(database: Database, sql: Connection) -> None:
+    open_intents(database, wish("int_1"))
+    claim(database, "int_1", "me")
+    sent(sql, "2 hours", "2 hours")
+    settle(database, "int_1", "me", "unknown")
+    again = claim(database, "int_1", "me")
+    assert again["last_try_age_s"] < 3600
+    assert sql.execute("select now() - last_sent_at < interval '1 hour' from billing_intents").fetchone() == (True,)
+
+
+def test_a_claim_whose_runner_fell_silent_may_have_sent_until_its_end(local: Database, sql: Connection) -> None:
+    open_intents(local, wish("int_1"))
+    claim(local, "int_1", "first")
+    sent(sql, "25 hours", "25 hours")
+    sql.execute("update billing_intents set claimed_until = now() - interval '1 minute'")
+    again = claim(local, "int_1", "second")
+    assert (again["key_usable"], 60 <= again["last_try_age_s"] < 600) == (False, True)
+
+
+def test_a_run_that_may_not_send_any_more_is_no_try(database: Database, sql: Connection) -> None:
+    open_intents(database, wish("int_1"))
+    claim(database, "int_1", "me")
+    settle(database, "int_1", "me", "unknown")
+    sent(sql, "24 hours", "5 minutes")
+    claim(database, "int_1", "me")
+    settle(database, "int_1", "me", "unknown")
+    assert claim(database, "int_1", "me")["last_try_age_s"] >= 300
+
+
 def test_past_the_keys_window_it_is_proved_and_not_sent(
     held: str, billing: Billing, stripe: StripeDouble, sql: Connection
 ) -> None:
-    sql.execute("update billing_intents set first_sent_at = now() - interval '24 hours'")
+    sent(sql, "24 hours", "1 hour")
     answer = refund(billing, "10")
     assert (answer.code, answer.document["intents"][0]["state"], stripe.refunds()) == (3, "lapsed", [])
     assert refund(billing, "10").code == 0

@@ -33,11 +33,8 @@ class StripeMoneyMover:
         self._connections = write_connections()
         self._stripe = connection.reader()
 
-    def send(self, intent: Intent, permit: Permit) -> MoveResult:
-        """Up to five tries under one key. A kept 500 is returned at once: it would only be repeated.
-
-        The key alone should be enough; Stripe's lists are read as well before money is sent a second time.
-        """
+    def send(self, intent: Intent, permit: Permit, before_another_try: Callable[[], MoveResult | None]) -> MoveResult:
+        """Up to five tries under one key. A kept 500 is returned at once: it would only be repeated."""
         give_up_at, tries, failures = time.monotonic() + _PATIENCE_S, 0, 0
         while True:
             tries += 1
@@ -48,11 +45,11 @@ class StripeMoneyMover:
                 return result
             time.sleep(random.uniform(0.5, 1) * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**tries))  # noqa: S311
             try:
-                found = self.find(intent) if answer.status != _TOO_MANY else None
+                ended = before_another_try()
             except Unavailable:
                 return result
-            if found:
-                return found
+            if ended:
+                return ended
 
     def _try(self, intent: Intent, permit: Permit, tries: int) -> tuple[Answer, MoveResult]:
         try:

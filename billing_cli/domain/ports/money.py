@@ -1,6 +1,6 @@
 """Payments and invoices at Stripe, as they are read and moved."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -49,8 +49,11 @@ class MoneyReader(Protocol):
 class MoneyMover(Protocol):
     """Carries an intent out in Stripe. Safe to be used by several threads."""
 
-    def send(self, intent: Intent, permit: Permit) -> MoveResult:
+    def send(self, intent: Intent, permit: Permit, before_another_try: Callable[[], MoveResult | None]) -> MoveResult:
         """Tries under the intent's key until the outcome is known or trying is no use.
+
+        `before_another_try` is called before each try but the first: its result, if it has one, ends the tries. The
+        key alone should be enough; Stripe's lists and the object are read as well before money is sent again.
 
         Raises PermitExpired when the permit has run out, Misconfigured when Stripe refuses the key: then nothing can
         be sent at all.

@@ -106,7 +106,10 @@ def _colleague(scene: MoneyScene, order: Order, trouble: Trouble) -> BaseProcess
 
 
 def settle(scene: MoneyScene, orders: list[Order]) -> list[int | None]:
-    """Every operator goes on until answered, minutes between the steps; whatever is left open is resumed."""
+    """Every operator goes on until answered, minutes between the steps; whatever is left open is resumed.
+
+    What the Dashboard changed after a claim is not sent again, and lapses a day later.
+    """
     codes: list[int | None] = []
     for order in orders:
         for _ in range(_CALM_STEPS):
@@ -116,11 +119,13 @@ def settle(scene: MoneyScene, orders: list[Order]) -> list[int | None]:
             codes.append(end(_start(scene, command.words)))
             command.answered(codes[-1])
             scene.let_minutes_pass()
-    for _ in range(_CALM_STEPS):
+    for step in range(_CALM_STEPS):
         with scene.sql() as sql:
             found = sql.execute("select intent_id from billing_intents where state in ('open', 'sending')").fetchall()
         for (intent_id,) in found:
             codes.append(end(_start(scene, ["--quiet", "intents", "resume", intent_id, "--confirm"])))
+        if found and step == _CALM_STEPS // 2:
+            scene.let_a_day_pass()
         scene.let_minutes_pass()
     return codes
 
