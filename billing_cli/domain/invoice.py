@@ -111,7 +111,7 @@ def mark_paid_action(invoice: Invoice, company: Company, known: KnownInvoice, re
         reason=reason,
         note=None,
         facts=_facts(invoice, company, known, amount),
-        touches=(invoice.invoice_id,),
+        touches=(invoice.invoice_id, company.customer),
         seen=invoice.standing,
     )
 

@@ -31,6 +31,14 @@ class Refund:
 
 
 @dataclass(frozen=True)
+class PaymentLinks:
+    """The customer of a payment and the invoice that it paid; each may be None. They do not change with money."""
+
+    customer_id: str | None
+    invoice_id: str | None
+
+
+@dataclass(frozen=True)
 class Payment:
     """A payment intent with its charge. Amounts are in minor units of `currency`; refunds that are pending count.
 

@@ -125,7 +125,9 @@ def refund_action(line: RefundLine, money: Money | None, facts: RefundFacts, via
         reason=line.reason.value,
         note=line.note,
         facts=_facts(company_id, amount, facts),
-        touches=tuple(name for name in (payment.payment_intent_id, payment.invoice_id) if name),
+        touches=tuple(
+            name for name in (payment.payment_intent_id, payment.invoice_id, payment.customer_id) if name is not None
+        ),
         seen=payment.standing,
         source_key=source_key(line, money, via),
     )

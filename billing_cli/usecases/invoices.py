@@ -24,7 +24,7 @@ class MarkPaidPlanner:
         """Raises BadInput where the invoice is another's, or cannot be marked as paid."""
         owner = company(self.database, company_id)
         identity = self.stripe.identity()
-        marks = marks_of(self.database, identity, [invoice_id])
+        marks = marks_of(self.database, identity, [invoice_id, owner.customer])
         known = known_about(self.database, identity, COMMAND, [invoice_id])
         if intent := known.open_on(invoice_id):
             same = intent.command == COMMAND and intent.reason == reason

@@ -1,15 +1,16 @@
 """Refunds: load the facts of every payment, and plan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Action
 from billing_cli.domain.invoice import CreditNotePreview
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import Known, MoneyPlan, Wishes, money_plan
-from billing_cli.domain.payment import Payment
+from billing_cli.domain.payment import Payment, PaymentLinks
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.domain.refund import (
     RefundFacts,
@@ -27,6 +28,7 @@ from billing_cli.usecases.moving import WORKERS
 
 COMMAND = "refund"
 _SHOWN_ERRORS = 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,9 @@ class RefundPlanner:
         for company_id in {line.company_id for line in lines if line.company_id}:
             company(self.database, company_id)
         identity = self.stripe.identity()
-        marks = marks_of(self.database, identity, (line.payment_intent_id for line in lines))
-        facts, errors = self._facts(lines)
-        invoices = (fact.payment.invoice_id for fact in facts.values() if fact.payment.invoice_id)
-        marks |= marks_of(self.database, identity, invoices)
+        links, errors = self._links(lines)
+        marks = marks_of(self.database, identity, _touched(links))
+        facts = self._facts([line for line in lines if line not in errors], links, errors)
         readable = [line for line in lines if line.payment_intent_id in facts]
         keys = {line: _key(line, facts, via) for line in readable}
         known = known_about(self.database, identity, COMMAND, facts, keys.values())
@@ -53,15 +54,18 @@ class RefundPlanner:
         _raise(errors, lines)
         return money_plan(COMMAND, _request(lines, via), identity, wishes, known, self.limits, marks)
 
-    def _facts(self, lines: Sequence[RefundLine]) -> tuple[dict[str, RefundFacts], dict[RefundLine, BadInput]]:
-        payments: dict[str, Payment] = {}
+    def _links(self, lines: Sequence[RefundLine]) -> tuple[dict[str, PaymentLinks], dict[RefundLine, BadInput]]:
         errors: dict[RefundLine, BadInput] = {}
-        with ThreadPoolExecutor(WORKERS) as pool:
-            for line, loaded in zip(lines, pool.map(self._payment, lines), strict=True):
-                if isinstance(loaded, BadInput):
-                    errors[line] = loaded
-                else:
-                    payments[line.payment_intent_id] = loaded
+        return _for_each(lines, lambda line: self.stripe.links(line.payment_intent_id), errors), errors
+
+    def _facts(
+        self, lines: Sequence[RefundLine], links: Mapping[str, PaymentLinks], errors: dict[RefundLine, BadInput]
+    ) -> dict[str, RefundFacts]:
+        def load(line: RefundLine) -> Payment:
+            name = line.payment_intent_id
+            return replace(self.stripe.payment(name), invoice_id=links[name].invoice_id)
+
+        payments = _for_each(lines, load, errors)
         ours = self.database.call("billing_payments_known_v1", p_payment_intent_ids=sorted(payments))
         companies = companies_by_customer(self.database, (p.customer_id for p in payments.values() if p.customer_id))
         return {
@@ -71,14 +75,7 @@ class RefundPlanner:
                 companies.get(payment.customer_id or ""),
             )
             for payment_id, payment in payments.items()
-        }, errors
-
-    def _payment(self, line: RefundLine) -> Payment | BadInput:
-        try:
-            payment = self.stripe.payment(line.payment_intent_id)
-            return replace(payment, invoice_id=self.stripe.paid_invoice(line.payment_intent_id))
-        except BadInput as error:
-            return error
+        }
 
     def _wishes(
         self,
@@ -112,6 +109,30 @@ class RefundPlanner:
 
     def _preview(self, action: Action, via: Via) -> CreditNotePreview | None:
         return self.stripe.credit_note_preview(action.request) if via is Via.CREDIT_NOTE else None
+
+
+def _for_each(
+    lines: Sequence[RefundLine], load: Callable[[RefundLine], T], errors: dict[RefundLine, BadInput]
+) -> dict[str, T]:
+    """By payment, several at once; the errors of the other lines go into `errors`."""
+    found: dict[str, T] = {}
+
+    def attempt(line: RefundLine) -> None:
+        try:
+            found[line.payment_intent_id] = load(line)
+        except BadInput as error:
+            errors[line] = error
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for _ in pool.map(attempt, lines):
+            pass
+    return found
+
+
+def _touched(links: Mapping[str, PaymentLinks]) -> set[str]:
+    """All objects of Stripe that refunds of these payments touch."""
+    others = (name for link in links.values() for name in (link.customer_id, link.invoice_id) if name)
+    return {*links, *others}
 
 
 def _key(line: RefundLine, facts: Mapping[str, RefundFacts], via: Via) -> str | None:

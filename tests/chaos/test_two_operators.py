@@ -161,13 +161,55 @@ def test_another_movement_of_the_same_invoice_counts_too(
     assert wake(second) == REFUSED_BY_A_GATE
 
 
+CREDIT = ["adjust", "co_1", "credit", "--amount", "5", "--currency", "usd", "--reason", "x", "--as", "balance"]
+REFUND_OF_ANOTHER = ["refund", "co_1", "pi_line_1", "--reason", "duplicate"]
+
+
 @pytest.mark.usefixtures("money")
-def test_refunds_of_different_payments_do_not_hinder_each_other(
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (CREDIT, COMMANDS["refund"]),
+        (COMMANDS["refund"], CREDIT),
+        (CREDIT, COMMANDS["credit note"]),
+        (CREDIT, COMMANDS["mark paid"]),
+        (COMMANDS["mark paid"], CREDIT),
+        (COMMANDS["mark paid"], COMMANDS["refund"]),
+        (REFUND_OF_ANOTHER, COMMANDS["refund"]),
+    ],
+    ids=lambda words: " ".join(words[:3]),
+)
+def test_two_movements_for_one_customer_exclude_each_other(
+    first: list[str], second: list[str], db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    sleeper = start_billing(environment, [*second, "--confirm"], COMPARED)
+    until_asleep(sleeper)
+    assert run_billing(environment, [*first, "--confirm"]) == 0
+    assert wake(sleeper) == REFUSED_BY_A_GATE
+    assert sql.execute("select state::text from billing_intents").fetchall() == [("done",)]
+
+
+@pytest.mark.usefixtures("money")
+def test_movements_for_different_customers_do_not_hinder_each_other(
     db_url: str, sql: Connection, stripe: StripeDouble
 ) -> None:
     environment = wire_environment(db_url, stripe.url)
+    stripe.bulk([{"id": "cus_2"}], [])
+    sql.execute("insert into billing_companies (company_id, stripe_customer_id) values ('co_2', 'cus_2')")
+    stripe.payments([{"id": "pi_2", "customer": "cus_2", "amount": 1000, "currency": "usd"}])
     second = start_billing(environment, [*COMMANDS["refund"], "--confirm"], COMPARED)
     until_asleep(second)
-    assert run_billing(environment, ["refund", "co_1", "pi_line_1", "--reason", "duplicate", "--confirm"]) == 0
+    assert run_billing(environment, ["refund", "co_2", "pi_2", "--reason", "duplicate", "--confirm"]) == 0
     assert wake(second) == 0
     assert len(stripe.refunds()) == 2
+
+
+@pytest.mark.usefixtures("money")
+def test_the_lines_of_one_file_for_one_customer_do_not_hinder_each_other(
+    db_url: str, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    environment, path = wire_environment(db_url, stripe.url), tmp_path / "incident.csv"
+    path.write_text("payment,reason\n" + "".join(f"pi_line_{number},duplicate\n" for number in range(5)))
+    assert run_billing(environment, ["refund", "--from-csv", str(path), "--confirm"]) == 0
+    assert len(stripe.refunds()) == 5

@@ -233,6 +233,30 @@ def paid_invoice(refund: Billing, stripe: StripeDouble) -> None:
 
 
 @pytest.mark.usefixtures("paid_invoice")
+@pytest.mark.parametrize("where", [["--invoice", "in_1"], ["--as", "balance"]], ids=["invoice", "customer"])
+def test_what_was_done_on_the_invoice_or_the_customer_while_the_facts_were_read_is_noticed(
+    where: list[str],
+    refund: Billing,
+    billing: Billing,
+    stripe: StripeDouble,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    payment = StripeMoneyReader.payment
+
+    def beside_a_colleague(self: StripeMoneyReader, payment_id: str) -> Any:
+        found = payment(self, payment_id)
+        monkeypatch.setattr(StripeMoneyReader, "payment", payment)
+        words = ["adjust", "co_1", "credit", "--amount", "5", "--currency", "usd", "--reason", "outage", *where]
+        assert billing(*words, "--confirm").code == 0
+        return found
+
+    monkeypatch.setattr(StripeMoneyReader, "payment", beside_a_colleague)
+    answer = refund("co_1", "pi_1", "--amount", "10", *REASON)
+    assert (answer.code, amounts(stripe)) == (4, [])
+    assert "Plan changed: on " in answer.stderr
+
+
+@pytest.mark.usefixtures("paid_invoice")
 def test_a_credit_note_keeps_the_tax_right(billing: Billing, refund: Billing, stripe: StripeDouble) -> None:
     plain = billing("refund", "co_1", "pi_1", "--amount", "11.90", *REASON)
     assert any("--via credit-note" in warning for warning in plain.document["warnings"])

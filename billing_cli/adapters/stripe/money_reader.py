@@ -15,7 +15,7 @@ from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import IntentKind
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.money import Money
-from billing_cli.domain.payment import Dispute, Payment, Refund
+from billing_cli.domain.payment import Dispute, Payment, PaymentLinks, Refund
 from billing_cli.domain.standing import Standing
 
 
@@ -54,11 +54,12 @@ class StripeMoneyReader:
         found = read(lambda: self._stripe.v1.disputes.list({"charge": charge_id, "limit": PAGE}))
         return tuple(Dispute(dispute.status, dispute.amount) for dispute in found.data)
 
-    def paid_invoice(self, payment_intent_id: str) -> str | None:
-        """The invoice that a payment paid; since API version 2025-03-31 only invoice payments tell."""
+    def links(self, payment_intent_id: str) -> PaymentLinks:
+        """The customer and the invoice; since API version 2025-03-31 only invoice payments name the invoice."""
+        intent = read(lambda: self._stripe.v1.payment_intents.retrieve(payment_intent_id))
         payment: Any = {"type": "payment_intent", "payment_intent": payment_intent_id}
         found = read(lambda: self._stripe.v1.invoice_payments.list({"payment": payment, "limit": 1}))
-        return _id(found.data[0].invoice) if found.data else None
+        return PaymentLinks(_id(intent.customer), _id(found.data[0].invoice) if found.data else None)
 
     def customer(self, customer_id: str) -> CustomerFacts:
         customer = read(lambda: self._stripe.v1.customers.retrieve(customer_id))

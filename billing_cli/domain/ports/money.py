@@ -9,7 +9,7 @@ from billing_cli.domain.adjustment import CustomerFacts
 from billing_cli.domain.intent import Intent, IntentKind, MoveResult
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.invoice_file import LinkedInvoice
-from billing_cli.domain.payment import Payment, Refund
+from billing_cli.domain.payment import Payment, PaymentLinks, Refund
 from billing_cli.domain.permit import Permit
 from billing_cli.domain.standing import Standing
 
@@ -23,8 +23,8 @@ class MoneyReader(Protocol):
         """Raises BadInput for a payment that Stripe does not know, or that was never charged."""
         ...
 
-    def paid_invoice(self, payment_intent_id: str) -> str | None:
-        """The invoice that a payment paid."""
+    def links(self, payment_intent_id: str) -> PaymentLinks:
+        """Read them before a payment's facts: their marks guard these. Raises BadInput for an unknown payment."""
         ...
 
     def customer(self, customer_id: str) -> CustomerFacts: ...
