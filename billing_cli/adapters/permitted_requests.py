@@ -1,4 +1,6 @@
-"""httpx requests that look at a permit when their connection is there, and nothing but writing is left to do.
+"""httpx requests that look at a permit when their connection is there: before their headers, and before their body.
+
+httpcore writes the two apart. A request without its body is incomplete, and no server carries it out.
 
 httpcore reports each step of a request to the `trace` extension, and an error raised there ends the request before the
 step: https://www.encode.io/httpcore/extensions/#trace.
@@ -9,7 +11,7 @@ from typing import Any
 
 from billing_cli.domain.permit import Permit
 
-_BEFORE_THE_FIRST_BYTE = "send_request_headers.started"
+_BEFORE_BYTES = ("send_request_headers.started", "send_request_body.started")
 
 
 def under(permit: Permit) -> dict[str, Any]:
@@ -20,7 +22,7 @@ def under(permit: Permit) -> dict[str, Any]:
 
 def _looking_at(permit: Permit) -> Callable[[str, Mapping[str, Any]], None]:
     def trace(step: str, _: Mapping[str, Any]) -> None:
-        if step.endswith(_BEFORE_THE_FIRST_BYTE):
+        if step.endswith(_BEFORE_BYTES):
             permit.check()
 
     return trace

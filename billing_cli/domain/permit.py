@@ -9,7 +9,7 @@ Clocks = Callable[[], Sequence[float]]
 
 
 class PermitExpired(LeaseLost):
-    """The permit ran out before the request was sent: nothing of it left this process."""
+    """The permit ran out before the request was sent: at most its headers left this process, and not its body."""
 
 
 class Permit:
