@@ -12,16 +12,13 @@ from billing_cli.domain.errors import Misconfigured
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Readable by the owner only. Raises Misconfigured where it cannot be; never follows a link.
+    """Readable by the owner only. Raises Misconfigured if it cannot be, and for a link, a device or a pipe.
 
-    A device or a pipe is written to, and not replaced.
+    A pipe without a reader would be waited for.
     """
-    _refuse_link(path)
+    _refuse_other_than_file(path)
     try:
-        if _is_stream(path):
-            _into_stream(path, content)
-        else:
-            _publish(_draft(path, content), path)
+        _publish(_draft(path, content), path)
     except OSError as error:
         raise _unwritable(path, error) from None
 
@@ -30,15 +27,14 @@ def check_room(path: Path, size: int) -> None:
     """Before what cannot be taken back: raises Misconfigured where `size` bytes cannot be written there now."""
     check_place(path)
     try:
-        if not _is_stream(path):
-            _draft(path, bytes(size)).unlink()
+        _draft(path, bytes(size)).unlink()
     except OSError as error:
         raise _unwritable(path, error) from None
 
 
 def check_place(path: Path) -> None:
     """Before long work: raises Misconfigured where `write_atomically` would certainly fail."""
-    _refuse_link(path)
+    _refuse_other_than_file(path)
     if path.is_dir():
         raise Misconfigured(f"{path} is a directory.", "Name a file.")
     there = path.absolute().parent
@@ -53,13 +49,10 @@ def _refuse_link(path: Path) -> None:
         raise Misconfigured(f"{path} is a link, and is not written through.", "Remove it, or name another place.")
 
 
-def _is_stream(path: Path) -> bool:
-    return path.exists() and not path.is_file() and not path.is_dir()
-
-
-def _into_stream(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_NOFOLLOW), "wb") as stream:
-        stream.write(content)
+def _refuse_other_than_file(path: Path) -> None:
+    _refuse_link(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise Misconfigured(f"{path} is no regular file, and is not written to.", "Name another place.")
 
 
 def _draft(path: Path, content: bytes) -> Path:

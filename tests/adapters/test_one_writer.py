@@ -4,13 +4,13 @@ import ast
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import billing_cli
-from billing_cli.adapters.files import ZipStore, check_place, write_atomically
+from billing_cli.adapters.files import ZipStore, check_place, check_room, write_atomically
 from billing_cli.domain.errors import Misconfigured
 
 ROOT = Path(billing_cli.__file__).parent
@@ -130,6 +130,21 @@ def test_a_fault_or_an_interruption_leaves_the_old_file_and_no_draft(
             patch.setattr(os if step == "fsync" else Path, step, fail)
             write_atomically(path, b"new")
         assert (list(tmp_path.iterdir()), path.read_bytes()) == ([path], b"old")
+
+
+@pytest.mark.parametrize(
+    "check", [check_place, lambda path: check_room(path, 1), lambda path: write_atomically(path, b"x")]
+)
+def test_a_pipe_without_a_reader_is_refused_and_not_waited_for(check: Callable[[Path], None], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Misconfigured, match="is no regular file"):
+        check(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_device_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="is no regular file"):
+        write_atomically(Path("/dev/null"), b"x")
 
 
 def test_a_pipe_is_no_zip_file_and_is_not_waited_for(tmp_path: Path) -> None:
