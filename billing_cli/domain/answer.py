@@ -71,7 +71,7 @@ class Expected:
                 return "it has no request id of Stripe's"
             return "it is an object" if "object" in document or "error" in document else None
         if document.get("object") != self.kind:
-            return f"it is not a {self.kind}"
+            return f"its object is not {self.kind}"
         for path, value in self.fields.items():
             if not _agree(_found(document, path), value):
                 return f"{'.'.join(path)} is not {value}"

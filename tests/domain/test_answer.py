@@ -118,7 +118,7 @@ def test_usage_is_compared_by_its_value(value: Any, agrees: bool) -> None:
 
 def test_the_operator_reads_the_difference() -> None:
     assert EXPECTED.difference(Answer(200, changed(amount=5000))) == "amount is not 1250"
-    assert EXPECTED.difference(Answer(200, changed(object="charge"))) == "it is not a refund"
+    assert EXPECTED.difference(Answer(200, changed(object="charge"))) == "its object is not refund"
     assert EXPECTED.difference(Answer(200, None)) == "the body is no JSON object"
 
 

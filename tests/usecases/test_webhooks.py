@@ -355,6 +355,30 @@ def test_stripe_resends_to_its_own_endpoint(billing: Billing, stripe: StripeDoub
         assert (refused.code, refused.document["failed"]) == (3, 1)
 
 
+@pytest.mark.parametrize(
+    ("lie", "error"),
+    [
+        ({"lie": "json", "status": 200, "body": '{"ok": true}'}, "its object is not event"),
+        ({"lie": "json", "status": 200, "body": '{"object": "event", "id": "evt_9999"}'}, "id is not evt_0001"),
+        ({"lie": "json", "status": 200, "body": "[]"}, "is not Stripe's"),
+        ({"lie": "page", "status": 403}, "is not Stripe's"),
+    ],
+    ids=["another object", "another event", "a list", "a page"],
+)
+def test_another_answer_to_a_resend_is_no_delivery(
+    lie: dict[str, Any], error: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    stripe.stripe_events([event(1)])
+    fetched(billing)
+    stripe.fault(kind="gateway", endpoint="/v1/events/", method="POST", **lie)
+    words = ["webhooks", "replay", "--event", "evt_0001", "--via", "stripe", "--endpoint", "we_1", "--confirm"]
+    answer = billing(*words)
+    assert (answer.code, answer.document["failed"], answer.document["delivered"]) == (3, 1, 0)
+    ((state, found),) = sql.execute("select state::text, error from billing_webhook_replay_items").fetchall()
+    assert state == "failed"
+    assert error in found
+
+
 def test_a_killed_replay_is_resumed_in_order(
     billing: Billing, stripe: StripeDouble, sql: Connection, db_url: str, hooks: Endpoint, tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ import re
 import stripe
 
 from billing_cli.adapters.stripe.pace import REASON_HEADER
-from billing_cli.domain.answer import Answer
+from billing_cli.domain.answer import Answer, Expected
 from billing_cli.domain.errors import BadInput, BillingError, Fault, Misconfigured, Unavailable
 from billing_cli.domain.masking import without_secrets
 from billing_cli.domain.reach import not_reached
@@ -54,6 +54,13 @@ def billing_error(answer: Answer) -> BillingError:
             "A proxy or gateway answers in its place. Check the network and STRIPE_API_BASE, then run this again.",
         )
     return _refusal(answer, status, request)
+
+
+def unproved(answer: Answer, expected: Expected) -> str:
+    """Why an answer proves nothing about its request, for the operator."""
+    if answer.status is not None and 200 <= answer.status < 300:
+        return f"The answer {answer.status} is not Stripe's, or not about this: {expected.difference(answer)}."
+    return billing_error(answer).message
 
 
 def _refusal(answer: Answer, status: int, request: str) -> BillingError:
