@@ -11,6 +11,9 @@ from billing_cli.domain.money import Money
 
 # The metadata of every object that Stripe makes for an intent names it.
 METADATA_KEY = "billing_intent"
+VOID = "void"
+# Stripe's statuses of refunds and credit notes whose effect is gone; billing_intent_reversed_v1 has the same.
+REVERSED = frozenset({"failed", "canceled", VOID})
 
 
 class IntentKind(StrEnum):
@@ -123,9 +126,8 @@ class Intent:
 
     @property
     def needs_a_person(self) -> bool:
-        """Refused, lapsed, or a refund that failed at the customer's bank."""
-        failed = self.stripe_status in ("failed", "canceled")
-        return self.state in (IntentState.REFUSED, IntentState.LAPSED) or failed
+        """Refused, lapsed, a refund that failed at the customer's bank, or a credit note that is void."""
+        return self.state in (IntentState.REFUSED, IntentState.LAPSED) or self.stripe_status in REVERSED
 
     def is_for(self, action: Action) -> bool:
         """Whether this intent asks for the very same: a retry cannot be told from a second wish by more."""

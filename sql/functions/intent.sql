@@ -249,6 +249,10 @@ begin
 end
 $$;
 
+-- Whether a refund or credit note of this status has no effect any more, so that its adjustment is taken back.
+create or replace function public.billing_intent_reversed_v1(p_status text) returns boolean
+language sql immutable as $$ select coalesce(p_status in ('failed', 'canceled', 'void'), false) $$;
+
 -- Writes down what became of a claimed intent: done, refused, lapsed, or unknown (it stays open for the next run).
 -- Unknown counts as the last try while its key was usable, within the lease of the last claim that may send.
 -- Done writes the adjustment too, and the deployment's own row: {refunded_minor} or {amount_paid_minor}.
@@ -292,7 +296,7 @@ begin
       'amount_minor', v_intent.amount_minor, 'currency', v_intent.currency, 'reason', v_intent.reason,
       'note', v_intent.note, 'stripe_object_id', p_object_id, 'stripe_status', p_status,
       'request_id', p_request_id, 'error', p_error, 'here', v_here));
-  if p_outcome = 'done' and p_status in ('failed', 'canceled') then
+  if p_outcome = 'done' and public.billing_intent_reversed_v1(p_status) then
     perform public.billing_adjustment_add_v1(v_intent, p_actor, true);
   end if;
   return public.billing_intent_document_v1(v_intent) || jsonb_build_object('here', v_here);
@@ -319,7 +323,7 @@ begin
   end if;
   update public.billing_intents set stripe_status = p_status, error = p_error
     where intent_id = p_intent_id returning * into v_intent;
-  if p_status in ('failed', 'canceled') then
+  if public.billing_intent_reversed_v1(p_status) then
     perform public.billing_adjustment_add_v1(v_intent, p_actor, true);
   end if;
   v_here := public.billing_intent_mirror_v1(v_intent, p_here);
@@ -392,6 +396,7 @@ $$;
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_intent_lease_v1()',
   'public.billing_intent_key_window_v1()',
+  'public.billing_intent_reversed_v1(text)',
   'public.billing_intent_document_v1(public.billing_intents)',
   'public.billing_intents_about_v1(text, boolean, text, jsonb, jsonb)',
   'public.billing_payments_known_v1(jsonb)',

@@ -115,6 +115,21 @@ def test_a_list_that_lags_does_not_make_a_refund_a_refusal(
 
 
 @pytest.mark.usefixtures("money")
+def test_a_credit_note_that_was_voided_before_it_was_found_does_not_stand(
+    db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    command = ["adjust", "co_1", "credit", "--amount", "5", "--currency", "usd", "--reason", "x", "--invoice", "in_2"]
+    assert run_billing(environment, [*command, "--confirm"], Step("move", "after")) == KILLED
+    (note,) = stripe.objects("credit_note")
+    stripe.client().v1.credit_notes.void_credit_note(note["id"])
+    assert run_billing(environment, [*command, "--confirm"]) == 3
+    assert sql.execute("select state::text, stripe_status from billing_intents").fetchall() == [("done", "void")]
+    adjusted = sql.execute("select amount_minor, reason from billing_adjustments order by adjustment_id").fetchall()
+    assert adjusted == [(-500, "x"), (500, "void: x")]
+
+
+@pytest.mark.usefixtures("money")
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_file_killed_at_random_under_a_fault(
     fault: str, db_url: str, sql: Connection, stripe: StripeDouble, tmp_path: Path

@@ -216,6 +216,29 @@ def test_what_changed_after_a_doubtful_try_is_named_and_not_sent(
     assert [made["amount"] for made in stripe.refunds()] == [250]
 
 
+@pytest.mark.parametrize("age", ["1 minute", "25 hours"])
+def test_an_object_with_our_name_and_another_amount_is_shown_and_proves_nothing(
+    age: str, held: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    other = {"payment_intent": "pi_1", "amount": 250, "metadata": {"billing_intent": held}}
+    made = stripe.client().v1.refunds.create(other)  # type: ignore[arg-type]
+    sent(sql, age, age)
+    code, state, error = resume(billing, held)
+    assert (code, state) == (5, "sending")
+    assert f"{made.id} in Stripe carries the name of this intent, but amount is not 1000" in error
+    assert [refund["amount"] for refund in stripe.refunds()] == [250]
+    assert sql.execute("select count(*) from billing_adjustments").fetchone() == (0,)
+
+
+def test_of_two_objects_with_our_name_the_one_that_agrees_counts(
+    held: str, billing: Billing, stripe: StripeDouble
+) -> None:
+    for amount in (1000, 250):
+        other = {"payment_intent": "pi_1", "amount": amount, "metadata": {"billing_intent": held}}
+        stripe.client().v1.refunds.create(other)  # type: ignore[arg-type]
+    assert resume(billing, held)[:2] == (0, "done")
+
+
 def test_what_changed_between_two_tries_of_one_run_is_not_sent_again(
     billing: Billing, stripe: StripeDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:

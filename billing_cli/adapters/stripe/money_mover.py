@@ -8,13 +8,13 @@ from typing import Any
 import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
-from billing_cli.adapters.stripe.errors import answer_of, billing_error, words_of
+from billing_cli.adapters.stripe.errors import answer_of, billing_error, unproved, words_of
 from billing_cli.adapters.stripe.metadata import intent_named_by, metadata_of
 from billing_cli.adapters.stripe.reading import PAGE, read
 from billing_cli.adapters.stripe.write_client import write_connections
 from billing_cli.domain.answer import Answer, Expected, Proof, proof_of
 from billing_cli.domain.errors import BillingError, Unavailable
-from billing_cli.domain.intent import METADATA_KEY, Intent, IntentKind, MoveOutcome, MoveResult
+from billing_cli.domain.intent import METADATA_KEY, VOID, Intent, IntentKind, MoveOutcome, MoveResult
 from billing_cli.domain.permit import Permit
 
 _TRIES = 5
@@ -83,14 +83,21 @@ class StripeMoneyMover:
         return v1.customers.balance_transactions.create(request.pop("customer"), request, options)
 
     def find(self, intent: Intent) -> MoveResult | None:
-        """The object that carries the intent's name in its metadata; for an invoice to be paid, its status."""
+        """The object that carries the intent's name in its metadata; for an invoice to be paid, its status.
+
+        Metadata can be written by anybody: an object that differs otherwise is no proof, and is shown to a person.
+        """
         if intent.kind is IntentKind.MARK_PAID:
             invoice = read(lambda: self._stripe.v1.invoices.retrieve(intent.subject))
             return self._done(intent, invoice) if invoice.status == "paid" else None
-        for candidate in read(lambda: list(self._candidates(intent))):
-            if intent_named_by(candidate.metadata) == intent.intent_id:
-                return self._done(intent, candidate)
-        return None
+        candidates = read(lambda: list(self._candidates(intent)))
+        named = [made for made in candidates if intent_named_by(made.metadata) == intent.intent_id]
+        expected = _expected(intent)
+        differences = [expected.difference(Answer(200, made.to_dict())) for made in named]
+        for made, difference in zip(named, differences, strict=True):
+            if difference is None:
+                return self._done(intent, made)
+        return _another(named[0].id, differences[0]) if named else None
 
     def _candidates(self, intent: Intent) -> Iterable[Any]:
         v1 = self._stripe.v1
@@ -115,8 +122,8 @@ class StripeMoneyMover:
         )
 
     def _status(self, made: Any) -> str | None:
-        """Of a refund, or of the refund that a credit note made: that may fail later."""
-        if getattr(made, "object", "") == "credit_note" and made.refunds:
+        """Of a refund, or of the refund that a credit note made: that may fail later. A void note stays void."""
+        if getattr(made, "object", "") == "credit_note" and made.refunds and made.status != VOID:
             refund_id = made.refunds[0].refund
             found = _quietly(lambda: {"status": read(lambda: self._stripe.v1.refunds.retrieve(refund_id)).status})
             return str(found["status"]) if found else None
@@ -137,7 +144,8 @@ class StripeMoneyMover:
 
 def _answer(made: Any) -> Answer:
     response = made.last_response
-    return Answer(response.code, response.data, response.request_id)
+    replayed = response.headers.get("Idempotent-Replayed") == "true"
+    return Answer(response.code, response.data, response.request_id, replayed=replayed)
 
 
 def _expected(intent: Intent) -> Expected:
@@ -170,19 +178,20 @@ def _refused(answer: Answer, tries: int) -> MoveResult:
 
 
 def _unknown(answer: Answer, expected: Expected, tries: int) -> MoveResult:
-    success = answer.status is not None and 200 <= answer.status < 300
-    error = (
-        f"The answer {answer.status} is not Stripe's, or not about this: {expected.difference(answer)}."
-        if success
-        else billing_error(answer).message
-    )
     return MoveResult(
         MoveOutcome.UNKNOWN,
         request_id=answer.request_id,
-        error=error,
+        error=unproved(answer, expected),
         tries=tries,
         stored_failure=answer.replayed and answer.is_stripes_error,
     )
+
+
+def _another(object_id: str, difference: str | None) -> MoveResult:
+    """An object that carries our name and is not what the intent makes."""
+    found = f"{object_id} in Stripe carries the name of this intent, but {difference}."
+    step = f"Nothing is sent while it does: correct {METADATA_KEY} in its metadata."
+    return MoveResult(MoveOutcome.UNKNOWN, error=f"{found} {step}")
 
 
 def _quietly(load: Callable[[], dict[str, object]]) -> dict[str, object] | None:

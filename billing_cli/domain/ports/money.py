@@ -61,7 +61,10 @@ class MoneyMover(Protocol):
         ...
 
     def find(self, intent: Intent) -> MoveResult | None:
-        """What Stripe's own lists prove: done, or None where nothing carries the intent's name."""
+        """What Stripe's own lists prove: done, or None if nothing carries the intent's name.
+
+        Unknown if what carries it is of another subject, amount or currency; then nothing may be sent.
+        """
         ...
 
 
