@@ -40,8 +40,8 @@ def stripe_sums(stripe_url: str) -> Sums:
 def differences(database: Sums, stripe: Sums) -> list[str]:
     """A sentence for every company and meter that differs by as little as the last digit."""
     return [
-        f"{meter} of {customer}: the database says {database.get((meter, customer), 0)}, "
-        f"Stripe says {stripe.get((meter, customer), 0)}."
+        f"{meter} of {customer}: the database has {database.get((meter, customer), 0)}, "
+        f"Stripe has {stripe.get((meter, customer), 0)}."
         for meter, customer in sorted(database.keys() | stripe.keys())
         if database.get((meter, customer), 0) != stripe.get((meter, customer), 0)
     ]

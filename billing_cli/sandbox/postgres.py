@@ -159,7 +159,7 @@ def _create(directory: Path, port: int, account: Account | None) -> Note:
         _run(command, account, home)
     except BaseException as error:
         if isinstance(error, Fault):
-            error.next_step = f"Postgres said: {_last_line(home / 'setup.log')}"
+            error.next_step = f"The log of Postgres ends with: {_last_line(home / 'setup.log')}"
         shutil.rmtree(home, ignore_errors=True)
         raise
     password_file.unlink(missing_ok=True)

@@ -17,8 +17,8 @@ from billing_cli.usecases.stopping import stopping
 # A few seconds of reading at Stripe's pace, well within a lease.
 _AT_ONCE = 100
 _MAYBE_SENT = "It may have reached Stripe more than 23 h ago, and "
-_UNTOLD = _MAYBE_SENT + "Stripe's total of that hour does not tell whether it was counted."
-_UNKNOWN = _MAYBE_SENT + "Stripe cannot tell: it lacks the customer or meter, or has another meter of that name."
+_UNTOLD = _MAYBE_SENT + "Stripe's total of that hour does not show whether it was counted."
+_UNKNOWN = _MAYBE_SENT + "no total shows it: Stripe lacks the customer or meter, or has another meter of that name."
 
 
 class Observer(Protocol):

@@ -100,7 +100,7 @@ def test_what_cannot_be_told_is_ambiguous_with_the_reason_and_never_sent_again(
     answer = export()
     assert (answer.code, states(sql)) == (3, [("accepted", 1), ("ambiguous", 1)])
     shown = billing("batches", "show", answer.document["batches"][0]["batch_id"], "--state", "ambiguous")
-    assert "does not tell whether it was counted" in shown.document["items"][0]["error"]
+    assert "does not show whether it was counted" in shown.document["items"][0]["error"]
     assert (export().document["batches"], values(stripe)) == ([], ["5"])
 
 

@@ -28,11 +28,11 @@ def reached(answer: Timed[datetime]) -> Iterator[Verdict]:
 
 
 def mode(identity: StripeIdentity) -> Iterator[Verdict]:
-    says = "live" if identity.livemode else "test"
+    mode_name = "live" if identity.livemode else "test"
     if identity.agrees:
-        yield passed(f"Account {identity.account_id}, {says} mode, as the key says.")
+        yield passed(f"Account {identity.account_id}, {mode_name} mode; the key agrees.")
     else:
         yield failed(
-            f"Stripe says {says} mode for account {identity.account_id}, and the key says another.",
+            f"Account {identity.account_id} is in {mode_name} mode, and the key is for another mode.",
             "Check STRIPE_SECRET_KEY and STRIPE_API_BASE.",
         )

@@ -57,7 +57,7 @@ def refunds_told(endpoints: Sequence[WebhookTarget], destinations: Fact[Destinat
             missing = _untold(missing, destinations().snapshot)
     if missing:
         yield warned(
-            f"No endpoint is told of {', '.join(missing)}: a refund that fails later is not noticed.",
+            f"No endpoint gets {', '.join(missing)}: a refund that fails later is not noticed.",
             f"Add them to an endpoint in Stripe, or run by cron:\n{_FETCH}",
         )
     else:
@@ -68,7 +68,7 @@ def meter_errors_told(destinations: Destinations) -> Iterator[Verdict]:
     missing = _untold(METER_ERRORS, destinations.thin)
     if missing:
         yield warned(
-            f"No event destination is told of {', '.join(missing)}: usage that Stripe did not count is not noticed.",
+            f"No event destination gets {', '.join(missing)}: usage that Stripe did not count is not noticed.",
             f"Create an event destination for thin events in Stripe, or run by cron:\n{_FETCH}",
         )
     else:
