@@ -124,6 +124,7 @@ def _setup(settings: Settings, opened: ExitStack) -> Setup:
         has_rest=settings.has_rest,
         wire=(lambda: database(open_wire)) if settings.has_wire else None,
         applied=lambda: migrator(settings.require_db_url()).applied(),
+        relations=lambda: migrator(settings.require_db_url()).relations(),
         files=sql_files(),
         rules=_meter_rules(settings),
         record_prices=record_prices(settings),

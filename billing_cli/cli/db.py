@@ -1,12 +1,16 @@
 """`billing db`: the tables and functions this program needs in Postgres."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from billing_cli.cli.help import CommandGroup
 from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.state import state_of
+
+if TYPE_CHECKING:
+    from billing_cli.cli.state import State
+    from billing_cli.domain.ports import Migrator
 
 db_app = CommandGroup("Show and apply the tables and functions that billing needs in Postgres.")
 
@@ -30,8 +34,7 @@ def migrate(
     from rich.text import Text
 
     from billing_cli import wiring
-    from billing_cli.render.migrations import render_statuses, statuses_document
-    from billing_cli.usecases.migrations import apply_pending, pending, schema_status
+    from billing_cli.usecases.migrations import apply_pending, pending
 
     state = state_of(ctx)
     settings = state.settings()
@@ -44,9 +47,20 @@ def migrate(
         text = "\n".join(f"applied sql/{file.name}" for file in applied) or "The database is up to date."
         state.emit("migration", {"applied": [file.name for file in applied]}, Text(text))
         return 0
-    waiting = pending(migrator)
-    statuses = schema_status(migrator)
-    state.emit("schema", statuses_document(statuses), render_statuses(statuses))
+    return _rehearse(state, migrator)
+
+
+def _rehearse(state: "State", migrator: "Migrator") -> int:
+    """Refuses what --confirm refuses, after showing what there is."""
+    from billing_cli.domain.deployment import refuse_misfits
+    from billing_cli.domain.migrations import pending_files
+    from billing_cli.render.migrations import render_statuses, schema_document
+    from billing_cli.usecases.migrations import misfits, schema_status
+
+    waiting = pending_files(migrator.files(), migrator.applied())
+    statuses, found = schema_status(migrator), misfits(migrator)
+    state.emit("schema", schema_document(statuses, found), render_statuses(statuses))
+    refuse_misfits(found)
     if waiting:
         next_command = state.command("billing db migrate --confirm")
         state.err.print(f"Nothing was written. To apply: {next_command}", soft_wrap=True)
@@ -55,7 +69,7 @@ def migrate(
 
 @db_app.command()
 def status(ctx: typer.Context) -> int:
-    """List every SQL file and whether the database has it; exit 3 if any is missing, changed or edited.
+    """List every SQL file and whether the database has it, and what differs in your relations; exit 3 on any.
 
     Writes: nothing
     Needs: database URL
@@ -64,11 +78,16 @@ def status(ctx: typer.Context) -> int:
     billing db status
     billing --json db status
     """
+    from rich.console import Group
+
     from billing_cli import wiring
-    from billing_cli.render.migrations import render_statuses, statuses_document
-    from billing_cli.usecases.migrations import schema_status
+    from billing_cli.render.migrations import render_misfits, render_statuses, schema_document
+    from billing_cli.usecases.migrations import misfits, schema_status
 
     state = state_of(ctx)
-    statuses = schema_status(wiring.migrator(state.settings().require_db_url()))
-    state.emit("schema", statuses_document(statuses), render_statuses(statuses))
-    return 0 if all(entry.state == "applied" for entry in statuses) else EXIT_FOUND_WRONG
+    migrator = wiring.migrator(state.settings().require_db_url())
+    statuses, found = schema_status(migrator), misfits(migrator)
+    shown = Group(render_statuses(statuses), render_misfits(found))
+    state.emit("schema", schema_document(statuses, found), shown)
+    is_well = not found and all(entry.state == "applied" for entry in statuses)
+    return 0 if is_well else EXIT_FOUND_WRONG

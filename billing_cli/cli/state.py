@@ -124,7 +124,8 @@ def complain(message: str, next_step: str) -> None:
     err = terminal(stderr=True)
     err.print(f"billing: {message}", style="red", soft_wrap=True)
     if next_step:
-        err.print(f"         {next_step}", soft_wrap=True)
+        for line in next_step.splitlines():
+            err.print(f"         {line}", soft_wrap=True)
 
 
 def state_of(ctx: typer.Context) -> State:

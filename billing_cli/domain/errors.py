@@ -33,6 +33,10 @@ class NotMigrated(Misconfigured):
     """The database lacks functions or tables of this version."""
 
 
+class DoesNotFit(Misconfigured):
+    """A relation of the database lacks a column or has one of another type, or a function was changed by hand."""
+
+
 class PlanChanged(Refused):
     """The facts changed between the plan and its execution; nothing was written."""
 

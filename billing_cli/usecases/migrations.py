@@ -1,5 +1,6 @@
 """Migrations: what the database has, what it lacks, and applying it."""
 
+from billing_cli.domain.deployment import Misfit, misfits_of, refuse_misfits
 from billing_cli.domain.migrations import FileStatus, SqlFile, file_statuses, pending_files
 from billing_cli.domain.ports import Migrator
 
@@ -8,9 +9,16 @@ def schema_status(migrator: Migrator) -> list[FileStatus]:
     return file_statuses(migrator.files(), migrator.applied())
 
 
+def misfits(migrator: Migrator) -> list[Misfit]:
+    """Where the deployment's own relations differ from what the functions need."""
+    return misfits_of(migrator.relations(), migrator.applied())
+
+
 def pending(migrator: Migrator) -> list[SqlFile]:
-    """What would be applied now. Raises Misconfigured for edited or unknown files."""
-    return pending_files(migrator.files(), migrator.applied())
+    """What would be applied now. Raises Misconfigured for edited or unknown files, and where relations do not fit."""
+    files = pending_files(migrator.files(), migrator.applied())
+    refuse_misfits(misfits(migrator))
+    return files
 
 
 def apply_pending(migrator: Migrator, actor: str) -> list[SqlFile]:

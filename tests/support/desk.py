@@ -17,6 +17,7 @@ from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY, Connection
 
 from billing_cli.cli.app import run
+from billing_cli.sandbox.unprivileged import wheel_binaries
 
 # The newest of each kind stands for the placeholder.
 _NEWEST = {
@@ -121,7 +122,13 @@ class Desk:
         return code, out.getvalue() + err.getvalue()
 
     def _in_a_shell(self, line: str) -> tuple[int, str]:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        # Where the machine has no psql, that of the tests' server.
+        places = [
+            Path(sys.executable).parent,
+            os.environ["PATH"],
+            wheel_binaries() / "bin",
+        ]
+        path = os.pathsep.join(map(str, places))
         done = subprocess.run(
             ["sh", "-c", line], env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60
         )

@@ -267,6 +267,10 @@ def not_migrated(desk: Desk) -> None:
     desk.sql.execute("delete from billing_schema_migrations where name = 'functions/timeline.sql'")
 
 
+def wrong_type(desk: Desk) -> None:
+    desk.sql.execute("alter table billing_usage_events alter column quantity type double precision")
+
+
 def restored(desk: Desk) -> None:
     """To the moment before the export: what it wrote is gone, and Stripe still has the usage."""
     kept_log(desk)
@@ -330,6 +334,7 @@ SYMPTOMS: dict[str, Symptom] = {
     "Who did this?": exported_and_refunded,
     "The audit log was changed": changed_log,
     "The database is not migrated": not_migrated,
+    "A column has another type": wrong_type,
     "The database was restored from a backup": restored,
     "Deploying to Supabase": supabase_folder,
     "First live run": usage_of_the_last_hour,

@@ -191,6 +191,10 @@ DATABASE: dict[str, tuple[str, Arrange]] = {
             "update billing_schema_migrations set checksum = 'x' where name like 'migrations/0002%'"
         ),
     ),
+    "relation-columns": (
+        "fail",
+        lambda w: w.sql.execute("alter table billing_invoices alter column total_minor type numeric"),
+    ),
     "database-same": ("fail", lambda w: w.server_says("'started_at', pg_backend_pid()::text")),
     "database-clock": ("fail", lambda w: w.server_says("'at', now() + interval '2 hours'")),
     "postgres-version": ("fail", lambda w: w.server_says("'version', '14.10', 'version_num', 140010")),

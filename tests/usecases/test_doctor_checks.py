@@ -174,7 +174,9 @@ def test_each_state_of_a_migration_has_its_own_next_step(applied: dict[str, str]
     files = [SqlFile("migrations/0001.sql", MIGRATION, "a"), SqlFile("functions/a.sql", FUNCTIONS, "b")]
     known = {file.name: file.checksum for file in files if applied}
     unused: Fact[Any] = Fact(dict)
-    facts = DatabaseFacts(Transport(unused, unused), None, None, Fact(lambda: {**known, **applied}), files, unused)
+    facts = DatabaseFacts(
+        Transport(unused, unused), None, None, Fact(lambda: {**known, **applied}), files, unused, unused
+    )
     (verdict,) = migrations(facts)
     assert (verdict.level, verdict.says) == (Level.FAIL, says)
     assert verdict.next_step.startswith(step)

@@ -11,6 +11,7 @@ from psycopg import sql
 from billing_cli.adapters.database.errors import domain_error
 from billing_cli.adapters.database.postgres import connect, connection_error
 from billing_cli.adapters.sql_files import sql_root
+from billing_cli.domain.deployment import RELATIONS, FoundRelation, relations_found
 from billing_cli.domain.errors import Fault, LockHeld
 from billing_cli.domain.migrations import FUNCTIONS, MIGRATION, SqlFile
 
@@ -37,8 +38,8 @@ where p.pronamespace = 'public'::regnamespace and p.proname like 'billing\_%'
 # The four relations a deployment brings itself are its own business.
 _OPEN_TABLES_SQL = r"""
 select c.oid::regclass::text from pg_class c
-where c.relnamespace = 'public'::regnamespace and c.relname like 'billing\_%' and c.relkind in ('r', 'p', 'v', 'm')
-  and c.relname not in ('billing_companies', 'billing_usage_events', 'billing_payments', 'billing_invoices')
+where c.relnamespace = 'public'::regnamespace and c.relname like 'billing\_%%' and c.relkind in ('r', 'p', 'v', 'm')
+  and c.relname <> all (%s)
   and exists (
     select from (select rolname::text from pg_roles where rolname in ('anon', 'authenticated')
                  union all select 'public') r(name)
@@ -65,6 +66,12 @@ class PostgresMigrator:
         """Name to checksum of what the database has; empty where we never were."""
         with self._connected() as connection:
             return _applied(connection)
+
+    def relations(self) -> dict[str, FoundRelation]:
+        """The relations of the database that are ours or the deployment's; works before any migration."""
+        with self._connected() as connection, connection.transaction():
+            connection.execute("set local search_path = ''")
+            return relations_found(_scalar(connection, _relations_sql()))
 
     def apply(self, files: list[SqlFile], actor: str) -> None:
         """Applies files in order, each in its own transaction. Raises LockHeld if somebody else does."""
@@ -124,14 +131,20 @@ def _applied(connection: "psycopg.Connection[tuple[Any, ...]]") -> dict[str, str
     return {row[0]: row[1] for row in connection.execute("select name, checksum from public.billing_schema_migrations")}
 
 
-def _scalar(connection: "psycopg.Connection[tuple[Any, ...]]", query: str) -> Any:
-    row = connection.execute(query.encode()).fetchone()
+def _relations_sql() -> str:
+    """The query of the function that the doctor calls, which need not be there yet."""
+    text = sql_root().joinpath("functions", "relations.sql").read_text(encoding="utf-8")
+    return text.split("$$")[1]
+
+
+def _scalar(connection: "psycopg.Connection[tuple[Any, ...]]", query: str, values: list[Any] | None = None) -> Any:
+    row = connection.execute(query.encode(), values).fetchone()
     return row[0] if row else None
 
 
 def _refuse_open_doors(connection: "psycopg.Connection[tuple[Any, ...]]", file: SqlFile) -> None:
     """Supabase opens new relations to everyone by default; a file that forgot to revoke is rolled back."""
-    door = _scalar(connection, _OPEN_TABLES_SQL)
+    door = _scalar(connection, _OPEN_TABLES_SQL, [list(RELATIONS)])
     if door is None and file.kind == FUNCTIONS:
         door = _scalar(connection, _OPEN_FUNCTIONS_SQL)
     if door is not None:

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from billing_cli.domain.deployment import FoundRelation
 from billing_cli.domain.migrations import SqlFile
 
 
@@ -25,6 +26,10 @@ class Migrator(Protocol):
     def files(self) -> list[SqlFile]: ...
 
     def applied(self) -> dict[str, str]: ...
+
+    def relations(self) -> dict[str, FoundRelation]:
+        """Those that are ours or the deployment's, by name."""
+        ...
 
     def apply(self, files: list[SqlFile], actor: str) -> None: ...
 

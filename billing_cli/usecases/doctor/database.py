@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from billing_cli.domain.deployment import FoundRelation, misfits_of
 from billing_cli.domain.doctor import Check, Server, Subject
-from billing_cli.domain.errors import NotMigrated
+from billing_cli.domain.errors import DoesNotFit, NotMigrated
 from billing_cli.domain.migrations import SqlFile, file_statuses
 from billing_cli.domain.verdict import Verdict, failed, passed, skipped, warned
 from billing_cli.usecases.doctor.clocks import same_time
@@ -26,13 +27,17 @@ class Transport:
 
 @dataclass(frozen=True)
 class DatabaseFacts:
-    """`applied` is asked over the wire and works before any migration; None where the wire is not configured."""
+    """`applied` is asked over the wire and works before any migration; None where the wire is not configured.
+
+    `relations` are asked over the wire too, where it is configured.
+    """
 
     main: Transport
     rest: Transport | None
     wire: Transport | None
     applied: Fact[Mapping[str, str]] | None
     files: Sequence[SqlFile]
+    relations: Fact[Mapping[str, FoundRelation]]
     doors: Fact[dict[str, Any]]
 
     @property
@@ -45,6 +50,7 @@ def database_checks(facts: DatabaseFacts) -> list[Check]:
         "database-wire": lambda: over_the_wire(facts),
         "database-rest": lambda: over_rest(facts),
         "migrations": lambda: migrations(facts),
+        "relation-columns": lambda: relation_columns(facts),
         "database-same": lambda: same_database(facts),
         "database-clock": lambda: clock(facts.main.server()),
         "postgres-version": lambda: postgres_version(facts.main.server().value),
@@ -52,7 +58,7 @@ def database_checks(facts: DatabaseFacts) -> list[Check]:
         "row-cut": lambda: row_cut(facts.transports),
         "locked-out": lambda: locked_out(facts.doors()),
     }
-    explains = {"migrations": NotMigrated}
+    explains = {"migrations": NotMigrated, "relation-columns": DoesNotFit}
     return [Check(name, Subject.DATABASE, look, explains=explains.get(name)) for name, look in looks.items()]
 
 
@@ -76,9 +82,8 @@ def over_rest(facts: DatabaseFacts) -> Iterator[Verdict]:
 
 
 def migrations(facts: DatabaseFacts) -> Iterator[Verdict]:
-    applied = facts.applied() if facts.applied else facts.main.server().value.applied
     by_state: dict[str, list[str]] = {}
-    for status in file_statuses(facts.files, applied):
+    for status in file_statuses(facts.files, _applied(facts)):
         by_state.setdefault(status.state, []).append(f"sql/{status.name}")
     applied_count = len(by_state.pop("applied", []))
     if edited := by_state.pop("edited", None):
@@ -89,6 +94,13 @@ def migrations(facts: DatabaseFacts) -> Iterator[Verdict]:
         yield failed(f"Not applied: {_some(waiting)}.", "billing db migrate --confirm")
     if not (edited or unknown or waiting):
         yield passed(f"{applied_count} files are applied and unchanged.")
+
+
+def relation_columns(facts: DatabaseFacts) -> Iterator[Verdict]:
+    misfits = misfits_of(facts.relations(), _applied(facts))
+    yield from (failed(misfit.says, misfit.next_step) for misfit in misfits)
+    if not misfits:
+        yield passed("Your four relations have the columns and types that are needed.")
 
 
 def same_database(facts: DatabaseFacts) -> Iterator[Verdict]:
@@ -157,6 +169,10 @@ def locked_out(doors: Mapping[str, Any]) -> Iterator[Verdict]:
         )
     if not (functions or ours or bare or theirs):
         yield passed("anon, authenticated and the public may call and touch nothing.")
+
+
+def _applied(facts: DatabaseFacts) -> Mapping[str, str]:
+    return facts.applied() if facts.applied else facts.main.server().value.applied
 
 
 def _some(names: Sequence[str]) -> str:

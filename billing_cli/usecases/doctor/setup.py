@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.deployment import FoundRelation, relations_found
 from billing_cli.domain.doctor import Check, Destinations, Server, WebhookTarget
 from billing_cli.domain.meter import MeterRule, StripeMeter
 from billing_cli.domain.migrations import SqlFile
@@ -31,7 +32,7 @@ class Declared(Protocol):
 class Setup:
     """Opens nothing before it is asked to. `main` is over REST if `has_rest`; `wire` is None where not configured.
 
-    `applied` asks the migrations' own connection, which works before any migration.
+    `applied` and `relations` ask the migrations' own connection, which works before any migration.
     """
 
     stripe: Callable[[], SetupReader]
@@ -39,6 +40,7 @@ class Setup:
     has_rest: bool
     wire: Callable[[], Database] | None
     applied: Callable[[], Mapping[str, str]]
+    relations: Callable[[], Mapping[str, FoundRelation]]
     files: Sequence[SqlFile]
     rules: Mapping[str, MeterRule]
     record_prices: Collection[str]
@@ -74,7 +76,7 @@ def network_checks(settings: Declared, api_version: str, setup: Setup) -> list[C
     return [
         *stripe_checks(stripe.reach, stripe.identity),
         *webhook_checks(stripe.endpoints, stripe.destinations, secrets, api_version),
-        *database_checks(_database_facts(setup, main, applied, asked("billing_doctor_doors_v1"))),
+        *database_checks(_database_facts(setup, main, applied, asked)),
         *catalogue_checks(plans, stripe.prices, stripe.meters, setup.rules, companies, usage, setup.expected_skips),
         *work_checks(asked("billing_doctor_work_v1", p_lag_hours=setup.usage_lag_hours), setup.processes),
     ]
@@ -99,8 +101,13 @@ def _stripe_facts(settings: Declared, setup: Setup) -> StripeFacts:
 
 
 def _database_facts(
-    setup: Setup, main: Transport, applied: Fact[Mapping[str, str]] | None, doors: Fact[dict[str, Any]]
+    setup: Setup,
+    main: Transport,
+    applied: Fact[Mapping[str, str]] | None,
+    asked: Callable[[str], Fact[dict[str, Any]]],
 ) -> DatabaseFacts:
+    answered = asked("billing_doctor_relations_v1")
+    relations = after(applied, setup.relations) if applied else Fact(lambda: relations_found(answered()))
     wire = _transport(Fact(setup.wire), setup.clock, applied) if setup.wire and setup.has_rest else None
     return DatabaseFacts(
         main=main,
@@ -108,7 +115,8 @@ def _database_facts(
         wire=wire if setup.has_rest else main,
         applied=applied,
         files=setup.files,
-        doors=doors,
+        relations=relations,
+        doors=asked("billing_doctor_doors_v1"),
     )
 
 
