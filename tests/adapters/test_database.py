@@ -119,6 +119,25 @@ def test_a_missing_function_names_the_migration(database: Database) -> None:
     assert "billing db migrate --confirm" in caught.value.next_step
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "drop table billing_companies",
+        "alter table billing_companies rename column plan_id to plan",
+        "alter table billing_companies alter column company_id type bigint using null",
+        "alter table billing_companies alter column plan_id type uuid using null",
+    ],
+)
+def test_a_relation_that_does_not_fit_leads_to_the_doctor_and_not_to_a_migration(
+    change: str, local: Database, sql: Connection
+) -> None:
+    sql.execute(change.encode())
+    with pytest.raises(errors.DoesNotFit) as caught:
+        local.call("billing_timeline_company_v1", p_company_id="co_1")
+    assert "billing doctor" in caught.value.next_step
+    assert "db migrate" not in caught.value.message + caught.value.next_step
+
+
 def test_an_unmigrated_database_names_the_migration(plain_db_url: str) -> None:
     double = PostgrestDouble(plain_db_url)
     opened: list[Database] = [PostgresDatabase(plain_db_url), SupabaseDatabase(double.url, double.service_key)]
@@ -224,6 +243,13 @@ def test_a_broken_connection_heals_on_the_next_call(db_url: str, sql: Connection
         ("53400", Unavailable),
         ("08006", Unavailable),
         ("42501", Misconfigured),
+        ("42883", errors.DoesNotFit),
+        ("42804", errors.DoesNotFit),
+        ("42703", errors.DoesNotFit),
+        ("42P01", errors.DoesNotFit),
+        ("42P13", errors.DoesNotFit),
+        ("22P02", errors.DoesNotFit),
+        ("PGRST202", errors.NotMigrated),
         ("22012", errors.Fault),
     ],
 )

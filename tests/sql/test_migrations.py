@@ -137,6 +137,17 @@ def test_a_file_that_fails_leaves_nothing_of_itself(plain_db_url: str) -> None:
         assert connection.execute("select to_regclass('public.billing_x')").fetchone() == (None,)
 
 
+@pytest.mark.parametrize(
+    "body", ["select 1::float8 = 'x'::uuid", "select nothing from billing_batch", "select true::uuid"]
+)
+def test_a_file_that_postgres_does_not_take_is_no_reason_to_migrate_again(body: str, db_url: str) -> None:
+    broken = SqlFile("functions/broken.sql", FUNCTIONS, f"{body};")
+    with pytest.raises(Fault, match=r"sql/functions/broken\.sql was not applied: ") as caught:
+        PostgresMigrator(db_url).apply([broken], "tester")
+    assert "Nothing of this file was written." in caught.value.next_step
+    assert "billing db" not in caught.value.message + caught.value.next_step
+
+
 def test_a_table_open_to_an_api_role_is_rolled_back(db_url: str) -> None:
     careless = SqlFile("migrations/9999_careless.sql", "migration", "create table public.billing_careless (id int)")
     with pytest.raises(Fault, match="billing_careless"):

@@ -1,5 +1,6 @@
 """A deployment's relation of another shape is named by `db migrate`, `db status` and `doctor`, before anything fails."""
 
+import json
 from collections.abc import Callable
 
 import psycopg
@@ -237,3 +238,61 @@ def test_each_of_several_is_named(billing: Billing, sql: Connection, capsys: pyt
     assert run(["db", "status"]) == 3
     out = capsys.readouterr().out
     assert step("billing_usage_events.quantity", "table") in out, "on one line, to be copied"
+
+
+def test_what_follows_from_a_wrong_type_is_not_told_a_second_time(billing: Billing, sql: Connection) -> None:
+    make_wrong(sql, "billing_companies.company_id", "table")
+    findings = [f for f in billing("doctor").document["findings"] if f["subject"] in ("database", "catalogue", "work")]
+    assert {f["check"] for f in findings if f["level"] == "fail"} & {"usage-meters", "company-customers"} == set()
+    assert "First settle relation-columns." in {f["next_step"] for f in findings}
+    assert "billing doctor" not in json.dumps(findings)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "create or replace function billing_companies_summary_v1() returns jsonb language plpgsql as "
+        "$$ begin return 1.5::float8 || 'x'::uuid; end $$",
+        "drop function billing_companies_summary_v1()",
+    ],
+)
+def test_a_function_that_was_changed_by_hand_does_not_lead_the_doctor_to_itself(
+    change: str, billing: Billing, sql: Connection
+) -> None:
+    sql.execute(change.encode())
+
+    def found() -> dict[str, str]:
+        (finding,) = [f for f in billing("doctor").document["findings"] if f["check"] == "company-plans"]
+        return {"level": finding["level"], "next_step": finding["next_step"]}
+
+    before = found()
+    assert before["level"] == "fail" and "billing doctor" not in before["next_step"]
+    _, statement, command = before["next_step"].splitlines()
+    sql.execute(statement.removeprefix("In SQL: ").encode())
+    assert billing(*command.split()[1:]).code == 0
+    assert found()["level"] == "pass"
+
+
+@pytest.mark.parametrize("transport", ["wire", "rest"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_command_that_fails_because_of_it_leads_to_the_doctor(
+    transport: str,
+    kind: str,
+    billing: Billing,
+    sql: Connection,
+    rest: PostgrestDouble,
+    stripe: StripeDouble,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if transport == "rest":
+        monkeypatch.delenv("SUPABASE_DB_URL")
+        for name, value in rest_environment(rest.url, rest.service_key, stripe.url).items():
+            monkeypatch.setenv(name, value)
+    for column in ("billing_usage_events.quantity", "billing_companies.company_id"):
+        make_wrong(sql, column, kind)
+    sql.execute("grant usage on schema app to service_role; grant select on all tables in schema app to service_role")
+    for command in (["export", "--period", "yesterday"], ["timeline", "co_1"], ["refund", "co_1", "pi_1"]):
+        answer = billing(*command, *(["--amount", "1", "--reason", "duplicate"] if command[0] == "refund" else []))
+        assert answer.code == 78, answer
+        assert "billing doctor" in answer.document["next_step"]
+        assert "db migrate" not in answer.stderr

@@ -17,9 +17,16 @@ _OURS: dict[str, type[errors.BillingError]] = {
 }
 # An amount in a sentence of a function of ours, in minor units.
 _AMOUNT = re.compile(r"\{(\d+) ([a-z]{3})\}")
-# PGRST202: PostgREST knows no such function.
-_NOT_MIGRATED = {"42883", "42P01", "PGRST202"}
-_NOT_ALLOWED = {"42501", "28000", "28P01", "PGRST301", "PGRST302"}
+# PostgREST knows no such function.
+NO_SUCH_FUNCTION = "PGRST202"
+# Raised inside a function of ours: operators, columns, relations or types are not there as it needs them,
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_DOES_NOT_FIT = {"42883", "42P01", "42703", "42804", "42846", "42725", "42P13", "42P18", "22P02"}
+_WRONG_URL = {
+    "28P01": ("The database does not accept this user's password.", "Correct it in SUPABASE_DB_URL, percent-encoded."),
+    "3D000": ("The database in SUPABASE_DB_URL does not exist.", "Check its name."),
+}
+_NOT_ALLOWED = {"42501", "28000", "PGRST301", "PGRST302"}
 _PASSING_STATES = {
     "40001",
     "40P01",
@@ -48,22 +55,23 @@ def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors
     code, message = sqlstate or "", without_secrets(message)
     if code in _OURS:
         return _OURS[code](_AMOUNT.sub(_in_major_units, message), hint or "")
-    if code in _NOT_MIGRATED:
+    if code in _DOES_NOT_FIT:
+        return errors.DoesNotFit(
+            f"A function of billing does not fit this database ({code}): {message}",
+            "To see which column or file is at fault: billing doctor",
+        )
+    if code == NO_SUCH_FUNCTION:
         return errors.NotMigrated(
             "The database does not have this version's billing functions.",
-            "Run: billing db migrate --confirm",
+            "Run: billing db migrate --confirm, or if it has nothing to apply: billing doctor",
         )
-    if code == "28P01":
-        return errors.Misconfigured(
-            "The database does not accept this user's password.", "Correct it in SUPABASE_DB_URL, percent-encoded."
-        )
+    if code in _WRONG_URL:
+        return errors.Misconfigured(*_WRONG_URL[code])
     if code in _NOT_ALLOWED:
         return errors.Misconfigured(
             "The database does not let this key or user in.",
             "Use the secret (service_role) key, or the owner's URL.",
         )
-    if code == "3D000":
-        return errors.Misconfigured("The database in SUPABASE_DB_URL does not exist.", "Check its name.")
     if code == "57014":
         return errors.Unavailable(
             "The database took too long and stopped the query.", "Try a shorter window, or run this again."

@@ -12,7 +12,8 @@ from billing_cli.adapters.database.errors import domain_error
 from billing_cli.adapters.database.postgres import connect, connection_error
 from billing_cli.adapters.sql_files import sql_root
 from billing_cli.domain.deployment import RELATIONS, FoundRelation, relations_found
-from billing_cli.domain.errors import Fault, LockHeld
+from billing_cli.domain.errors import DoesNotFit, Fault, LockHeld
+from billing_cli.domain.masking import without_secrets
 from billing_cli.domain.migrations import FUNCTIONS, MIGRATION, SqlFile
 
 LEDGER_SQL = """\
@@ -83,7 +84,7 @@ class PostgresMigrator:
             for file in files:
                 if already.get(file.name) == file.checksum:
                     continue
-                with connection.transaction():
+                with _explained(file), connection.transaction():
                     connection.execute(file.text.encode())
                     connection.execute(_record_sql(file, actor))
                     _refuse_open_doors(connection, file)
@@ -106,6 +107,21 @@ class PostgresMigrator:
                 yield connection
         except psycopg.Error as error:
             raise domain_error(error.sqlstate, error.diag.message_primary or "", error.diag.message_hint) from None
+
+
+@contextmanager
+def _explained(file: SqlFile) -> Iterator[None]:
+    """Raises Fault with the file's name where Postgres does not take what it says."""
+    try:
+        yield
+    except psycopg.Error as error:
+        message = without_secrets(error.diag.message_primary or "")
+        if error.sqlstate and isinstance(domain_error(error.sqlstate, message, None), DoesNotFit | Fault):
+            raise Fault(
+                f"sql/{file.name} was not applied: {message} ({error.sqlstate}).",
+                "Nothing of this file was written. Report it with this message.",
+            ) from None
+        raise
 
 
 def _record_sql(file: SqlFile, actor: str) -> str:

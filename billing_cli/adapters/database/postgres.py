@@ -10,10 +10,11 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb, set_json_loads
 
-from billing_cli.adapters.database.errors import domain_error, unreachable
+from billing_cli.adapters.database.errors import NO_SUCH_FUNCTION, domain_error, unreachable
 from billing_cli.domain.errors import Misconfigured
 
 _CONNECT_TIMEOUT_S = 10
+_UNDEFINED_FUNCTION = "42883"
 # What libpq says of a server that is full, and of a port or option that it was given.
 _CROWDED = re.compile(r"too many (clients|connections)|connection slots are reserved")
 _INVALID = re.compile(r"invalid (port number|\w+ value)")
@@ -56,7 +57,10 @@ class PostgresDatabase:
             self.close()
             if error.sqlstate is None:
                 return connection_error(error, self._url)
-        return domain_error(error.sqlstate, error.diag.message_primary or "", error.diag.message_hint)
+        # Without a context it is the call itself that names no function; with one, it is inside of a function.
+        is_unknown = error.sqlstate == _UNDEFINED_FUNCTION and error.diag.context is None
+        code = NO_SUCH_FUNCTION if is_unknown else error.sqlstate
+        return domain_error(code, error.diag.message_primary or "", error.diag.message_hint)
 
 
 def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":

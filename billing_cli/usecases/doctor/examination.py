@@ -3,8 +3,16 @@
 from collections.abc import Iterable, Iterator
 
 from billing_cli.domain.doctor import Check, Finding, Subject
-from billing_cli.domain.errors import BillingError
+from billing_cli.domain.errors import BillingError, DoesNotFit, NotMigrated
 from billing_cli.domain.verdict import Level, Verdict, failed, skipped
+
+_MIGRATE = "billing db migrate --confirm"
+# They are applied again where the database does not know that it has them.
+_ANEW = (
+    "If no other check fails, a function of billing was changed or dropped by hand. To create all of them again:\n"
+    "In SQL: delete from public.billing_schema_migrations where kind = 'functions';\n"
+    "billing db migrate --confirm"
+)
 
 _Told = list[tuple[BillingError | type[BillingError], Check]]
 
@@ -22,7 +30,7 @@ def _look(check: Check, told: _Told) -> Iterator[Verdict]:
         teller = _teller(error, told)
         if teller is None:
             told.append((error, check))
-            yield failed(error.message, error.next_step or "Correct it, then run this again.")
+            yield failed(error.message, _next_step(error, check))
         else:
             yield skipped(f"Not looked at: {error.message}", f"First settle {teller.name}.")
     except Exception as error:
@@ -32,6 +40,15 @@ def _look(check: Check, told: _Told) -> Iterator[Verdict]:
         if check.explains and any(verdict.level is Level.FAIL for verdict in verdicts):
             told.append((check.explains, check))
         yield from verdicts
+
+
+def _next_step(error: BillingError, check: Check) -> str:
+    """Other commands lead to the doctor where a function is missing or does not fit; it does not lead to itself."""
+    if isinstance(error, NotMigrated) and check.explains is NotMigrated:
+        return _MIGRATE
+    if isinstance(error, NotMigrated | DoesNotFit):
+        return _ANEW
+    return error.next_step or "Correct it, then run this again."
 
 
 def _teller(error: BillingError, told: _Told) -> Check | None:
