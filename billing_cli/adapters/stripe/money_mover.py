@@ -144,8 +144,7 @@ class StripeMoneyMover:
 
 def _answer(made: Any) -> Answer:
     response = made.last_response
-    replayed = response.headers.get("Idempotent-Replayed") == "true"
-    return Answer(response.code, response.data, response.request_id, replayed=replayed)
+    return Answer(response.code, response.data, response.request_id)
 
 
 def _expected(intent: Intent) -> Expected:
@@ -188,7 +187,7 @@ def _unknown(answer: Answer, expected: Expected, tries: int) -> MoveResult:
 
 
 def _another(object_id: str, difference: str | None) -> MoveResult:
-    """An object that carries our name and is not what the intent makes."""
+    """For an object that carries our name, but differs from the one that the intent makes."""
     found = f"{object_id} in Stripe carries the name of this intent, but {difference}."
     step = f"Nothing is sent while it does: correct {METADATA_KEY} in its metadata."
     return MoveResult(MoveOutcome.UNKNOWN, error=f"{found} {step}")
