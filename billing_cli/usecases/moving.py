@@ -19,8 +19,6 @@ from billing_cli.usecases.stopping import stopping
 WORKERS = 8
 # A try that is younger may still be under way to Stripe's lists, if Stripe answered it.
 _LISTED_AFTER_S = 60
-# A try that is younger may still reach Stripe, whoever answered: the lease, which is longer than all tries of a run.
-_LANDED_AFTER_S = 600
 _GIVE_UP_AFTER = 10
 
 
@@ -161,7 +159,7 @@ def _move(intent: Intent, claim: Mapping[str, Any], permit: Permit, run: MoveEnv
     if (maybe_sent or intent.kind is IntentKind.MARK_PAID) and (found := run.mover.find(intent)):
         return found
     if not claim["key_usable"]:
-        return _past_its_key(last_try_age_s)
+        return _past_its_key(claim["lands_within_s"] or 0)
     if obstacle := _obstacle(intent, claim["seen"], run.stripe):
         return _doubtful(obstacle) if maybe_sent else MoveResult(MoveOutcome.REFUSED, error=obstacle)
 
@@ -178,13 +176,12 @@ def _move(intent: Intent, claim: Mapping[str, Any], permit: Permit, run: MoveEnv
     return result if clean else _proved(intent, result, last_try_age_s, run.mover)
 
 
-def _past_its_key(last_try_age_s: int) -> MoveResult:
+def _past_its_key(lands_within_s: int) -> MoveResult:
     """Of an intent that Stripe's lists do not have, and that may not be sent any more."""
-    left_s = _LANDED_AFTER_S - last_try_age_s
     nothing = "Stripe has nothing of it; its key is too old to be used again."
-    if left_s <= 0:
+    if lands_within_s <= 0:
         return MoveResult(MoveOutcome.LAPSED, error=nothing)
-    wait = f"The last try was {last_try_age_s} s ago and may still arrive. Run this again in {left_s} s."
+    wait = f"Its last try may still arrive. Run this again in {lands_within_s} s."
     return MoveResult(MoveOutcome.UNKNOWN, error=f"{nothing} {wait}")
 
 
@@ -231,10 +228,10 @@ def _claim(intent_id: str, permit: Permit, run: MoveEnvironment) -> dict[str, An
     """Claims it, with the permit to send it; a claim of a process that is known to be dead does not count."""
     asked_at = permit.now()
     keys = {"p_intent_id": intent_id, "p_runner": run.runner, "p_actor": run.actor}
-    answer = database_call(run.database, "billing_intent_claim_v1", **keys)
+    answer = database_call(run.database, "billing_intent_claim_v2", **keys)
     holder = answer["claimed_by"]
     if not answer["claimed"] and holder and run.processes.is_alive(holder) is False:
-        answer = database_call(run.database, "billing_intent_claim_v1", **keys, p_dead_runner=holder)
+        answer = database_call(run.database, "billing_intent_claim_v2", **keys, p_dead_runner=holder)
     if answer["claimed"]:
         permit.renew(asked_at, answer["permit_s"])
     return answer

@@ -211,9 +211,10 @@ $$;
 -- Takes an intent for sending if nobody else is at it, or if its runner is known to be dead.
 -- `maybe_sent`: an earlier run may have sent it. `seen`: how its object stood at the time of the plan.
 -- `key_usable`: it may be sent now. `last_try_age_s`: seconds since the last try of an earlier run, null if there was
--- none; a claim that was never settled may have sent until its end. `permit_s`: for how many seconds the caller may send
--- it, counted from before it asked.
-create or replace function public.billing_intent_claim_v1(
+-- none; a claim that was never settled may have sent until its end. `lands_within_s`: that try may still reach Stripe
+-- for so many seconds, a lease counted from it. `permit_s`: for how many seconds the caller may send it, counted from
+-- before it asked.
+create or replace function public.billing_intent_claim_v2(
   p_intent_id text, p_runner text, p_actor text, p_dead_runner text default null)
 returns jsonb language plpgsql set search_path = '' as $$
 declare
@@ -245,6 +246,8 @@ begin
     || jsonb_build_object('claimed', true, 'maybe_sent', v_maybe_sent, 'seen', v_intent.seen,
                           'key_usable', v_key_usable,
                           'last_try_age_s', extract(epoch from now() - v_last_try_at)::int,
+                          'lands_within_s',
+                          ceil(extract(epoch from v_last_try_at + public.billing_intent_lease_v1() - now()))::int,
                           'permit_s', public.billing_permit_s_v1(public.billing_intent_lease_v1()));
 end
 $$;
@@ -406,7 +409,7 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_intents_check_v1(text, boolean, jsonb, jsonb)',
   'public.billing_intents_open_v2(text, boolean, text, text, text, jsonb, jsonb, text, jsonb)',
   'public.billing_limits_check_v1(text, boolean, text, jsonb, jsonb, text)',
-  'public.billing_intent_claim_v1(text, text, text, text)',
+  'public.billing_intent_claim_v2(text, text, text, text)',
   'public.billing_intent_settle_v1(text, text, text, text, text, text, text, text, jsonb)',
   'public.billing_intent_follow_v1(text, text, text, text, jsonb)',
   'public.billing_adjustment_add_v1(public.billing_intents, text, boolean)',

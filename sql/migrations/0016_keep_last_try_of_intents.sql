@@ -4,3 +4,6 @@ alter table public.billing_intents
 
 -- Not known of those that are under way: as if tried now.
 update public.billing_intents set last_sent_at = now() where state = 'sending';
+
+-- Its successor answers more.
+drop function if exists public.billing_intent_claim_v1(text, text, text, text);

@@ -33,7 +33,7 @@ COMMANDS: dict[str, list[str]] = {
 }  # fmt: skip
 STEPS = [
     Step(name, when)
-    for name in ("billing_intents_open_v2", "billing_intent_claim_v1", "move", "billing_intent_settle_v1")
+    for name in ("billing_intents_open_v2", "billing_intent_claim_v2", "move", "billing_intent_settle_v1")
     for when in ("before", "after")
 ]
 FAULTS: dict[str, dict[str, object] | None] = {
@@ -90,7 +90,7 @@ def test_killed_at_a_step_over_rest(step: Step, rest: PostgrestDouble, sql: Conn
 
 @pytest.mark.usefixtures("money")
 def test_replies_of_the_database_lost_over_rest(rest: PostgrestDouble, sql: Connection, stripe: StripeDouble) -> None:
-    for function in ("billing_intents_open_v2", "billing_intent_claim_v1", "billing_intent_settle_v1"):
+    for function in ("billing_intents_open_v2", "billing_intent_claim_v2", "billing_intent_settle_v1"):
         rest.faults[function] = ["lost_reply", "503"]
     environment = rest_environment(rest.url, rest.service_key, stripe.url)
     assert run_billing(environment, [*COMMANDS["refund"], "--confirm"]) == 0

@@ -43,7 +43,7 @@ class Elsewhere:
 
 
 CRASHES = st.none() | st.tuples(
-    st.sampled_from(["billing_intents_open_v2", "billing_intent_claim_v1", "move", "billing_intent_settle_v1"]),
+    st.sampled_from(["billing_intents_open_v2", "billing_intent_claim_v2", "move", "billing_intent_settle_v1"]),
     st.sampled_from(["before", "after"]),
 )
 STEPS = st.lists(

@@ -77,7 +77,7 @@ def intents(sql: Connection) -> tuple[Any, ...]:
 
 def intent_claimed(sql: Connection) -> None:
     call(sql, "billing_intents_open_v2", *intents(sql))
-    call(sql, "billing_intent_claim_v1", "int_1", "r", "ana")
+    call(sql, "billing_intent_claim_v2", "int_1", "r", "ana")
 
 
 SETTLED = ("int_1", "r", "ana", "done", "re_1", "pending", "req_1", None, Jsonb({}))
@@ -161,7 +161,7 @@ OTHERS = {
     "billing_proof_claim_v1": "as billing_batch_claim_v2",
     "billing_batch_settle_v1": "settles nothing more and leaves no second trace, and its answer counts what it settled",
     "billing_proof_apply_v1": "finds the same again; another row of the log says so",
-    "billing_intent_claim_v1": "the same claim again; then the intent may have been sent, which is the safe answer",
+    "billing_intent_claim_v2": "the same claim again; then the intent may have been sent, which is the safe answer",
     "billing_webhook_refund_v1": "called by billing_webhooks_store_v1 only; a status moves forward only",
     "billing_webhook_meter_error_v1": "called by billing_webhooks_store_v1 only; rejects an item once",
     "billing_webhook_effect_v1": "called by billing_webhooks_store_v1 only",

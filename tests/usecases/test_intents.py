@@ -30,7 +30,7 @@ def open_intents(database: Database, *wishes: dict[str, Any], limits: list[dict[
 
 def claim(database: Database, intent_id: str, runner: str, dead: str | None = None) -> dict[str, Any]:
     answer: dict[str, Any] = database.call(
-        "billing_intent_claim_v1", p_intent_id=intent_id, p_runner=runner, p_actor="ana", p_dead_runner=dead
+        "billing_intent_claim_v2", p_intent_id=intent_id, p_runner=runner, p_actor="ana", p_dead_runner=dead
     )
     return answer
 

@@ -157,7 +157,7 @@ def test_a_refund_made_elsewhere_after_the_plan_is_noticed(
     call = PostgresDatabase.call
 
     def late(self: PostgresDatabase, function: str, **args: object) -> object:
-        if function == "billing_intent_claim_v1":
+        if function == "billing_intent_claim_v2":
             stripe.payments([{"id": "pi_1", "customer": "cus_1", "amount": 500, "currency": "usd"}])
         return call(self, function, **args)
 
