@@ -51,7 +51,7 @@ def migrate(
 
 
 def _rehearse(state: "State", migrator: "Migrator") -> int:
-    """Refuses what --confirm refuses, after showing what there is."""
+    """Shows the files and the misfits, then refuses as --confirm would."""
     from billing_cli.domain.deployment import refuse_misfits
     from billing_cli.domain.migrations import pending_files
     from billing_cli.render.migrations import render_statuses, schema_document
@@ -69,7 +69,7 @@ def _rehearse(state: "State", migrator: "Migrator") -> int:
 
 @db_app.command()
 def status(ctx: typer.Context) -> int:
-    """List every SQL file and whether the database has it, and what differs in your relations; exit 3 on any.
+    """List every SQL file and whether the database has it, and differences in your relations; exit 3 on any.
 
     Writes: nothing
     Needs: database URL

@@ -1,4 +1,4 @@
-"""The four relations that are the deployment's own: their columns and types, and where those of a database differ."""
+"""The four relations that are the deployment's own: their columns and types, and the differences in a database."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from billing_cli.domain.errors import DoesNotFit
 
-# As the migration below creates them where they are missing; the first word of a definition is the column's type.
+# As the migration below creates them if they are missing; the first word of a definition is the column's type.
 RELATIONS: Mapping[str, Mapping[str, str]] = {
     "billing_companies": {
         "company_id": "text primary key",
@@ -44,7 +44,7 @@ RELATIONS: Mapping[str, Mapping[str, str]] = {
     },
 }
 CREATED_BY = "migrations/0001_create_deployment_relations.sql"
-# With what else each function answers the same, as tests/sql/test_column_types.py shows. Postgres' own names.
+# Types with which each function answers the same, as tests/sql/test_column_types.py shows. Postgres' own names.
 _ACCEPTED = {
     "text": ("text", "character varying"),
     "numeric": ("numeric",),
@@ -132,7 +132,7 @@ def misfits_of(found: Mapping[str, FoundRelation], applied: Mapping[str, str]) -
 
 
 def refuse_misfits(misfits: list[Misfit]) -> None:
-    """Raises DoesNotFit, which names each, where there are any."""
+    """Raises DoesNotFit, which names each, if there are any."""
     if misfits:
         steps = dict.fromkeys(line for misfit in misfits for line in misfit.next_step.splitlines())
         raise DoesNotFit(" ".join(misfit.says for misfit in misfits), "\n".join(steps))

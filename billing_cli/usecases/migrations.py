@@ -10,12 +10,12 @@ def schema_status(migrator: Migrator) -> list[FileStatus]:
 
 
 def misfits(migrator: Migrator) -> list[Misfit]:
-    """Where the deployment's own relations differ from what the functions need."""
+    """The differences between the deployment's own relations and the columns that the functions need."""
     return misfits_of(migrator.relations(), migrator.applied())
 
 
 def pending(migrator: Migrator) -> list[SqlFile]:
-    """What would be applied now. Raises Misconfigured for edited or unknown files, and where relations do not fit."""
+    """What would be applied now. Raises Misconfigured for edited or unknown files, and if relations do not fit."""
     files = pending_files(migrator.files(), migrator.applied())
     refuse_misfits(misfits(migrator))
     return files

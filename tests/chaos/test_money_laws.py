@@ -77,7 +77,7 @@ def test_never_more_than_captured_nor_other_than_approved(
         if step.again:
             _refund(payment, step.amount)
     for (intent,) in sql.execute("select intent_id from billing_intents where state in ('open', 'sending')").fetchall():
-        # 5: somebody refunded elsewhere after the claim, so it is neither sent nor refused before it lapses.
+        # 5: a refund from elsewhere came after the claim, so it is neither sent nor refused before it lapses.
         assert run(["intents", "resume", intent, "--confirm"]) in (0, 3, 5)
 
     capsys.readouterr()

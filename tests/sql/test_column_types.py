@@ -89,7 +89,7 @@ NAMING_ONLY = {"billing_doctor_doors_v1"}
 
 
 def answers(sql: Connection) -> dict[str, Any]:
-    """Of the same rows: what each call answers, what a batch then holds, and what the four relations hold afterwards."""
+    """The answers of all calls to the same rows, then the items of a batch and the contents of the four relations."""
     sql.execute(ROWS.replace("DAY", f"'{YESTERDAY}'::timestamptz").encode())
     found = {name: value(sql, f"select to_jsonb({call})") for name, call in CALLS.items()}
     lines_hash = found["billing_export_preview_v2"]["lines_hash"]

@@ -122,7 +122,7 @@ class Desk:
         return code, out.getvalue() + err.getvalue()
 
     def _in_a_shell(self, line: str) -> tuple[int, str]:
-        # Where the machine has no psql, that of the tests' server.
+        # If the machine has no psql, that of the tests' server.
         places = [
             Path(sys.executable).parent,
             os.environ["PATH"],

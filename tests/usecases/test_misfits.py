@@ -14,7 +14,7 @@ from billing_cli.cli.app import run
 
 from .conftest import Answer, Billing, asking
 
-# Column, the type that it has, as Postgres shows it, and what makes of it the type that is wanted.
+# Column: its type as Postgres shows it, the wanted type, and the cast from one to the other.
 WRONG = {
     "billing_usage_events.quantity": ("double precision", "numeric", "quantity::numeric"),
     "billing_usage_events.company_id": ("bigint", "text", "company_id::text"),
@@ -94,12 +94,24 @@ def plain(plain_db_url: str) -> "Callable[[], Connection]":
     return lambda: psycopg.connect(plain_db_url, autocommit=True)
 
 
+@pytest.fixture
+def rest_alone(rest: PostgrestDouble, stripe: StripeDouble, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From its call on, commands have no address of the database but that of REST."""
+
+    def change() -> None:
+        monkeypatch.delenv("SUPABASE_DB_URL")
+        for name, value in rest_environment(rest.url, rest.service_key, stripe.url).items():
+            monkeypatch.setenv(name, value)
+
+    return change
+
+
 def misfits(answer: Answer) -> list[tuple[str, str, str]]:
     return [(f"{m['relation']}.{m['column']}", m["type"], m["wanted"]) for m in answer.document["misfits"]]
 
 
 def found_by_doctor(billing: Billing) -> list[tuple[str, str]]:
-    """What the check of the four relations failed with, each with its next step."""
+    """The failures of the check of the four relations, each with its next step."""
     findings = [f for f in billing("doctor").document["findings"] if f["check"] == "relation-columns"]
     return [(f["says"], f["next_step"]) for f in findings if f["level"] == "fail"]
 
@@ -145,16 +157,9 @@ def test_a_type_that_was_changed_after_the_migrations_is_named(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_doctor_names_it_over_rest_alone(
-    kind: str,
-    billing: Billing,
-    sql: Connection,
-    rest: PostgrestDouble,
-    stripe: StripeDouble,
-    monkeypatch: pytest.MonkeyPatch,
+    kind: str, billing: Billing, sql: Connection, rest_alone: Callable[[], None]
 ) -> None:
-    monkeypatch.delenv("SUPABASE_DB_URL")
-    for name, value in rest_environment(rest.url, rest.service_key, stripe.url).items():
-        monkeypatch.setenv(name, value)
+    rest_alone()
     assert found_by_doctor(billing) == []
     make_wrong(sql, "billing_usage_events.quantity", kind)
     make_wrong(sql, "billing_companies.company_id", kind)
@@ -280,14 +285,10 @@ def test_a_command_that_fails_because_of_it_leads_to_the_doctor(
     kind: str,
     billing: Billing,
     sql: Connection,
-    rest: PostgrestDouble,
-    stripe: StripeDouble,
-    monkeypatch: pytest.MonkeyPatch,
+    rest_alone: Callable[[], None],
 ) -> None:
     if transport == "rest":
-        monkeypatch.delenv("SUPABASE_DB_URL")
-        for name, value in rest_environment(rest.url, rest.service_key, stripe.url).items():
-            monkeypatch.setenv(name, value)
+        rest_alone()
     for column in ("billing_usage_events.quantity", "billing_companies.company_id"):
         make_wrong(sql, column, kind)
     sql.execute("grant usage on schema app to service_role; grant select on all tables in schema app to service_role")

@@ -111,7 +111,7 @@ class PostgresMigrator:
 
 @contextmanager
 def _explained(file: SqlFile) -> Iterator[None]:
-    """Raises Fault with the file's name where Postgres does not take what it says."""
+    """Raises Fault with the file's name if Postgres does not take its statements."""
     try:
         yield
     except psycopg.Error as error:

@@ -61,9 +61,9 @@ class MoneyMover(Protocol):
         ...
 
     def find(self, intent: Intent) -> MoveResult | None:
-        """What Stripe's own lists prove: done, or None if nothing carries the intent's name.
+        """The outcome that Stripe's own lists prove: done, or None if nothing carries the intent's name.
 
-        Unknown if what carries it is of another subject, amount or currency; then nothing may be sent.
+        Unknown if an object carries it with another subject, amount or currency; then nothing may be sent.
         """
         ...
 

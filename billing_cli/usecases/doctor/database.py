@@ -29,7 +29,7 @@ class Transport:
 class DatabaseFacts:
     """`applied` is asked over the wire and works before any migration; None where the wire is not configured.
 
-    `relations` are asked over the wire too, where it is configured.
+    `relations` are asked over the wire too, if it is configured.
     """
 
     main: Transport

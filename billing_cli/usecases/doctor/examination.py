@@ -7,7 +7,7 @@ from billing_cli.domain.errors import BillingError, DoesNotFit, NotMigrated
 from billing_cli.domain.verdict import Level, Verdict, failed, skipped
 
 _MIGRATE = "billing db migrate --confirm"
-# They are applied again where the database does not know that it has them.
+# They are applied again if the database has no record of them.
 _ANEW = (
     "If no other check fails, a function of billing was changed or dropped by hand. To create all of them again:\n"
     "In SQL: delete from public.billing_schema_migrations where kind = 'functions';\n"
@@ -43,7 +43,7 @@ def _look(check: Check, told: _Told) -> Iterator[Verdict]:
 
 
 def _next_step(error: BillingError, check: Check) -> str:
-    """Other commands lead to the doctor where a function is missing or does not fit; it does not lead to itself."""
+    """Other commands lead to the doctor if a function is missing or does not fit; it does not lead to itself."""
     if isinstance(error, NotMigrated) and check.explains is NotMigrated:
         return _MIGRATE
     if isinstance(error, NotMigrated | DoesNotFit):

@@ -108,7 +108,7 @@ def _colleague(scene: MoneyScene, order: Order, trouble: Trouble) -> BaseProcess
 def settle(scene: MoneyScene, orders: list[Order]) -> list[int | None]:
     """Every operator goes on until answered, minutes between the steps; whatever is left open is resumed.
 
-    What the Dashboard changed after a claim is not sent again, and lapses a day later.
+    An intent whose object changed in the Dashboard after its claim is not sent again, and lapses a day later.
     """
     codes: list[int | None] = []
     for order in orders:
