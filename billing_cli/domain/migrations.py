@@ -1,6 +1,7 @@
 """Which SQL files a database still needs: tables once and in order, functions whenever they changed."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from billing_cli.domain.errors import Misconfigured
 
 MIGRATION = "migration"
 FUNCTIONS = "functions"
+_OUTSIDE = "-- Outside a transaction:"
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,21 @@ class SqlFile:
     @property
     def checksum(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def transactional(self) -> bool:
+        """False if the first line starts with "-- Outside a transaction:", as `create index concurrently` needs."""
+        return not self.text.startswith(_OUTSIDE)
+
+    @property
+    def statements(self) -> list[str]:
+        """The text, one statement each, of a file that is not transactional: no bodies, each ends at a line's end."""
+        return [part for part in re.split(r";[ ]*(?:\n|$)", self.text) if part.strip()]
+
+    @property
+    def blocking_text(self) -> str:
+        """The same changes for a plain transaction, during which exports wait."""
+        return self.text if self.transactional else self.text.replace(" concurrently ", " ")
 
 
 @dataclass(frozen=True)

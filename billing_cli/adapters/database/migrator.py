@@ -75,7 +75,7 @@ class PostgresMigrator:
             return relations_found(_scalar(connection, _relations_sql()))
 
     def apply(self, files: list[SqlFile], actor: str) -> None:
-        """Applies files in order, each in its own transaction. Raises LockHeld if somebody else does."""
+        """Applies files in order, each in its own transaction if it allows one. Raises LockHeld if another run does."""
         with self._connected() as connection:
             if not _scalar(connection, _LOCK_SQL):
                 raise LockHeld("Another migration is running.", "Wait for it, then run: billing db status")
@@ -84,16 +84,19 @@ class PostgresMigrator:
             for file in files:
                 if already.get(file.name) == file.checksum:
                     continue
+                if not file.transactional:
+                    _execute_outside(connection, file)
                 with _explained(file), connection.transaction():
-                    connection.execute(file.text.encode())
+                    if file.transactional:
+                        connection.execute(file.text.encode())
                     connection.execute(_record_sql(file, actor))
                     _refuse_open_doors(connection, file)
 
     def script(self, files: list[SqlFile], actor: str) -> str:
-        """The same as one SQL text; a plain connection or another migration tool can run it."""
+        """The same as one SQL text; a plain connection or another migration tool can run it, in one transaction."""
         parts = [LEDGER_SQL] if files else []
         for file in files:
-            parts += [f"-- sql/{file.name}", file.text, f"{_record_sql(file, actor)};", ""]
+            parts += [f"-- sql/{file.name}", file.blocking_text, f"{_record_sql(file, actor)};", ""]
         return "\n".join(parts)
 
     @contextmanager
@@ -107,6 +110,13 @@ class PostgresMigrator:
                 yield connection
         except psycopg.Error as error:
             raise domain_error(error.sqlstate, error.diag.message_primary or "", error.diag.message_hint) from None
+
+
+def _execute_outside(connection: "psycopg.Connection[tuple[Any, ...]]", file: SqlFile) -> None:
+    """Executes the statements one by one. Such a file can be applied again after it was interrupted."""
+    with _explained(file):
+        for statement in file.statements:
+            connection.execute(statement.encode())
 
 
 @contextmanager

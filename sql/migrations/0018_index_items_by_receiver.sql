@@ -1,0 +1,11 @@
+-- Outside a transaction: built concurrently, so that no export waits. What an interrupted build left is dropped first.
+set statement_timeout = 0;
+drop index concurrently if exists public.billing_export_items_by_receiver;
+create index concurrently billing_export_items_by_receiver
+  on public.billing_export_items (stripe_account_id, livemode, bucket_start)
+  include (stripe_customer_id, event_name, company_id, meter, quantity, usage_rows, state);
+drop index concurrently if exists public.billing_export_items_lowering;
+create index concurrently billing_export_items_lowering
+  on public.billing_export_items (batch_id) where step = 1 and state in ('pending', 'sending');
+drop index concurrently if exists public.billing_export_items_by_bucket;
+reset statement_timeout;
