@@ -49,7 +49,7 @@ SEED ?= 1
 chaos: setup
 	cd tests && ../$(BIN)/python -m campaign --runs $(RUNS) --seed $(SEED)
 
-# Prints Markdown; about twenty minutes.
+# Prints Markdown; about twenty-five minutes.
 bench: setup
 	$(BIN)/python benchmarks/preview.py
 	$(BIN)/python benchmarks/export.py
@@ -58,6 +58,7 @@ bench: setup
 	$(BIN)/python benchmarks/money.py
 	$(BIN)/python benchmarks/webhooks.py
 	$(BIN)/python benchmarks/reconcile.py
+	$(BIN)/python benchmarks/migrate.py
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -73,7 +73,7 @@ def _query(url: str) -> float:
     database = PostgresDatabase(url)
     started_at = time.perf_counter()
     database.call(
-        "billing_export_preview_v2",
+        "billing_export_preview_v3",
         p_account="acct_bench",
         p_livemode=False,
         p_start=days[0].isoformat() if days else "",

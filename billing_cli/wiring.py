@@ -149,6 +149,7 @@ def export_planner(settings: Settings, database: Database) -> ExportPlanner:
         database,
         stripe_reader(settings),
         StripeSubscriptionReader(connection, _for_lists(connection)),
+        ledger_reader(settings),
         _meter_rules(settings),
         config.expected_skips,
         config.late_usage,

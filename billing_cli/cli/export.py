@@ -46,7 +46,8 @@ def export(
     company: OnlyCompany = None,
     meter: Annotated[str | None, typer.Option(metavar="METER", help="Only this meter.")] = None,
     allow_corrections: Annotated[
-        bool, typer.Option("--allow-corrections", help="Also send negative events where a total shrank.")
+        bool,
+        typer.Option("--allow-corrections", help="Also send corrections that shrink the total of a billing period."),
     ] = False,
     all_lines: Annotated[bool, typer.Option("--all", help="Show every line, not only the largest.")] = False,
     resend_rolled_back: Annotated[

@@ -19,13 +19,14 @@ class LateUsage(StrEnum):
 
 @dataclass(frozen=True)
 class SubscribedItem:
-    """A subscription item that bills a usage meter, now in the period that began at `period_start`.
+    """A subscription item that bills the events of a name, now in the period that began at `period_start`.
 
+    `event_name` is the Stripe meter's, or the id of the price that usage records are for.
     `drafts` are the periods of the subscription's invoices that are not final, each from and up to.
     """
 
     stripe_customer_id: str
-    meter: str
+    event_name: str
     subscription_item: str
     began: datetime
     period_start: datetime
@@ -37,14 +38,16 @@ class SubscribedItem:
 class OpenPeriod:
     """Usage from `open_from` up to `open_until` (None: without end) is still to be invoiced.
 
-    What is before is on final invoices, as far back as `began`; for the rest there is no subscription.
+    What is before is on final invoices, as far back as `began`; for the rest there is no subscription. Up to
+    `current_from` it will be on drafts, after that on the invoice of the current period.
     """
 
     stripe_customer_id: str
-    meter: str
+    event_name: str
     subscription_item: str
     began: datetime
     open_from: datetime
+    current_from: datetime
     open_until: datetime | None = None
 
     def document(self) -> dict[str, str | None]:
@@ -54,35 +57,35 @@ class OpenPeriod:
 
 @dataclass(frozen=True)
 class Billing:
-    """What Stripe still bills of the meters asked about; `periods` is None where nobody asked."""
+    """What Stripe still bills of the event names asked about; `periods` is None if Stripe was not asked."""
 
     late_usage: LateUsage = LateUsage.HOLD
     asked: frozenset[str] = frozenset()
     periods: tuple[OpenPeriod, ...] | None = None
 
     def document(self, window: Window, always: frozenset[str] = frozenset()) -> list[dict[str, str | None]] | None:
-        """Those that matter to the window, and all that are for a meter of `always`."""
+        """Those that matter to the window, and all that are for an event name of `always`."""
         if self.periods is None:
             return None
-        return [each.document() for each in self.periods if each.meter in always or _ends_inside(each, window)]
+        return [each.document() for each in self.periods if each.event_name in always or _ends_inside(each, window)]
 
     @property
     def subscribed(self) -> frozenset[tuple[str, str]]:
-        """Customers and meters with a subscription, ended ones too."""
-        return frozenset((each.stripe_customer_id, each.meter) for each in self.periods or ())
+        """Customers and event names with a subscription, ended ones too."""
+        return frozenset((each.stripe_customer_id, each.event_name) for each in self.periods or ())
 
 
 UNASKED = Billing()
 
 
 def open_periods(items: Iterable[SubscribedItem]) -> list[OpenPeriod]:
-    """One for each living item; for a customer and meter that have none, one for the item that ended last.
+    """One for each living item; for a customer and event name that have none, one for the item that ended last.
 
-    Several items of one customer and meter count the same usage, so one that is still to be invoiced is enough.
+    Several items of one customer and event name count the same usage, so one that is still to be invoiced is enough.
     """
     together: dict[tuple[str, str], list[SubscribedItem]] = defaultdict(list)
     for item in items:
-        together[item.stripe_customer_id, item.meter].append(item)
+        together[item.stripe_customer_id, item.event_name].append(item)
     return [period for group in together.values() for period in _periods(group)]
 
 
@@ -90,9 +93,12 @@ def _periods(items: list[SubscribedItem]) -> list[OpenPeriod]:
     until = None if any(item.ended is None for item in items) else max(item.ended for item in items if item.ended)
     last = [item for item in items if item.ended == until]
     began = min(item.began for item in items)
-    open_from = _back_over_drafts(until or min(item.period_start for item in last), items)
+    current_from = until or min(item.period_start for item in last)
+    open_from = _back_over_drafts(current_from, items)
     return [
-        OpenPeriod(each.stripe_customer_id, each.meter, each.subscription_item, began, open_from, until)
+        OpenPeriod(
+            each.stripe_customer_id, each.event_name, each.subscription_item, began, open_from, current_from, until
+        )
         for each in (last[:1] if until else last)
     ]
 
@@ -107,5 +113,7 @@ def _back_over_drafts(open_from: datetime, items: list[SubscribedItem]) -> datet
 
 
 def _ends_inside(period: OpenPeriod, window: Window) -> bool:
-    """Whether the window has hours that no invoice will have any more."""
-    return period.open_from > window.start or (period.open_until is not None and period.open_until < window.end)
+    """Whether not all hours of the window will be on the same invoice."""
+    if period.open_until is None:
+        return period.current_from > window.start
+    return period.open_from > window.start or period.open_until < window.end

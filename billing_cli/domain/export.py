@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.billing_period import UNASKED, Billing
@@ -60,8 +61,13 @@ class ExportPlan:
 
     @property
     def rows_to_mend(self) -> int:
-        """Usage rows that were skipped for a reason that nobody expects here."""
+        """Usage rows that were skipped for a reason that is not expected."""
         return sum(skipped.usage_rows for skipped in self.usage.skipped if skipped.reason in self.to_mend)
+
+    @property
+    def totals_to_mend(self) -> int:
+        """Hourly totals that changed without a new row and were not sent, for a reason that is not expected."""
+        return sum(s.buckets for s in self.usage.skipped if s.reason in self.to_mend and not s.usage_rows)
 
     @property
     def request(self) -> Mapping[str, object]:
@@ -73,14 +79,14 @@ class ExportPlan:
 
     @property
     def events(self) -> int:
-        """Meter events to send: one per company, meter and hour."""
+        """Meter events to send: one per Stripe customer, event name and hour."""
         return sum(line.buckets for line in self.usage.lines)
 
     @property
     def backends(self) -> Mapping[str, Backend]:
         """How each meter's events go, of those that have any."""
-        metered = {line.meter for line in self.usage.lines if line.buckets}
-        return {route.meter: route.backend for route in self.routes if route.meter in metered}
+        by_event_name = {route.event_name: route.backend for route in self.routes}
+        return {line.meter: by_event_name[line.event_name] for line in self.usage.lines if line.buckets}
 
     @property
     def sent_rows(self) -> int:
@@ -137,15 +143,15 @@ def _check_known(request: ExportRequest, routes: list[MeterRoute], usage: UsageF
     if not usage.company_known:
         raise BadInput(f"There is no company {request.company!r}.", "Check the id in billing_companies.")
     if request.meter is not None and all(route.meter != request.meter for route in routes):
-        known = ", ".join(route.meter for route in routes) or "none"
+        known = ", ".join(route.meter for route in routes if route.meter) or "none"
         raise BadInput(f"There is no meter {request.meter!r} in Stripe or billing.toml.", f"Known meters: {known}.")
 
 
 def _with_unbilled(line: UsageLine, billing: Billing) -> UsageLine:
     """Without any subscription, nothing of it is billed; the database knows those that begin or end."""
-    if line.meter not in billing.asked or (line.stripe_customer_id, line.meter) in billing.subscribed:
+    if line.event_name not in billing.asked or (line.stripe_customer_id, line.event_name) in billing.subscribed:
         return line
-    return replace(line, unbilled=exact_sum((line.to_send, line.corrections)))
+    return replace(line, unbilled=_sent_now(line))
 
 
 def _changes(request: ExportRequest, usage: UsageFacts) -> Mapping[str, object]:
@@ -153,31 +159,32 @@ def _changes(request: ExportRequest, usage: UsageFacts) -> Mapping[str, object]:
         **request.document(),
         "lines": usage.lines_hash,
         # So that a difference can be named; the hash alone would only say that there is one.
-        "to_send": {
-            f"{line.company_id} {line.meter}": plain(exact_sum((line.to_send, line.corrections)))
-            for line in usage.lines
-        },
+        "to_send": {f"{line.stripe_customer_id} {line.event_name}": plain(_sent_now(line)) for line in usage.lines},
         "resumes": {batch.batch_id: batch.left for batch in usage.open_batches},
     }
 
 
+def _sent_now(line: UsageLine) -> Decimal:
+    """The change of Stripe's total by this run, without held corrections."""
+    return exact_sum((line.to_send, line.corrections, -line.held_removed))
+
+
 def _warnings(routes: list[MeterRoute], usage: UsageFacts) -> list[str]:
-    warnings = []
-    metered = {line.meter for line in usage.lines}
-    if usage.undated_rows:
-        warnings.append(f"{usage.undated_rows} usage rows have no occurred_at and are in no window.")
+    warnings = list(usage.odd_rows.sentences())
+    metered = {line.event_name for line in usage.lines}
     for line in usage.lines:
+        if not line.buckets:
+            continue
         where = f"{line.company_id} {line.meter}"
-        if line.quantity < 0:
-            warnings.append(
-                f"{where}: the total is negative ({plain(line.quantity)}); Stripe bills a negative period as 0."
-            )
-        if line.usual is not None and line.usual > 0 and line.quantity >= _UNUSUAL_FACTOR * line.usual:
-            warnings.append(f"{where}: {plain(line.quantity)} is ten times the usual {plain(line.usual)} or more.")
+        after = exact_sum((line.accepted, line.reserved, _sent_now(line)))
+        if after < 0:
+            warnings.append(f"{where}: the total is negative ({plain(after)}); Stripe bills a negative period as 0.")
+        if line.usual is not None and line.usual > 0 and after >= _UNUSUAL_FACTOR * line.usual:
+            warnings.append(f"{where}: {plain(after)} is ten times the usual {plain(line.usual)} or more.")
     warnings += _unbilled(usage)
     for route in routes:
         skipped = any(s.reason == route.problem for s in usage.skipped) if route.problem else False
-        if route.problem == "meter_formula" and (skipped or route.meter in metered):
+        if route.problem == "meter_formula" and (skipped or route.event_name in metered):
             warnings.append(f"Meter {route.meter}: its formula is {route.formula!r}; sum and last meters are sent.")
     return warnings
 
@@ -203,8 +210,8 @@ def _check_balance(plan: ExportPlan) -> None:
     """Rows in = to send + already sent + skipped, and quantity = sent + to send + held back."""
     accounted = plan.new_rows + plan.sent_rows + plan.skipped_rows
     held_rows = sum(line.usage_rows - line.sent_rows - line.new_rows for line in plan.usage.lines)
-    corrections_skipped = sum(s.usage_rows + s.sent_rows for s in plan.usage.skipped if s.reason == "correction")
-    if accounted != plan.usage.window_rows or held_rows != corrections_skipped:
+    skipped_here = sum(s.usage_rows + s.sent_rows for s in plan.usage.skipped if s.reason in ("correction", "moved"))
+    if accounted != plan.usage.window_rows or held_rows != skipped_here:
         raise Fault(
             f"The plan does not add up: {plan.usage.window_rows} usage rows in the window, {accounted} accounted for.",
             "Nothing was sent. Please report this with the output of --json.",

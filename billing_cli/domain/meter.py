@@ -30,6 +30,7 @@ class StripeMeter:
     value_key: str
     event_time_window: str | None = None
     meter_id: str = ""
+    created_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class MeterRule:
 class MeterRoute:
     """Where the usage of `meter` goes. `problem` is a skip reason, or None when it can be sent.
 
+    `meter` is empty if no usage meter goes there now; corrections of earlier usage do.
     `event_name` is the Stripe meter's, or the id of the price that usage records are for. Usage is taken
     together by `bucket` (`hour` or `day`): its `sum`, or its `last` value. With `replaces`, an event states
     the bucket's whole value in place of the one before.
@@ -66,10 +68,11 @@ class MeterRoute:
     backend: Backend = Backend.EVENTS
     unit: Decimal = Decimal(1)
     meter_id: str = ""
+    meter_created_s: int | None = None
 
     def document(self) -> dict[str, object]:
         """As the database's functions read it."""
-        return {**vars(self), "backend": self.backend.value, "unit": str(self.unit)}
+        return {**vars(self), "meter": self.meter or None, "backend": self.backend.value, "unit": str(self.unit)}
 
 
 def route_meters(
@@ -79,7 +82,9 @@ def route_meters(
 ) -> list[MeterRoute]:
     """Routes as configured, and for every other meter the one whose event name equals it.
 
-    `configured` is by usage meter (from billing.toml); `backend` is for all meter events of one run.
+    `configured` is by usage meter (from billing.toml); `backend` is for all meter events of one run. Event names that
+    no usage meter goes to have a route too. Raises Misconfigured if usage meters of one event name differ in backend or
+    unit: what they add up to has one of each.
     """
     by_event_name: dict[str, StripeMeter] = {}
     for meter in stripe_meters:
@@ -87,7 +92,11 @@ def route_meters(
         if meter.active or meter.event_name not in by_event_name:
             by_event_name[meter.event_name] = meter
     wanted = {name: MeterRule() for name in by_event_name} | dict(configured)
-    return [_route(meter, wanted[meter], by_event_name, backend) for meter in sorted(wanted)]
+    routes = [_route(meter, wanted[meter], by_event_name, backend) for meter in sorted(wanted)]
+    _refuse_mixed(routes)
+    reached = {route.event_name for route in routes}
+    unreached = sorted(by_event_name.keys() - reached)
+    return routes + [replace(_route(name, MeterRule(), by_event_name, backend), meter="") for name in unreached]
 
 
 def refuse_stream(routes: Iterable[MeterRoute], meter: str | None) -> None:
@@ -99,6 +108,17 @@ def refuse_stream(routes: Iterable[MeterRoute], meter: str | None) -> None:
             "STRIPE_SECRET_KEY is a test key.",
             "Use a live key, or rehearse by single events: billing export --backend events",
         )
+
+
+def _refuse_mixed(routes: Iterable[MeterRoute]) -> None:
+    first: dict[str, MeterRoute] = {}
+    for route in routes:
+        other = first.setdefault(route.event_name, route)
+        if (route.backend, route.unit) != (other.backend, other.unit):
+            raise Misconfigured(
+                f"The meters {other.meter} and {route.meter} go to {route.event_name} and differ in backend or unit.",
+                f"Give [meters.{other.meter}] and [meters.{route.meter}] in billing.toml the same backend and unit.",
+            )
 
 
 def _route(
@@ -117,6 +137,7 @@ def _route(
     route = MeterRoute(
         meter, event_name, target.customer_key, target.value_key, target.formula, _problem(target),
         backend=backend or config.backend or Backend.EVENTS, meter_id=target.meter_id,
+        meter_created_s=target.created_s,
     )  # fmt: skip
     return replace(
         route,

@@ -45,14 +45,18 @@ _TO_CANCEL = ("cancel", "cancelling")
 
 @dataclass(frozen=True)
 class RollbackLine:
-    """The items of one company and meter that share a fate.
+    """The items of one Stripe customer, event name and origin that share a fate.
 
+    `is_companys`: the customer is the company's present one, so commands for the company reach it.
     `quantity` is what they added to the sent usage; `cancel_left_s` how long Stripe cancels the oldest of them,
     in seconds on the database's clock; `error` why Stripe refused to cancel one, if it did.
     """
 
     company_id: str
     meter: str
+    stripe_customer_id: str
+    event_name: str
+    is_companys: bool
     fate: str
     events: int
     quantity: Decimal
@@ -119,7 +123,11 @@ def plan_rollback(
         "batch": batch.batch_id,
         "items": document["items_hash"],
         # So that a difference can be named; the hash alone would only say that there is one.
-        "cancels": {f"{line.company_id} {line.meter}": plain(line.quantity) for line in lines if line.fate == "cancel"},
+        "cancels": {
+            f"{line.stripe_customer_id} {line.event_name}": plain(line.quantity)
+            for line in lines
+            if line.fate == "cancel"
+        },
         "asks_again": sum(line.events for line in lines if line.fate == "cancelling"),
     }
     digest = digest_of("batches rollback", identity, changes)
@@ -135,8 +143,12 @@ def rollback_lines(document: Mapping[str, Any]) -> tuple[RollbackLine, ...]:
 
 def remedies(batch: BatchSummary, line: RollbackLine) -> list[str]:
     """What an operator would type about a line that stays billed, or may be."""
-    correct = f"{_export(batch, '--company', line.company_id, '--meter', line.meter)} --allow-corrections"
-    credit = f"billing adjust {shlex.quote(line.company_id)} credit --amount AMOUNT --currency CURRENCY"
+    first_company, first_meter = line.company_id.split(", ")[0], line.meter.split(", ")[0]
+    # Corrects at the customer that has the usage, whichever customer the company has now.
+    correct = f"{_export(batch, '--company', first_company, '--meter', first_meter)} --allow-corrections"
+    if not line.is_companys and line.fate in ("cancel", "late"):
+        return [correct]
+    credit = f"billing adjust {shlex.quote(first_company)} credit --amount AMOUNT --currency CURRENCY"
     credit += " --reason REASON --as credit-note --invoice INVOICE"
     if line.fate == "cancel":
         return [f"billing batches rollback {batch.batch_id}", correct, credit]

@@ -25,6 +25,9 @@ SKIP_REASONS: dict[str, SkipReason] = {
     ),
     "meter_inactive": SkipReason("Stripe meter is archived", True, "reactivate the meter in Stripe"),
     "meter_formula": SkipReason("Stripe meter counts events, not amounts", True, "use a meter that sums"),
+    "former_meter": SkipReason(
+        "sent to an archived Stripe meter that had this event name", True, "correct its customer by hand, with a credit"
+    ),
     "partial_window": SkipReason("meter counts whole days, and the window has a part of one", False),
     "no_subscription": SkipReason(
         "customer has no subscription item of the price", True, "subscribe the customer in Stripe, then export again"
@@ -35,8 +38,18 @@ SKIP_REASONS: dict[str, SkipReason] = {
     "late": SkipReason(
         "its period's invoice is final", True, "choose late_usage under [export] in billing.toml, or bill it by hand"
     ),
+    "ended": SkipReason(
+        "its subscription has ended, and no later invoice will have it", True, "bill it by hand if it is owed"
+    ),
+    "credit_due": SkipReason(
+        "less usage than its final invoice has: a credit is due",
+        True,
+        "credit the customer: billing adjust COMPANY credit",
+    ),
     "rolled_back": SkipReason("its batch was rolled back", True, "send it again with --resend-rolled-back"),
-    "bad_quantity": SkipReason("quantity is NULL, NaN or infinite", True, "correct the rows, then export again"),
+    "bad_quantity": SkipReason(
+        "quantity is NULL, NaN, infinite, or 1e30 and more", True, "correct the rows, then export again"
+    ),
     "too_old": SkipReason("older than the 35 days Stripe accepts", True, "bill it by hand with an invoice item"),
     "too_precise": SkipReason(
         "hour's total has more than the 15 digits Stripe accepts", True, "round the rows, then export again"
@@ -46,9 +59,16 @@ SKIP_REASONS: dict[str, SkipReason] = {
         True,
         'set unit (such as unit = "0.001") under [meters.NAME] in billing.toml, or round the rows',
     ),
-    "value_gone": SkipReason("rows behind a sent last value are gone", True, "add the right value as a new row"),
-    "correction": SkipReason(
-        "hour's amount is negative: its total shrank, or is below zero", True, "check it, then use --allow-corrections"
+    "value_gone": SkipReason(
+        "rows behind a sent last value are gone",
+        True,
+        "add the right value as a new row, or send 0 with --allow-corrections",
+    ),
+    "correction": SkipReason("the period's total would shrink", True, "check it, then use --allow-corrections"),
+    "moved": SkipReason(
+        "still counted at another customer or meter, as a correction that is held",
+        True,
+        "check it, then use --allow-corrections: the correction goes first, then this",
     ),
     "zero_total": SkipReason("rows of the hour add up to zero", False),
 }

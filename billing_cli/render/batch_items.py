@@ -33,7 +33,7 @@ def _item_lines(item: Mapping[str, Any]) -> Text:
     state, tries = item["state"], item["attempts"]
     told = [word for word in (f"{tries} {'try' if tries == 1 else 'tries'}", item["request_id"], item["error"]) if word]
     return Text.assemble(
-        f"{item['company_id']} {item['meter']} {_hour(item)} {item['quantity']} ",
+        f"{item['company_id']} {item['meter']} {item['stripe_customer_id']} {_hour(item)} {item['quantity']} ",
         (state, STATE_STYLES[state]),
         (f"\n  {', '.join(told)}", "dim"),
     )
@@ -41,7 +41,7 @@ def _item_lines(item: Mapping[str, Any]) -> Text:
 
 def _items(items: Sequence[Mapping[str, Any]]) -> RenderableType:
     table = Columns(map(_item_lines, items))
-    for name in ("company", "meter", "hour"):
+    for name in ("company", "meter", "customer", "hour"):
         table.add_column(name)
     table.add_column("quantity", justify="right")
     table.add_column("state")
@@ -53,6 +53,7 @@ def _items(items: Sequence[Mapping[str, Any]]) -> RenderableType:
         table.add_row(
             item["company_id"],
             item["meter"],
+            item["stripe_customer_id"],
             _hour(item),
             item["quantity"],
             Text(state, STATE_STYLES[state]),

@@ -15,7 +15,7 @@ from billing_cli.domain.gate import Gates
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.quantity import exact_sum, plain
 from billing_cli.domain.skip import SKIP_REASONS
-from billing_cli.domain.usage import UsageLine
+from billing_cli.domain.usage import SkippedRows, UsageLine
 from billing_cli.domain.verify_plan import VerifyPlan
 from billing_cli.render.batches import batch_document, render_runs, run_document
 from billing_cli.render.columns import Columns, amounts
@@ -70,7 +70,7 @@ class ExportPlanView:
     def _sparklines(self) -> Iterator[RenderableType]:
         for meter, slots in self.plan.usage.slots.items():
             bars = sparkline([slots.get(slot, Decimal(0)) for slot in range(1, 25)])
-            to_send = exact_sum(line.to_send for line in self.plan.usage.lines if line.meter == meter)
+            to_send = exact_sum(line.to_send for line in self.plan.usage.lines if line.event_name == meter)
             if to_send:  # where all of it was sent, the hours have nothing to do with this run
                 yield Text.assemble((f"{meter}  ", "dim"), (bars, "cyan"), f"  {grouped(to_send)} to send")
 
@@ -102,8 +102,14 @@ class ExportPlanView:
             style, step = ("red", reason.next_step) if mend else ("dim", "nothing to do: expected")
             examples = f" (such as {', '.join(skipped.examples)})" if skipped.examples else ""
             what = f"{skipped.reason}, {reason.sentence}{examples}"
-            yield Text(f"{rows}, {grouped(skipped.quantity)} in all: {what}", style)
+            yield Text(f"{rows}, {_both_ways(skipped)}: {what}", style)
             yield Text(f"  → {step}", "cyan" if mend else "dim")
+
+
+def _both_ways(skipped: SkippedRows) -> str:
+    """Additions and removals, never their sum."""
+    ways = [f"{grouped(amount)} in all" for amount in (skipped.added, skipped.removed) if amount]
+    return " and ".join(ways) or "0 in all"
 
 
 def _largest(lines: Sequence[UsageLine]) -> list[UsageLine]:
@@ -180,6 +186,8 @@ def export_document(plan: ExportPlan, gates: Gates) -> dict[str, object]:
                 "reason": s.reason,
                 "usage_rows": s.usage_rows,
                 "quantity": plain(s.quantity),
+                "added": plain(s.added),
+                "removed": plain(s.removed),
                 "buckets": s.buckets,
                 "to_mend": s.reason in plan.to_mend,
                 "examples": list(s.examples),
@@ -221,7 +229,14 @@ def render_result(plan: ExportPlan, runs: Sequence[BatchRun], verified: Sequence
     lines = [render_runs(runs) if runs else Text("Nothing to send.", "bold green")]
     if plan.to_mend:
         reasons = ", ".join(plan.to_mend)
-        one = plan.rows_to_mend == 1
-        skipped, need = ("usage row was skipped", "needs") if one else ("usage rows were skipped", "need")
-        lines.append(Text(f"{plan.rows_to_mend:,} {skipped} ({reasons}) and {need} a person.", "red"))
+        one = plan.rows_to_mend + plan.totals_to_mend == 1
+        lines.append(Text(f"{_left_out(plan)} ({reasons}) and {'needs' if one else 'need'} a person.", "red"))
     return Group(*lines, *map(VerifiedView, verified))
+
+
+def _left_out(plan: ExportPlan) -> str:
+    """Rows that were not sent, and totals that changed without a new row, each counted as such."""
+    rows, totals = plan.rows_to_mend, plan.totals_to_mend
+    of_rows = "1 usage row was skipped" if rows == 1 else f"{rows:,} usage rows were skipped"
+    of_totals = "1 hourly total was held" if totals == 1 else f"{totals:,} hourly totals were held"
+    return " and ".join([of_rows] * bool(rows) + [of_totals] * bool(totals))

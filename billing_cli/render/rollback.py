@@ -75,13 +75,18 @@ def after_rollback(ended: Rollback) -> list[str]:
 def _table(lines: Sequence[RollbackLine]) -> RenderableType:
     """Quantities have no total here: each meter has a unit of its own."""
     table = Columns()
-    table.add_column("company, meter")
+    table.add_column("company, meter, customer")
     table.add_column("what")
     table.add_column("events", justify="right")
     table.add_column("quantity", justify="right")
     for line in lines[:_SHOWN_LINES]:
         style = "red" if FATES[line.fate].mend or line.error else ""
-        cells = [f"{line.company_id}\n{line.meter}", _what(line), grouped(line.events), grouped(line.quantity)]
+        cells = [
+            f"{line.company_id}\n{line.meter}\n{line.stripe_customer_id}",
+            _what(line),
+            grouped(line.events),
+            grouped(line.quantity),
+        ]
         table.add_row(*cells, style=style)
     if len(lines) <= _SHOWN_LINES:
         return table
@@ -102,9 +107,18 @@ def _remedies(batch: BatchSummary, lines: Sequence[RollbackLine], typed: Callabl
     for line in lines[:_SHOWN_REMEDIES]:
         step = FATES[line.fate].next_step or "look at Stripe's answer, then try again; or, as for late ones:"
         yield Text.assemble((f"{line.company_id} {line.meter}, {line.fate}: ", "bold"), step)
+        if not line.is_companys:
+            yield Text(_elsewhere(line), "yellow")
         yield from (whole(typed(command), "cyan") for command in remedies(batch, line))
     if len(lines) > _SHOWN_REMEDIES:
         yield Text(f"… and {len(lines) - _SHOWN_REMEDIES} more that stay billed (see --json)", "dim")
+
+
+def _elsewhere(line: RollbackLine) -> str:
+    return (
+        f"  {line.stripe_customer_id} has the usage, and is not the customer of {line.company_id} now. "
+        "If its invoice is final, credit that customer in Stripe."
+    )
 
 
 def rollback_plan_document(plan: RollbackPlan, gates: Gates) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Any
 from billing_cli.sandbox.stripe_control import ask
 
 # Eligible: a finite quantity, a company with a customer, a meter in Stripe; an hour that adds up to
-# something Stripe takes (positive, at most fifteen significant digits).
+# something Stripe takes (at most fifteen significant digits). Hours below zero are covered by the others.
 EXPECTED = """
 select event_name, customer, sum(hour_total)::text from (
   select u.meter as event_name, c.stripe_customer_id as customer, sum(u.quantity) as hour_total
@@ -15,8 +15,8 @@ select event_name, customer, sum(hour_total)::text from (
     and u.quantity is not null and u.quantity not in ('NaN', 'Infinity', '-Infinity')
     and c.stripe_customer_id is not null and u.meter = any(%(meters)s)
   group by u.meter, c.stripe_customer_id, date_trunc('hour', u.occurred_at)
-  having sum(u.quantity) > 0
-    and length(ltrim(replace(trim_scale(sum(u.quantity))::text, '.', ''), '0')) <= 15
+  having sum(u.quantity) <> 0
+    and length(ltrim(replace(trim_scale(abs(sum(u.quantity)))::text, '.', ''), '0')) <= 15
 ) hours
 group by 1, 2
 """

@@ -57,7 +57,7 @@ class Claims:
                 self._free.extend(events)
                 self._exhausted = not events
                 self._more.set()
-                while not self._closed and self._on_hand > self._at_once // 2:
+                while not self._closed and self.on_hand > self._at_once // 2:
                     self._fewer.clear()
                     await self._fewer.wait()
                 seen_per_s = self._handed_out / max(0.001, self._clock() - asked_at)
@@ -73,7 +73,7 @@ class Claims:
                 self._handed_out += len(parcel)
                 self._fewer.set()
                 return parcel
-            if self._exhausted and not self._on_hand:
+            if self._exhausted and not self.on_hand:
                 break
             self._more.clear()
             await self._more.wait()
@@ -114,7 +114,8 @@ class Claims:
         return min(most, max(LEAST_ITEMS, self._parcel_events, wanted))
 
     @property
-    def _on_hand(self) -> int:
+    def on_hand(self) -> int:
+        """Claimed events that were not handed out."""
         return len(self._free) + self._waiting
 
     def _take(self) -> list[MeterEvent]:

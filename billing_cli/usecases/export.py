@@ -11,11 +11,12 @@ from billing_cli.domain.billing_period import Billing, LateUsage, open_periods
 from billing_cli.domain.errors import PlanChanged
 from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.meter import Backend, MeterRoute, MeterRule, refuse_stream, route_meters
-from billing_cli.domain.ports import BillingReader, Database, SubscriptionReader
+from billing_cli.domain.ports import BillingReader, Database, LedgerReader, SubscriptionReader
 from billing_cli.domain.usage import usage_facts
 from billing_cli.usecases.batches import list_batches, run_batch
 from billing_cli.usecases.environment import RunEnvironment
 from billing_cli.usecases.patience import database_call
+from billing_cli.usecases.surplus import refuse_surplus
 
 # The newest batches; the one that was opened a moment ago is among them.
 _LOOKED_AT = 5
@@ -28,6 +29,7 @@ class ExportPlanner:
     database: Database
     stripe: BillingReader
     subscriptions: SubscriptionReader
+    ledger: LedgerReader
     meter_rules: dict[str, MeterRule]
     expected_skips: frozenset[str]
     late_usage: LateUsage
@@ -38,25 +40,26 @@ class ExportPlanner:
         routes = route_meters(self.stripe.meters(), self.meter_rules, request.backend)
         if not self.has_stream:
             refuse_stream(routes, request.meter)
-        billing = self._billing(request, routes)
+        billing = self._billing(request, identity, routes)
         arguments = _arguments(request, identity, routes, billing)
-        usage = usage_facts(self.database.call("billing_export_preview_v2", **arguments))
-        return plan_export(request, identity, routes, usage, self.expected_skips, billing)
+        usage = usage_facts(self.database.call("billing_export_preview_v3", **arguments))
+        plan = plan_export(request, identity, routes, usage, self.expected_skips, billing)
+        refuse_surplus(self.database, self.ledger, identity, request.window, routes, usage)
+        return plan
 
-    def _billing(self, request: ExportRequest, routes: Sequence[MeterRoute]) -> Billing:
+    def _billing(self, request: ExportRequest, identity: StripeIdentity, routes: Sequence[MeterRoute]) -> Billing:
         """Of meters whose late usage is sent as it is, only where usage records need their subscription item."""
         asked = [
             route
             for route in routes
             if route.problem is None
-            and request.meter in (None, route.meter)
             and (self.late_usage is not LateUsage.SEND or route.backend is Backend.USAGE_RECORDS)
         ]
         if not asked:
             return Billing(self.late_usage)
-        customers = self.database.call("billing_export_customers_v1", p_company=request.company)
+        customers = self.database.call("billing_export_customers_v2", **_receivers(request, identity, routes))
         items = self.subscriptions.items(asked, customers, request.window.start)
-        return Billing(self.late_usage, frozenset(route.meter for route in asked), tuple(open_periods(items)))
+        return Billing(self.late_usage, frozenset(route.event_name for route in asked), tuple(open_periods(items)))
 
 
 def run_export(run: RunEnvironment[ExportPlan]) -> list[BatchRun]:
@@ -92,7 +95,7 @@ def _open_batch(run: RunEnvironment[ExportPlan]) -> str:
     batch_id = f"exp_{datetime.now(UTC):%Y%m%d_%H%M%S}_{secrets.token_hex(4)}"
     database_call(
         run.database,
-        "billing_export_open_v2",
+        "billing_export_open_v3",
         **_arguments(plan.wanted, plan.identity, plan.routes, plan.billing),
         p_batch_id=batch_id,
         p_lines_hash=plan.usage.lines_hash,
@@ -105,7 +108,18 @@ def _open_batch(run: RunEnvironment[ExportPlan]) -> str:
 def _arguments(
     request: ExportRequest, identity: StripeIdentity, routes: Sequence[MeterRoute], billing: Billing
 ) -> dict[str, object]:
-    records = frozenset(route.meter for route in routes if route.backend is Backend.USAGE_RECORDS)
+    records = frozenset(route.event_name for route in routes if route.backend is Backend.USAGE_RECORDS)
+    return {
+        **_receivers(request, identity, routes),
+        "p_allow_corrections": request.allow_corrections,
+        "p_resend": request.resend_rolled_back,
+        "p_late": billing.late_usage.value,
+        "p_subscriptions": billing.document(request.window, records),
+    }
+
+
+def _receivers(request: ExportRequest, identity: StripeIdentity, routes: Sequence[MeterRoute]) -> dict[str, object]:
+    """The receivers and the window of a request."""
     return {
         "p_account": identity.account_id,
         "p_livemode": identity.livemode,
@@ -114,8 +128,4 @@ def _arguments(
         "p_meters": [route.document() for route in routes],
         "p_company": request.company,
         "p_meter": request.meter,
-        "p_allow_corrections": request.allow_corrections,
-        "p_resend": request.resend_rolled_back,
-        "p_late": billing.late_usage.value,
-        "p_subscriptions": billing.document(request.window, records),
     }

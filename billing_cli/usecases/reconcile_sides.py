@@ -137,10 +137,11 @@ class Sides:
                 rows.add_lines(page["rows"])
                 self.observer.advance(page["count"])
         metered = [route for route in routes if route.backend is not Backend.USAGE_RECORDS]
-        names = sorted({route.event_name for route in metered if route.problem is None})
+        # An archived meter gets nothing more, and keeps its totals.
+        names = sorted({route.event_name for route in metered if route.problem in (None, "meter_inactive")})
         grouping = "day" if window.whole_days else "hour"
         with self.workbench.rows_for("summaries") as rows:
-            for customers in self._customers():
+            for customers in self._customers(window, identity):
                 wanted = [
                     SummariesWanted(
                         customer, name, int(window.start.timestamp()), int(window.end.timestamp()), grouping
@@ -154,9 +155,16 @@ class Sides:
         with self.workbench.rows_for("payouts") as rows, self.workbench.rows_for("transactions") as parts:
             self.stripe.payouts(window.start, window.end, self._counted(rows.add), self._counted(parts.add))
 
-    def _customers(self) -> Iterator[list[str]]:
+    def _customers(self, window: Window, identity: StripeIdentity) -> Iterator[list[str]]:
+        """Those of companies, and those that got usage of the window and belong to no company now."""
         after = ""
-        while (page := self.database.call("billing_reconcile_customers_v1", p_after=after))["customers"]:
+        receivers = {
+            "p_account": identity.account_id,
+            "p_livemode": identity.livemode,
+            "p_start": window.start.isoformat(),
+            "p_end": window.end.isoformat(),
+        }
+        while (page := self.database.call("billing_reconcile_customers_v2", **receivers, p_after=after))["customers"]:
             yield page["customers"]
             after = page["last"]
 

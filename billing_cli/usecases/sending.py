@@ -62,6 +62,8 @@ class SendingRun:
         self._failure: BaseException | None = None
         self._unresolved_in_a_row = 0
         self._any_unresolved = False
+        self._unsettled = 0
+        self._runners = 1
         self._ended = asyncio.Event()
         self._patience = Patience(run.observer.database_away)
 
@@ -119,6 +121,7 @@ class SendingRun:
         for event in self._claims.leftovers():
             outcome = Outcome.UNKNOWN if event.maybe_sent else Outcome.UNSENT
             self._results.append(SendResult(event.item_id, outcome, tries=0))
+            self._unsettled += 1
         await self._settle()
 
     async def _hand_out(self) -> None:
@@ -163,10 +166,21 @@ class SendingRun:
         if self._ended.is_set():
             return []
         answer = await self._call(self._work.claim, p_limit=limit, **self._work.claim_arguments)
+        while not answer["items"] and answer.get("waits") and await self._others_may_settle():
+            answer = await self._call(self._work.claim, p_limit=limit, **self._work.claim_arguments)
         return [MeterEvent(**item) for item in answer["items"]]
+
+    async def _others_may_settle(self) -> bool:
+        """Waits a moment for items that come first; false if nothing of this run or another is under way."""
+        busy = bool(self._under_way or self._unsettled or self._claims.on_hand)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), _SETTLE_EVERY_S)
+            return False
+        return busy or self._runners > 1
 
     def _note(self, result: SendResult) -> None:
         self._results.append(result)
+        self._unsettled += 1
         if result.outcome in (Outcome.UNKNOWN, Outcome.UNSENT):
             self._any_unresolved = True
             self._unresolved_in_a_row += 1
@@ -197,6 +211,7 @@ class SendingRun:
             return
         results, self._results = self._results, []
         await self._call("billing_batch_settle_v1", p_results=[r.document() for r in results])
+        self._unsettled -= len(results)
         self._run.observer.settled([r for r in results if r.tries])
 
     async def _call(self, function: str, **args: object) -> dict[str, Any]:
@@ -212,6 +227,7 @@ class SendingRun:
                 )
                 self._patience.answered()
                 self._permit.renew(asked_at, answer["permit_s"])
+                self._runners = answer["runners"]
                 most_per_s = answer["most_per_s"]
                 self._sender.limit(None if most_per_s is None else float(most_per_s), answer["runners"])
         return answer

@@ -35,6 +35,11 @@ def read_slots(
         totals.extend(rows)
 
     unanswered = ledger.summaries(wanted, keep)
+    return slots_of(wanted, unanswered, totals, sent_items(database, account, wanted), began_s, anew)
+
+
+def sent_items(database: Database, account: tuple[str, bool], wanted: Sequence[SummariesWanted]) -> list[SentItem]:
+    """Everything of the spans that Stripe may have counted. Read it after Stripe's totals."""
     ranges = [
         {
             "stripe_customer_id": each.customer_id,
@@ -46,5 +51,5 @@ def read_slots(
     ]
     found = database_call(
         database, "billing_proof_items_v1", p_account=account[0], p_livemode=account[1], p_ranges=ranges
-    )["items"]
-    return slots_of(wanted, unanswered, totals, [SentItem.from_document(item) for item in found], began_s, anew)
+    )
+    return [SentItem.from_document(item) for item in found["items"]]

@@ -59,15 +59,19 @@ begin
   end if;
   return jsonb_build_object('batch', v_batch, 'items', (
     select coalesce(jsonb_agg(jsonb_build_object(
-      'item_id', i.item_id, 'company_id', i.company_id, 'meter', i.meter, 'bucket_start', i.bucket_start,
+      'item_id', i.item_id, 'company_id', public.billing_item_company_v1(i), 'meter', public.billing_item_meter_v1(i),
+      'stripe_customer_id', i.stripe_customer_id, 'event_name', i.event_name,
+      'origins', public.billing_item_origins_v1(i), 'bucket_start', i.bucket_start,
       'quantity', trim_scale(i.quantity)::text, 'backend', i.backend, 'replaces', i.replaces,
       'sent_value', trim_scale(i.sent_value)::text, 'event_at', i.event_at, 'verified_at', i.verified_at,
       'identifier', i.identifier, 'state', i.state,
       'attempts', i.attempts, 'first_sent_at', i.first_sent_at, 'settled_at', i.settled_at,
       'request_id', i.request_id, 'error', i.error) order by i.item_id), '[]')
-    from (select * from public.billing_export_items
-          where batch_id = p_batch_id and item_id > p_after_item_id and (p_state is null or state::text = p_state)
-          order by item_id limit p_limit) i));
+    from public.billing_export_items i
+    where i.item_id in (
+      select n.item_id from public.billing_export_items n
+      where n.batch_id = p_batch_id and n.item_id > p_after_item_id and (p_state is null or n.state::text = p_state)
+      order by n.item_id limit p_limit)));
 end
 $$;
 
@@ -202,9 +206,45 @@ returns jsonb language sql stable as $$
     'subscription_item', i.subscription_item, 'attempts', i.attempts, 'maybe_sent', p_maybe_sent)
 $$;
 
+-- Whether items that lower a total are still to be sent, or may be on their way.
+create or replace function public.billing_batch_lowering_v1(p_batch_id text) returns boolean
+language sql stable set search_path = '' set enable_seqscan = off as $$
+  select exists (select from public.billing_export_items i
+                 where i.batch_id = p_batch_id and i.step = 1 and i.state in ('pending', 'sending'))
+$$;
+
+-- Rejects items that waited for a lower total which Stripe did not take, or may not have: with them, Stripe would have
+-- more than the usage. The next plan judges them anew.
+create or replace function public.billing_batch_give_up_v1(p_batch_id text, p_actor text) returns void
+language plpgsql set search_path = '' as $$
+declare
+  v_items bigint;
+begin
+  -- Items of step 3 exist beside items of step 1 only, so most batches end here.
+  if not exists (select from public.billing_export_items i
+                 where i.batch_id = p_batch_id and i.step = 1 and i.state in ('rejected', 'ambiguous', 'missing')) then
+    return;
+  end if;
+  update public.billing_export_items i
+    set state = 'rejected', settled_at = now(),
+        error = 'Not sent: a correction that comes first was not accepted. Plan the export again.'
+    where i.batch_id = p_batch_id and i.state = 'pending' and i.step = 3 and i.first_sent_at is null
+      and exists (
+        select from public.billing_export_items f
+        where f.batch_id = p_batch_id and f.step = 1 and f.state in ('rejected', 'ambiguous', 'missing')
+          and (f.stripe_customer_id = i.stripe_customer_id and f.event_name = i.event_name
+            or f.bucket_start = i.bucket_start
+              and (f.event_name = i.event_name or f.stripe_customer_id = i.stripe_customer_id)));
+  get diagnostics v_items = row_count;
+  if v_items > 0 then
+    perform public.billing_audit_append_v1(p_actor, 'export.given_up', p_batch_id, jsonb_build_object('items', v_items));
+  end if;
+end
+$$;
+
 -- Orphans, then pending items of every p_places-th customer and meter; for billing_batch_claim_v2.
 -- Statistics lag behind a batch that is being sent. Any plan but these index scans, in the order of their index,
--- goes through all that was sent already, at every claim.
+-- goes through all that was sent already, at every claim. Items of step 3 wait until none of step 1 is left.
 create or replace function public.billing_batch_take_v1(
   p_batch_id text, p_runner text, p_backend text, p_limit int, p_place int, p_places int)
 returns jsonb language plpgsql
@@ -213,6 +253,7 @@ declare
   v_orphans bigint[];
   v_fresh bigint[];
   v_items jsonb;
+  v_last_step int := case when public.billing_batch_lowering_v1(p_batch_id) then 2 else 3 end;
 begin
   select coalesce(array_agg(o.item_id), '{}') into v_orphans from (
     select item_id from public.billing_export_items
@@ -222,6 +263,7 @@ begin
   select coalesce(array_agg(f.item_id), '{}') into v_fresh from (
     select item_id from public.billing_export_items
     where batch_id = p_batch_id and state = 'pending' and claimed_by is distinct from p_runner and backend = p_backend
+      and step <= v_last_step
       and (replaces or coalesce(first_sent_at, now()) >= now() - public.billing_export_resendable_v1())
       and (p_places = 1
            or mod(hashtext(stripe_customer_id || ' ' || event_name)::bigint + 2147483648, p_places) = p_place)
@@ -245,7 +287,8 @@ $$;
 -- ones. What is too old for Stripe to deduplicate is left to billing_proof_claim_v1, unless its event replaces
 -- what it may have sent before.
 -- Of several runners each takes the customers and meters that fall to it, so that they do not meet in one; when none
--- of these is left it helps with the others.
+-- of these is left it helps with the others. `waits`: nothing can be claimed before others that are under way are
+-- settled.
 create or replace function public.billing_batch_claim_v2(
   p_batch_id text, p_runner text, p_actor text, p_backend text, p_limit int default 500)
 returns jsonb language plpgsql set search_path = '' as $$
@@ -255,7 +298,9 @@ declare
   v_place int;
   v_places int;
   v_items jsonb;
+  v_waits boolean := false;
 begin
+  perform public.billing_batch_give_up_v1(p_batch_id, p_actor);
   select array_agg(r.runner) into v_gone from public.billing_export_runners r
     where r.batch_id = p_batch_id and r.expires_at <= now();
   if v_gone is not null then
@@ -269,11 +314,15 @@ begin
   if v_items = '[]' and v_places > 1 then
     v_items := public.billing_batch_take_v1(p_batch_id, p_runner, p_backend, p_limit, 0, 1);
   end if;
-  if v_items <> '[]' then
+  if v_items = '[]' then
+    v_waits := public.billing_batch_lowering_v1(p_batch_id) and exists (
+      select from public.billing_export_items i
+      where i.batch_id = p_batch_id and i.state = 'pending' and i.step = 3 and i.backend = p_backend);
+  else
     perform public.billing_audit_append_v1(p_actor, 'export.claimed', p_batch_id, jsonb_build_object(
       'items', jsonb_array_length(v_items), 'runner', p_runner));
   end if;
-  return v_shared || jsonb_build_object('items', v_items);
+  return v_shared || jsonb_build_object('items', v_items, 'waits', v_waits);
 end
 $$;
 
@@ -392,6 +441,8 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_permit_s_v1(interval)',
   'public.billing_batch_heartbeat_v1(text, text)',
   'public.billing_batch_others_v1(text, text, text, jsonb, timestamptz, boolean)',
+  'public.billing_batch_lowering_v1(text)',
+  'public.billing_batch_give_up_v1(text, text)',
   'public.billing_batch_take_v1(text, text, text, int, int, int)',
   'public.billing_batch_claim_v2(text, text, text, text, int)',
   'public.billing_claimed_item_v1(public.billing_export_items, boolean)',

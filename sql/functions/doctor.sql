@@ -50,6 +50,16 @@ language sql stable set search_path = '' as $$
                     where r.relkind in ('r', 'p') and not r.has_rls and not r.theirs))
 $$;
 
+-- Counts usage rows that are in no window, or that Stripe would never accept.
+create or replace function public.billing_doctor_odd_rows_v1() returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'undated', (select count(*) from public.billing_usage_events u where u.occurred_at is null),
+    'future', (select count(*) from public.billing_usage_events u where u.occurred_at > now() + interval '1 day'),
+    -- Before Stripe's first year, so no late usage but a date that was read wrongly.
+    'ancient', (select count(*) from public.billing_usage_events u where u.occurred_at < '2010-01-01Z'))
+$$;
+
 -- The meters of the last hours' usage, and who used something and has no customer at Stripe (20 at most).
 create or replace function public.billing_doctor_usage_v1(p_hours int) returns jsonb
 language sql stable set search_path = '' set statement_timeout = '1min' as $$
@@ -68,7 +78,8 @@ language sql stable set search_path = '' set statement_timeout = '1min' as $$
                from (select u.meter, sum(u.usage_rows) as usage_rows from used u where u.meter is not null group by 1) m),
     'without_customer', (select count(*) from lacking),
     'examples', (select coalesce(jsonb_agg(l.company_id order by l.company_id), '[]')
-                 from (select company_id from lacking order by 1 limit 20) l))
+                 from (select company_id from lacking order by 1 limit 20) l),
+    'odd_rows', public.billing_doctor_odd_rows_v1())
 $$;
 
 -- What is unfinished or in doubt, of the last 35 days where it is over. Seconds are left until Stripe no longer
@@ -135,6 +146,7 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_doctor_server_v1()',
   'public.billing_doctor_rows_v1(int)',
   'public.billing_doctor_doors_v1()',
+  'public.billing_doctor_odd_rows_v1()',
   'public.billing_doctor_usage_v1(int)',
   'public.billing_doctor_work_v1(int)'
 ]) as f;

@@ -1,15 +1,61 @@
--- What an export would send: usage minus what was sent, per company, meter and hour.
+-- The lines of an export: usage minus sent usage, per receiver. A receiver is a Stripe customer, event name and
+-- bucket; our own names for them (company, usage meter) route usage and may change at any time.
 
--- One row per company, meter and bucket (and one more for its unusable rows), with what becomes of it.
+-- A Stripe customer id without the blanks and invisible characters around it; null if nothing is left.
+create or replace function public.billing_customer_id_v1(p_id text) returns text
+language sql immutable parallel safe as $$
+  select nullif(btrim(p_id, U&' \0009\000A\000B\000C\000D\0085\00A0\00AD\061C\1680\180E\2000\2001\2002\2003\2004\2005'
+    || U&'\2006\2007\2008\2009\200A\200B\200C\200D\200E\200F\2028\2029\202A\202B\202C\202D\202E\202F\205F\2060'
+    || U&'\2061\2062\2063\2064\2066\2067\2068\2069\3000\FEFF'), '')
+$$;
+
+-- The companies, usage meters, Stripe customers and event names that p_company and p_meter choose. Null: all.
+-- Chosen are receivers: those of the company and meter now, those that got their usage before, and all usage of these.
+create or replace function public.billing_export_chosen_v1(
+  p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
+  p_company text, p_meter text)
+returns table (companies text[], meters text[], customers text[], events text[])
+language sql stable as $$
+  with named as (
+    select
+      case when p_company is not null then array(
+        select public.billing_customer_id_v1(c.stripe_customer_id) from public.billing_companies c
+        where c.company_id = p_company
+        union
+        select e.stripe_customer_id from public.billing_evidence_v1(p_account, p_livemode, p_start, p_end) e
+        where e.company_id = p_company) end as customers,
+      case when p_meter is not null then array(
+        select m.event_name from jsonb_to_recordset(p_meters) as m(meter text, event_name text) where m.meter = p_meter
+        union
+        select e.event_name from public.billing_evidence_v1(p_account, p_livemode, p_start, p_end) e
+        where e.meter = p_meter) end as events
+  )
+  select
+    case when p_company is not null then array(
+      select p_company
+      union
+      select c.company_id from public.billing_companies c
+      where public.billing_customer_id_v1(c.stripe_customer_id) = any (n.customers)) end,
+    case when p_meter is not null then array(
+      select p_meter
+      union
+      select m.meter from jsonb_to_recordset(p_meters) as m(meter text, event_name text)
+      where m.event_name = any (n.events)) end,
+    n.customers, n.events
+  from named n
+$$;
+
+-- One row per receiver, one per origin whose usage has no receiver, and one per origin with unusable rows.
 --   send, sent          to be sent; nothing more to send
 --   any other           the reason for which its new rows are skipped
--- A bucket is an hour, or a day where the meter counts whole days. p_meters are the routes; p_subscriptions
--- names what Stripe still bills, or is null where nobody asked: {stripe_customer_id, meter, subscription_item,
--- began, open_from, open_until}. Usage from `began` up to `open_from` is on final invoices, that from there up to
--- `open_until` (null: without end) is still to be invoiced, and for all the rest there is no subscription.
--- p_late says what becomes of buckets on final invoices: send, carry or hold.
+-- A bucket is an hour, or a day where the meter counts whole days. p_meters are the routes, also those that no usage
+-- meter takes now (meter is null). p_subscriptions names what Stripe still bills, or is null if Stripe was not asked:
+-- {stripe_customer_id, event_name, subscription_item, began, open_from, current_from, open_until}. Usage from `began`
+-- up to `open_from` is on final invoices, that from there up to `open_until` (null: without end) is still to be
+-- invoiced, up to `current_from` on a draft; for all the rest there is no subscription.
+-- p_late decides about buckets on final invoices: send, carry or hold.
 -- Inlined into its callers on purpose: no SET clause, every name qualified.
-create or replace function public.billing_export_lines_v2(
+create or replace function public.billing_export_lines_v3(
   p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
   p_company text, p_meter text, p_allow_corrections boolean, p_resend boolean, p_late text, p_subscriptions jsonb)
 returns table (
@@ -19,29 +65,47 @@ returns table (
   quantity numeric, accepted numeric, reserved numeric, delta numeric,
   stripe_customer_id text, event_name text, customer_key text, value_key text,
   backend text, replaces boolean, sent_value numeric, event_at timestamptz, subscription_item text,
-  unbilled boolean)       -- Stripe counts it, and the customer's subscriptions do not reach its time
+  unbilled boolean,       -- Stripe counts it, and the customer's subscriptions do not reach its time
+  origins jsonb,          -- [{company_id, meter, quantity, usage_rows}], null if there is one at most
+  meter_id text,
+  step int)               -- as in billing_export_items
 language sql stable as $$
   with meters as (
-    select m.*, ('1 ' || m.bucket)::interval as width
+    select m.meter, m.event_name, m.problem, m.bucket, m.aggregation,
+           count(m.meter) over (partition by m.event_name) > 1 as shared
     from jsonb_to_recordset(p_meters)
-      as m(meter text, event_name text, customer_key text, value_key text, problem text,
-           bucket text, aggregation text, replaces boolean, backend text, unit numeric)
+      as m(meter text, event_name text, problem text, bucket text, aggregation text)
+  ),
+  receivers as (
+    select distinct on (m.event_name) m.*, ('1 ' || m.bucket)::interval as width, to_timestamp(m.meter_created_s) as made_at
+    from jsonb_to_recordset(p_meters)
+      as m(event_name text, customer_key text, value_key text, problem text, bucket text, aggregation text,
+           replaces boolean, backend text, unit numeric, meter_id text, meter_created_s bigint)
+    where m.problem is distinct from 'no_meter'
+    order by m.event_name
+  ),
+  companies as (
+    select found.*, count(*) over (partition by found.stripe_customer_id) > 1 as shared
+    from (
+      select c.company_id, min(public.billing_customer_id_v1(c.stripe_customer_id)) as stripe_customer_id,
+             count(distinct public.billing_customer_id_v1(c.stripe_customer_id)) > 1 as conflicting
+      from public.billing_companies c
+      where c.company_id is not null
+      group by 1) found
   ),
   hours as (
     select u.company_id, u.meter, date_bin('1 hour', u.occurred_at, '2000-01-01 00:00:00+00') as bucket_start,
-           -- false for NaN and the infinities, null for null
-           count(*) filter (where u.quantity > '-Infinity' and u.quantity < 'Infinity') as good_rows,
-           sum(u.quantity) filter (where u.quantity > '-Infinity' and u.quantity < 'Infinity') as quantity,
-           count(*) as all_rows
+           count(g.quantity) as good_rows, sum(g.quantity) as quantity, count(*) as all_rows
     from public.billing_usage_events u
+    -- Null for NaN and the infinities. Stripe takes 15 digits, so nothing beyond 1e30 is meant.
+    cross join lateral (
+      select case when u.quantity > -1e30 and u.quantity < 1e30 then u.quantity end as quantity) g
     where u.occurred_at >= p_start and u.occurred_at < p_end
-      and (p_company is null or u.company_id = p_company)
-      and (p_meter is null or u.meter = p_meter)
     group by 1, 2, 3
   ),
   usage as (
     select * from hours h
-    where h.meter is null or h.meter <> all (array(select m.meter from meters m where m.bucket = 'day'))
+    where h.meter is null or h.meter <> all (array(select m.meter from meters m where m.bucket = 'day' and m.meter is not null))
     union all
     select h.company_id, h.meter, date_bin('1 day', h.bucket_start, '2000-01-01 00:00:00+00'),
            sum(h.good_rows)::bigint, sum(h.quantity), sum(h.all_rows)::bigint
@@ -54,91 +118,167 @@ language sql stable as $$
     from public.billing_usage_events u
     join meters m on m.meter = u.meter and m.aggregation = 'last'
     cross join lateral (
-      select date_bin(m.width, u.occurred_at, '2000-01-01 00:00:00+00') as bucket_start) b
+      select date_bin(('1 ' || m.bucket)::interval, u.occurred_at, '2000-01-01 00:00:00+00') as bucket_start) b
     where exists (select from meters where aggregation = 'last')
       and u.occurred_at >= p_start and u.occurred_at < p_end
-      and (p_company is null or u.company_id = p_company)
-      and (p_meter is null or u.meter = p_meter)
-      and u.quantity > '-Infinity' and u.quantity < 'Infinity'
+      and u.quantity > -1e30 and u.quantity < 1e30
     order by u.company_id, u.meter, b.bucket_start, u.occurred_at desc, u.usage_event_id desc
   ),
+  origins as (
+    select company_id, meter, bucket_start,
+           u.good_rows, u.all_rows - u.good_rows as bad_rows, coalesce(l.quantity, u.quantity, 0) as quantity,
+           case when c.company_id is null then 'unknown_company'
+                when c.conflicting then 'conflicting_company'
+                when c.stripe_customer_id is null then 'no_customer'
+                when m.meter is null or m.problem = 'no_meter' then 'no_meter' end as stray,
+           c.stripe_customer_id, m.event_name, c.shared or m.shared as shared
+    from usage u
+    left join lasts l using (company_id, meter, bucket_start)
+    left join companies c using (company_id)
+    left join meters m using (meter)
+  ),
+  -- Stripe meters that are younger than the window: usage may have been sent to an earlier one of the same event name.
+  renewed as (
+    select r.event_name, r.meter_id, r.made_at from receivers r where r.made_at > p_start
+  ),
+  items as (
+    select i.stripe_customer_id, i.event_name, i.bucket_start, false as former,
+           i.company_id, i.meter, i.quantity, i.usage_rows, i.state
+    from public.billing_export_items i
+    where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state <> 'rejected'
+      and i.bucket_start >= p_start and i.bucket_start < p_end
+      and i.event_name <> all (array(select n.event_name from renewed n))
+    union all
+    select i.stripe_customer_id, i.event_name, i.bucket_start,
+           case when i.meter_id is null then coalesce(i.first_sent_at < n.made_at, false) else i.meter_id <> n.meter_id end,
+           i.company_id, i.meter, i.quantity, i.usage_rows, i.state
+    from public.billing_export_items i
+    join renewed n on n.event_name = i.event_name
+    where exists (select from renewed)
+      and i.stripe_account_id = p_account and i.livemode = p_livemode and i.state <> 'rejected'
+      and i.bucket_start >= p_start and i.bucket_start < p_end
+  ),
   sent as (
-    select i.company_id, i.meter, i.bucket_start,
+    select i.stripe_customer_id, i.event_name, i.bucket_start, i.former,
+           min(i.company_id collate "C") as company_id, min(i.meter collate "C") as meter,
            coalesce(sum(i.usage_rows) filter (where i.state <> 'cancelled'), 0) as sent_rows,
            coalesce(sum(i.quantity) filter (where i.state = 'accepted'), 0) as accepted,
            coalesce(sum(i.quantity) filter (where i.state not in ('accepted', 'cancelled')), 0) as reserved,
            count(*) as items
+    from items i
+    group by 1, 2, 3, 4
+  ),
+  -- Of a meter that replaces, Stripe has the value of the last event. That is not the sum of the items if older
+  -- versions sent one for each of several companies or meters.
+  totals as (
+    select i.stripe_customer_id, i.event_name, i.bucket_start, f.former,
+           coalesce((array_agg(i.sent_value order by i.event_at desc, i.item_id desc)
+             filter (where i.state = 'accepted'))[1], 0) * min(r.unit) as accepted,
+           coalesce((array_agg(i.sent_value order by i.event_at desc, i.item_id desc))[1], 0) * min(r.unit) as total
     from public.billing_export_items i
-    where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state <> 'rejected'
+    join receivers r on r.event_name = i.event_name and r.replaces
+    left join renewed n on n.event_name = i.event_name
+    cross join lateral (
+      select coalesce(case when i.meter_id is null then i.first_sent_at < n.made_at else i.meter_id <> n.meter_id end, false)
+        as former) f
+    where exists (select from receivers where replaces)
+      and i.stripe_account_id = p_account and i.livemode = p_livemode and i.state not in ('rejected', 'cancelled')
       and i.bucket_start >= p_start and i.bucket_start < p_end
-      and (p_company is null or i.company_id = p_company)
-      and (p_meter is null or i.meter = p_meter)
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
+    having min(i.company_id) <> max(i.company_id) or min(i.meter) <> max(i.meter)
   ),
   -- Buckets of which something was taken back, and nothing was sent on request since.
   taken_back as (
-    select distinct c.company_id, c.meter, c.bucket_start
+    select distinct c.stripe_customer_id, c.event_name, c.bucket_start
     from public.billing_export_items c
     where c.stripe_account_id = p_account and c.livemode = p_livemode and c.state = 'cancelled'
       and c.bucket_start >= p_start and c.bucket_start < p_end
-      and (p_company is null or c.company_id = p_company)
-      and (p_meter is null or c.meter = p_meter)
       and not exists (
         select from public.billing_export_items i
         join public.billing_export_batches b on b.batch_id = i.batch_id
         where i.stripe_account_id = p_account and i.livemode = p_livemode and i.bucket_start = c.bucket_start
-          and i.company_id = c.company_id and i.meter = c.meter
+          and i.bucket_start >= p_start and i.bucket_start < p_end
+          and i.stripe_customer_id = c.stripe_customer_id and i.event_name = c.event_name
           and i.state not in ('rejected', 'cancelled') and b.opened_at > c.settled_at)
   ),
-  companies as (
-    select c.company_id, min(nullif(trim(c.stripe_customer_id), '')) as stripe_customer_id,
-           count(distinct nullif(trim(c.stripe_customer_id), '')) > 1 as conflicting
-    from public.billing_companies c
-    where c.company_id is not null
-    group by 1
-  ),
-  subscriptions as (
-    select s.stripe_customer_id, s.meter, min(s.began) as began, min(s.open_from) as open_from,
-           max(coalesce(s.open_until, 'infinity')) as open_until,
-           min(s.subscription_item) as subscription_item, count(distinct s.subscription_item) > 1 as conflicting
-    from jsonb_to_recordset(p_subscriptions)
-      as s(stripe_customer_id text, meter text, subscription_item text,
-           began timestamptz, open_from timestamptz, open_until timestamptz)
-    group by 1, 2
-  ),
-  buckets as (
-    select company_id, meter, bucket_start,
-           coalesce(u.good_rows, 0) as good_rows, coalesce(u.all_rows - u.good_rows, 0) as bad_rows,
-           coalesce(l.quantity, u.quantity, 0) as quantity, coalesce(s.accepted, 0) as accepted,
-           coalesce(s.reserved, 0) as reserved, coalesce(s.sent_rows, 0) as sent_rows,
-           coalesce(s.items, 0) as items, k.company_id is not null as rolled_back,
-           coalesce(l.quantity, u.quantity, 0) - coalesce(s.accepted, 0) - coalesce(s.reserved, 0) as delta
-    from usage u
-    full join sent s using (company_id, meter, bucket_start)
-    left join lasts l using (company_id, meter, bucket_start)
-    left join taken_back k using (company_id, meter, bucket_start)
+  -- Usage that cannot be routed now and was sent before stays counted at its receiver, as far as it is still there.
+  kept as (
+    select e.*, case when e.quantity > 0 then greatest(0, least(e.quantity, e.usage - e.before))
+                     else least(0, greatest(e.quantity, e.usage - e.before)) end as kept,
+           least(e.usage_rows, greatest(0, e.good_rows - e.rows_before)) as kept_rows
+    from (
+      select e.*, s.quantity as usage, s.good_rows,
+             coalesce(sum(e.quantity) over earlier, 0) as before,
+             coalesce(sum(e.usage_rows) over earlier, 0) as rows_before
+      from (
+        select v.stripe_customer_id, v.event_name, v.bucket_start, v.company_id, v.meter,
+               sum(v.quantity) as quantity, sum(v.usage_rows)::bigint as usage_rows
+        from public.billing_evidence_v1(p_account, p_livemode, p_start, p_end) v
+        where exists (select from origins where stray is not null)
+        group by 1, 2, 3, 4, 5
+        having sum(v.quantity) <> 0 or sum(v.usage_rows) <> 0) e
+      join origins s on s.company_id = e.company_id and s.meter = e.meter and s.bucket_start = e.bucket_start
+        and s.stray is not null
+      window earlier as (partition by e.company_id, e.meter, e.bucket_start order by e.stripe_customer_id, e.event_name
+                         rows between unbounded preceding and 1 preceding)) e
   ),
   routed as (
-    select b.*, c.company_id as known_company, c.conflicting as conflicting_customer, c.stripe_customer_id,
-           m.meter as known_meter, m.event_name, m.customer_key, m.value_key, m.problem,
-           m.bucket, m.aggregation, m.backend, m.replaces,
-           case when m.unit <> 1 then b.quantity / m.unit when m.replaces then b.quantity else b.delta end as sent_value,
-           s.subscription_item, s.meter is not null as subscribed, s.conflicting as conflicting_subscription,
-           s.open_from, b.bucket_start + m.width as bucket_end,
+    select o.stripe_customer_id, o.event_name, o.bucket_start, false as former,
+           min(o.company_id collate "C") as company_id, min(o.meter collate "C") as meter,
+           sum(o.good_rows)::bigint as good_rows, sum(o.quantity) as quantity,
+           jsonb_agg(jsonb_build_object('company_id', o.company_id, 'meter', o.meter, 'quantity', o.quantity,
+                                        'usage_rows', o.good_rows))
+             filter (where o.shared) as origins
+    from (
+      select company_id, meter, bucket_start, stripe_customer_id, event_name, good_rows, quantity, shared
+      from origins where stray is null
+      union all
+      select company_id, meter, bucket_start, stripe_customer_id, event_name, kept_rows, kept, true
+      from kept where kept <> 0 or kept_rows <> 0) o
+    group by 1, 2, 3
+  ),
+  buckets as (
+    select stripe_customer_id, event_name, bucket_start, former,
+           coalesce(u.company_id, s.company_id) as company_id, coalesce(u.meter, s.meter) as meter, u.origins,
+           coalesce(u.good_rows, 0) as good_rows, coalesce(u.quantity, 0) as quantity,
+           coalesce(t.accepted, s.accepted, 0) as accepted, coalesce(t.total - t.accepted, s.reserved, 0) as reserved,
+           coalesce(s.sent_rows, 0)::bigint as sent_rows, coalesce(s.items, 0) as items,
+           k.stripe_customer_id is not null as rolled_back
+    from routed u
+    full join sent s using (stripe_customer_id, event_name, bucket_start, former)
+    left join totals t using (stripe_customer_id, event_name, bucket_start, former)
+    left join taken_back k using (stripe_customer_id, event_name, bucket_start)
+  ),
+  subscriptions as (
+    select s.stripe_customer_id, s.event_name, min(s.began) as began, min(s.open_from) as open_from,
+           max(s.current_from) as current_from, max(coalesce(s.open_until, 'infinity')) as open_until,
+           min(s.subscription_item) as subscription_item, count(distinct s.subscription_item) > 1 as conflicting
+    from jsonb_to_recordset(p_subscriptions)
+      as s(stripe_customer_id text, event_name text, subscription_item text, began timestamptz,
+           open_from timestamptz, current_from timestamptz, open_until timestamptz)
+    group by 1, 2
+  ),
+  measured as (
+    select b.*, b.quantity - b.accepted - b.reserved as delta,
+           r.event_name is not null as known, r.customer_key, r.value_key, r.problem, r.meter_id,
+           r.bucket, r.width, r.aggregation, r.backend, r.replaces, r.unit,
+           s.subscription_item, s.event_name is not null as subscribed, s.conflicting as conflicting_subscription,
+           s.open_from, s.open_until, s.current_from,
            -- Totals stay in their bucket, and an ended subscription has no period to move to.
-           not m.replaces and s.open_from < s.open_until as movable,
-           coalesce(b.bucket_start + m.width <= s.began or b.bucket_start >= s.open_until, false)
-             as unbilled
+           not r.replaces and s.open_from < s.open_until as movable,
+           case when s.event_name is null then false
+                else b.bucket_start + r.width <= s.began or b.bucket_start >= s.open_until end as unbilled
     from buckets b
-    left join companies c on c.company_id = b.company_id
-    left join meters m on m.meter = b.meter
-    left join subscriptions s on s.stripe_customer_id = c.stripe_customer_id and s.meter = b.meter
+    left join receivers r on r.event_name = b.event_name
+    left join subscriptions s on s.stripe_customer_id = b.stripe_customer_id and s.event_name = b.event_name
   ),
   -- A bucket in which the open period begins is taken to be of it: its event moves a part of an hour.
   judged as (
-    select r.*, coalesce(not r.unbilled and r.bucket_start < r.open_from
-                         and not (r.movable and r.open_from < r.bucket_end), false) as late
-    from routed r
+    select m.*, case when m.unit <> 1 then m.quantity / m.unit when m.replaces then m.quantity else m.delta end as sent_value,
+           case when m.open_from is null then false
+                else not m.unbilled and m.bucket_start < m.open_from
+                     and not (m.movable and m.open_from < m.bucket_start + m.width) end as late
+    from measured m
   ),
   -- Totals replace totals: each has a later time than the one before, for whatever Stripe takes as the last.
   timed as (
@@ -150,225 +290,147 @@ language sql stable as $$
         else j.bucket_start
       end as event_at
     from judged j
-  )
-  select case
+  ),
+  -- `lower` is decided below, beside the other receivers.
+  ruled as materialized (
+    select t.*, case
            when t.bucket = 'day' and (t.bucket_start < p_start or t.bucket_start + interval '1 day' > p_end)
              then 'partial_window'
            when t.delta = 0 and (t.accepted <> 0 or t.reserved <> 0 or t.sent_rows > 0) then 'sent'
-           when t.known_company is null then 'unknown_company'
-           when t.conflicting_customer then 'conflicting_company'
-           when t.stripe_customer_id is null then 'no_customer'
-           when t.known_meter is null then 'no_meter'
+           when not t.known then 'no_meter'
+           when t.former then 'former_meter'
            when t.problem is not null then t.problem
            when t.rolled_back and not p_resend and (t.delta <> 0 or t.good_rows > 0) then 'rolled_back'
            when t.backend = 'usage-records' and p_subscriptions is not null and (t.unbilled or not t.subscribed)
              then 'no_subscription'
            when t.backend = 'usage-records' and t.conflicting_subscription then 'conflicting_subscription'
            when t.delta = 0 and t.aggregation <> 'last' then 'zero_total'
-           when t.late and (p_late = 'hold' or (p_late = 'carry' and not t.movable)) then 'late'
+           when t.late and (p_late = 'hold' or (p_late = 'carry' and not t.movable))
+             then case when t.delta < 0 then 'credit_due' when t.open_from = t.open_until then 'ended' else 'late' end
            -- An hour inside Stripe's 35 days, so that it is still good when its turn comes.
-           when t.event_at < now() - interval '35 days' + interval '1 hour' then 'too_old'
+           when t.event_at < (select now() - interval '35 days' + interval '1 hour') then 'too_old'
            when t.backend = 'usage-records' and (t.sent_value < 0 or t.sent_value <> trunc(t.sent_value)) then 'not_whole'
            -- Counting digits is dear, and most amounts are small.
            when (abs(t.sent_value) >= 1e9 or scale(t.sent_value) > 6)
-             and length(ltrim(replace(trim_scale(abs(t.sent_value))::text, '.', ''), '0')) > 15 then 'too_precise'
-           when t.aggregation = 'last' and t.good_rows = 0 then 'value_gone'
-           when t.delta < 0 and t.aggregation <> 'last' and not p_allow_corrections then 'correction'
+             and (length(ltrim(replace(trim_scale(abs(t.sent_value))::text, '.', ''), '0')) > 15
+               or scale(trim_scale(t.sent_value)) > 30) then 'too_precise'
+           when t.aggregation = 'last' and t.good_rows = 0 and not p_allow_corrections then 'value_gone'
+           when t.delta < 0 and t.aggregation <> 'last' then 'lower'
            else 'send'
-         end,
-         t.company_id, t.meter, t.bucket_start, t.good_rows, t.good_rows - t.sent_rows,
-         t.quantity, t.accepted, t.reserved, t.delta,
-         t.stripe_customer_id, t.event_name, t.customer_key, t.value_key,
-         t.backend, t.replaces, t.sent_value, t.event_at, t.subscription_item, t.unbilled
-  from timed t
-  where t.good_rows > 0 or t.delta <> 0 or t.bad_rows = 0
-  union all
-  select 'bad_quantity', b.company_id, b.meter, b.bucket_start, b.bad_rows, b.bad_rows, 0, 0, 0, 0,
-         null, null, null, null, null, null, null, null, null, false
-  from buckets b where b.bad_rows > 0
-$$;
-
--- The text of one line to send; the digest of a plan is made of these.
-create or replace function public.billing_export_line_text_v2(
-  p_company text, p_meter text, p_bucket timestamptz, p_quantity numeric,
-  p_customer text, p_event_name text, p_customer_key text, p_value_key text,
-  p_backend text, p_sent_value numeric, p_event_at timestamptz, p_subscription_item text)
-returns text language sql immutable as $$
-  select json_build_array(p_company, p_meter, extract(epoch from p_bucket)::bigint, trim_scale(p_quantity)::text,
-                           p_customer, p_event_name, p_customer_key, p_value_key, p_backend,
-                           trim_scale(p_sent_value)::text, extract(epoch from p_event_at)::bigint,
-                           p_subscription_item)::text
-$$;
-
-create or replace function public.billing_export_preview_v2(
-  p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
-  p_company text default null, p_meter text default null, p_allow_corrections boolean default false,
-  p_resend boolean default false, p_late text default 'hold', p_subscriptions jsonb default null)
-returns jsonb language sql stable
-set search_path = '' set statement_timeout = '10min' set jit = off as $$
-  with lines as materialized (
-    select * from public.billing_export_lines_v2(
-      p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter, p_allow_corrections,
-      p_resend, p_late, p_subscriptions)
+         end as rule,
+         t.bucket_start < t.current_from as on_draft
+    from timed t
   ),
-  groups as (
-    select l.company_id, l.meter, min(l.stripe_customer_id) as stripe_customer_id, min(l.event_name) as event_name,
-           sum(l.usage_rows) as usage_rows, sum(l.quantity) as quantity,
-           sum(l.accepted) as accepted, sum(l.reserved) as reserved,
-           coalesce(sum(l.usage_rows) filter (where l.disposition = 'sent'), 0)
-             + coalesce(sum(l.usage_rows - greatest(l.row_delta, 0)) filter (where l.disposition = 'send'), 0) as sent_rows,
-           coalesce(sum(greatest(l.row_delta, 0)) filter (where l.disposition = 'send'), 0) as new_rows,
-           coalesce(sum(l.delta) filter (where l.disposition = 'send' and l.delta > 0), 0) as to_send,
-           coalesce(sum(l.delta) filter (where l.disposition in ('send', 'correction') and l.delta < 0), 0) as corrections,
-           count(*) filter (where l.disposition = 'send') as buckets,
-           count(*) filter (where l.disposition in ('send', 'correction') and l.delta < 0) as correction_buckets,
-           coalesce(sum(l.delta) filter (where l.disposition = 'send' and l.unbilled), 0) as unbilled,
-           coalesce(sum(l.delta) filter (where l.disposition = 'send' and l.event_at > l.bucket_start
-                                         and not l.replaces), 0) as carried,
-           min(l.bucket_start) filter (where l.disposition = 'send' and l.event_at > l.bucket_start
-                                       and not l.replaces) as carried_from,
-           max(l.event_at) filter (where l.disposition = 'send' and l.event_at > l.bucket_start
-                                   and not l.replaces) as carried_to,
-           encode(sha256(convert_to(coalesce(string_agg(public.billing_export_line_text_v2(
-             l.company_id, l.meter, l.bucket_start, l.delta, l.stripe_customer_id, l.event_name,
-             l.customer_key, l.value_key, l.backend, l.sent_value, l.event_at, l.subscription_item),
-             ',' order by l.bucket_start) filter (where l.disposition = 'send'), ''),
-             'UTF8')), 'hex') as lines_hash
-    from lines l where l.disposition in ('send', 'sent', 'correction')
-    group by 1, 2
+  -- Receivers whose total of a billing period would shrink.
+  shrinking as (
+    select r.stripe_customer_id, r.event_name, r.on_draft
+    from ruled r
+    where not p_allow_corrections
+      and exists (select from ruled w where w.rule = 'lower' and w.stripe_customer_id = r.stripe_customer_id
+                  and w.event_name = r.event_name)
+      and r.rule in ('send', 'lower') and r.aggregation <> 'last'
+    group by 1, 2, 3 having sum(r.delta) < 0
   ),
-  -- What was accepted per hour in the four weeks before: a cheap idea of a usual day.
-  history as (
-    select i.company_id, i.meter, sum(i.quantity)
-             / greatest(extract(epoch from p_start - min(i.bucket_start)) / 3600, 24) as hourly
-    from public.billing_export_items i
-    where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state = 'accepted'
-      and i.bucket_start >= p_start - interval '28 days' and i.bucket_start < p_start
-    group by 1, 2
+  removals as (
+    select r.stripe_customer_id, r.event_name, r.former, r.bucket_start, r.delta, r.rule,
+           r.rule = 'send' or r.rule = 'lower' and not exists (
+               select from shrinking h where h.stripe_customer_id = r.stripe_customer_id
+                 and h.event_name = r.event_name and h.on_draft is not distinct from r.on_draft) as goes
+    from ruled r where r.delta < 0 and r.accepted + r.reserved > 0
   ),
-  skipped as (
-    select l.disposition, sum(greatest(l.row_delta, 0)) as skipped_rows, sum(l.usage_rows - greatest(l.row_delta, 0)) as sent_rows,
-           count(*) as buckets, sum(l.delta) as quantity,
-           (array_agg(distinct coalesce(l.company_id, 'NULL') || ' ' || coalesce(l.meter, 'NULL')))[1:3] as examples
-    from lines l where l.disposition not in ('send', 'sent') group by 1
+  additions as (
+    select r.stripe_customer_id, r.event_name, r.former, r.bucket_start, r.delta
+    from ruled r where r.delta > 0 and r.rule = 'send'
+      and exists (select from removals m where m.bucket_start = r.bucket_start)
   ),
-  slots as (
-    select l.meter, width_bucket(extract(epoch from l.bucket_start)::float8, extract(epoch from p_start)::float8,
-             extract(epoch from p_end)::float8, 24) as slot, sum(l.quantity) as quantity
-    from lines l where l.disposition in ('send', 'sent') group by 1, 2
+  -- Usage that left one receiver and came to another: an origin that is counted there, or equal amounts, one to one
+  -- or all of an hour together.
+  moves as (
+    select m.bucket_start, m.goes, a.stripe_customer_id, a.event_name
+    from removals m join additions a using (bucket_start)
+    where m.event_name = a.event_name and (m.stripe_customer_id <> a.stripe_customer_id or m.former) and a.delta = - m.delta
+    union
+    select m.bucket_start, m.goes, a.stripe_customer_id, a.event_name
+    from removals m join additions a using (bucket_start, stripe_customer_id)
+    where m.event_name <> a.event_name and a.delta = - m.delta
+    union
+    select m.bucket_start, m.goes, a.stripe_customer_id, a.event_name
+    from (select bucket_start, event_name, sum(delta) as delta from removals group by 1, 2) ms
+    join (select bucket_start, event_name, sum(delta) as delta from additions group by 1, 2) sa
+      using (bucket_start, event_name)
+    join removals m using (bucket_start, event_name)
+    join additions a using (bucket_start, event_name)
+    where sa.delta = - ms.delta and m.stripe_customer_id <> a.stripe_customer_id
+    union
+    select m.bucket_start, m.goes, o.stripe_customer_id, o.event_name
+    from removals m
+    join public.billing_evidence_v1(p_account, p_livemode, p_start, p_end) e
+      using (stripe_customer_id, event_name, bucket_start)
+    join origins o on o.company_id = e.company_id and o.meter = e.meter and o.bucket_start = e.bucket_start
+      and o.stray is null
+    join additions a on a.stripe_customer_id = o.stripe_customer_id and a.event_name = o.event_name
+      and a.bucket_start = o.bucket_start
+    where exists (select from additions)
+      and (m.former or (m.stripe_customer_id, m.event_name) <> (a.stripe_customer_id, a.event_name))
+  ),
+  decided as (
+    select r.*, case
+        when r.rule in ('send', 'lower') and r.aggregation <> 'last' and h.stripe_customer_id is not null then 'correction'
+        when r.rule = 'lower' then 'send'
+        when r.rule = 'send' and r.delta > 0 and v.held then 'moved'
+        else r.rule
+      end as disposition,
+      v.held is not null as moved_here
+    from ruled r
+    left join shrinking h on h.stripe_customer_id = r.stripe_customer_id and h.event_name = r.event_name
+      and h.on_draft is not distinct from r.on_draft
+    left join (
+      select m.stripe_customer_id, m.event_name, m.bucket_start, bool_or(not m.goes) as held
+      from moves m group by 1, 2, 3) v
+      on v.stripe_customer_id = r.stripe_customer_id and v.event_name = r.event_name
+        and v.bucket_start = r.bucket_start and not r.former
+  ),
+  lowered as (
+    select distinct m.stripe_customer_id, m.event_name from removals m where m.goes
+  ),
+  chosen as materialized (
+    select * from public.billing_export_chosen_v1(p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter)
   )
-  select jsonb_build_object(
-    'now', now(),
-    -- Counted anew from the table, so that the client can prove that no row got lost on the way.
-    'window_rows', (select count(*) from public.billing_usage_events u
-                    where u.occurred_at >= p_start and u.occurred_at < p_end
-                      and (p_company is null or u.company_id = p_company) and (p_meter is null or u.meter = p_meter)),
-    'undated_rows', (select count(*) from public.billing_usage_events u where u.occurred_at is null),
-    'company_known', p_company is null or exists (
-      select from public.billing_companies c where c.company_id = p_company),
-    'lines_hash', (select encode(sha256(convert_to(coalesce(
-        string_agg(g.lines_hash, ',' order by g.company_id collate "C", g.meter collate "C"), ''), 'UTF8')), 'hex')
-      from groups g where g.buckets > 0),
-    'groups', (select coalesce(jsonb_agg(jsonb_build_object(
-        'company_id', g.company_id, 'meter', g.meter, 'event_name', g.event_name,
-        'stripe_customer_id', g.stripe_customer_id,
-        'company_name', (select min(c.name) from public.billing_companies c where c.company_id = g.company_id),
-        'usage_rows', g.usage_rows, 'sent_rows', g.sent_rows, 'new_rows', g.new_rows,
-        'quantity', trim_scale(g.quantity)::text, 'accepted', trim_scale(g.accepted)::text,
-        'reserved', trim_scale(g.reserved)::text, 'to_send', trim_scale(g.to_send)::text,
-        'corrections', trim_scale(g.corrections)::text, 'buckets', g.buckets,
-        'correction_buckets', g.correction_buckets, 'unbilled', trim_scale(g.unbilled)::text,
-        'carried', trim_scale(g.carried)::text, 'carried_from', g.carried_from, 'carried_to', g.carried_to,
-        'usual', (select trim_scale(round(h.hourly * extract(epoch from p_end - p_start) / 3600, 6))::text
-                  from history h where h.company_id = g.company_id and h.meter = g.meter)
-      ) order by g.company_id collate "C", g.meter collate "C"), '[]') from groups g),
-    'skipped', (select coalesce(jsonb_agg(jsonb_build_object(
-        'reason', s.disposition, 'usage_rows', s.skipped_rows, 'sent_rows', s.sent_rows, 'buckets', s.buckets,
-        'quantity', trim_scale(s.quantity)::text, 'examples', s.examples) order by s.disposition), '[]')
-      from skipped s),
-    'slots', (select coalesce(jsonb_agg(jsonb_build_object(
-        'meter', s.meter, 'slot', s.slot, 'quantity', trim_scale(s.quantity)::text)
-        order by s.meter, s.slot), '[]') from slots s),
-    'open_batches', (select coalesce(jsonb_agg(public.billing_export_batch_summary_v1(b.batch_id)), '[]')
-      from public.billing_export_batches b
-      where b.stripe_account_id = p_account and b.livemode = p_livemode and b.state = 'open'))
-$$;
-
--- Where a plan becomes a batch. The lines are computed again and must be those that were shown. The same call again
--- answers as the first one did.
-create or replace function public.billing_export_open_v2(
-  p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb,
-  p_company text, p_meter text, p_allow_corrections boolean, p_resend boolean, p_late text, p_subscriptions jsonb,
-  p_batch_id text, p_lines_hash text, p_digest text, p_actor text)
-returns jsonb language plpgsql
-set search_path = '' set statement_timeout = '10min' set jit = off as $$
-declare
-  v_hash text;
-  v_items bigint;
-begin
-  perform pg_advisory_xact_lock(hashtext('billing_export ' || p_account || p_livemode::text));
-  if exists (select from public.billing_export_batches b
-             where b.batch_id = p_batch_id and b.stripe_account_id = p_account and b.livemode = p_livemode
-               and b.window_start = p_start and b.window_end = p_end
-               and b.plan_digest = p_digest and b.lines_hash = p_lines_hash and b.actor = p_actor) then
-    return jsonb_build_object('batch_id', p_batch_id, 'items', (
-      select count(*) from public.billing_export_items i where i.batch_id = p_batch_id));
-  end if;
-  if exists (select from public.billing_export_batches b
-             where b.stripe_account_id = p_account and b.livemode = p_livemode and b.state = 'open') then
-    raise exception 'Another batch was opened after this plan was made.' using errcode = 'BL001',
-      hint = 'Run the export without --confirm to see the new plan.';
-  end if;
-  insert into public.billing_export_batches (batch_id, stripe_account_id, livemode, window_start, window_end,
-    plan_digest, lines_hash, actor)
-  values (p_batch_id, p_account, p_livemode, p_start, p_end, p_digest, p_lines_hash, p_actor);
-  -- Hour by hour, so that neighbours belong to different customers and can be sent side by side.
-  insert into public.billing_export_items (batch_id, stripe_account_id, livemode, company_id, meter, bucket_start,
-    quantity, usage_rows, stripe_customer_id, event_name, customer_key, value_key,
-    backend, replaces, sent_value, event_at, subscription_item, identifier)
-  select p_batch_id, p_account, p_livemode, l.company_id, l.meter, l.bucket_start, l.delta, l.row_delta,
-         l.stripe_customer_id, l.event_name, l.customer_key, l.value_key,
-         l.backend, l.replaces, l.sent_value, l.event_at, l.subscription_item,
-         p_batch_id || '-' || row_number() over (order by l.bucket_start, l.meter, l.company_id)
-  from public.billing_export_lines_v2(
-    p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter, p_allow_corrections,
-    p_resend, p_late, p_subscriptions) l
-  where l.disposition = 'send'
-  order by l.bucket_start, l.meter, l.company_id;
-  get diagnostics v_items = row_count;
-  select encode(sha256(convert_to(coalesce(
-      string_agg(g.lines_hash, ',' order by g.company_id collate "C", g.meter collate "C"), ''), 'UTF8')), 'hex')
-    into v_hash
-    from (
-      select i.company_id, i.meter, encode(sha256(convert_to(string_agg(public.billing_export_line_text_v2(
-               i.company_id, i.meter, i.bucket_start, i.quantity, i.stripe_customer_id, i.event_name,
-               i.customer_key, i.value_key, i.backend, i.sent_value, i.event_at, i.subscription_item),
-               ',' order by i.bucket_start), 'UTF8')), 'hex') as lines_hash
-      from public.billing_export_items i where i.batch_id = p_batch_id group by 1, 2) g;
-  if v_hash <> p_lines_hash then
-    raise exception 'Plan changed: usage, customers or meters are not what the plan showed.' using errcode = 'BL001',
-      hint = 'Run the export without --confirm to see the new plan.';
-  end if;
-  perform public.billing_audit_append_v1(p_actor, 'export.opened', p_batch_id,
-    jsonb_build_object('items', v_items, 'digest', p_digest, 'stripe_account_id', p_account, 'livemode', p_livemode,
-                       'window_start', p_start, 'window_end', p_end));
-  return jsonb_build_object('batch_id', p_batch_id, 'items', v_items);
-end
-$$;
-
--- The Stripe customers that an export is about, or null where more than p_limit rows have one.
-create or replace function public.billing_export_customers_v1(p_company text default null, p_limit int default 10)
-returns jsonb language sql stable set search_path = '' as $$
-  select case when count(*) <= p_limit then coalesce(jsonb_agg(distinct found.customer), '[]') end
-  from (select trim(c.stripe_customer_id) as customer from public.billing_companies c
-        where trim(c.stripe_customer_id) <> '' and (p_company is null or c.company_id = p_company)
-        limit p_limit + 1) found
+  select d.disposition, d.company_id, d.meter, d.bucket_start, d.good_rows, d.good_rows - d.sent_rows,
+         d.quantity, d.accepted, d.reserved, d.delta,
+         d.stripe_customer_id, d.event_name, d.customer_key, d.value_key,
+         d.backend, d.replaces, d.sent_value, d.event_at, d.subscription_item, d.unbilled, d.origins, d.meter_id,
+         case when d.delta < 0 then 1 when d.moved_here or w.event_name is not null then 3 else 2 end
+  from decided d
+  cross join chosen n
+  left join lowered w on w.stripe_customer_id = d.stripe_customer_id and w.event_name = d.event_name
+  where (d.good_rows > 0 or d.delta <> 0)
+    and (n.customers is null or d.stripe_customer_id = any (n.customers))
+    and (n.events is null or d.event_name = any (n.events))
+  union all
+  select o.stray, o.company_id, o.meter, o.bucket_start,
+         o.good_rows - coalesce(k.kept_rows, 0), o.good_rows - coalesce(k.kept_rows, 0),
+         o.quantity - coalesce(k.kept, 0), 0, 0, o.quantity - coalesce(k.kept, 0),
+         null, null, null, null, null, null, null, null, null, false, null, null, 2
+  from origins o
+  cross join chosen n
+  left join (
+    select e.company_id, e.meter, e.bucket_start, sum(e.kept) as kept, sum(e.kept_rows)::bigint as kept_rows
+    from kept e group by 1, 2, 3) k
+    on k.company_id = o.company_id and k.meter = o.meter and k.bucket_start = o.bucket_start
+  where o.stray is not null
+    and (o.good_rows > coalesce(k.kept_rows, 0) or o.quantity <> coalesce(k.kept, 0))
+    and (n.companies is null or o.company_id = any (n.companies)) and (n.meters is null or o.meter = any (n.meters))
+  union all
+  select 'bad_quantity', o.company_id, o.meter, o.bucket_start, o.bad_rows, o.bad_rows, 0, 0, 0, 0,
+         null, null, null, null, null, null, null, null, null, false, null, null, 2
+  from origins o cross join chosen n
+  where o.bad_rows > 0
+    and (n.companies is null or o.company_id = any (n.companies)) and (n.meters is null or o.meter = any (n.meters))
 $$;
 
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
-  'public.billing_export_lines_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb)',
-  'public.billing_export_line_text_v2(text, text, timestamptz, numeric, text, text, text, text, text, numeric, timestamptz, text)',
-  'public.billing_export_preview_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb)',
-  'public.billing_export_open_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb, text, text, text, text)',
-  'public.billing_export_customers_v1(text, int)'
+  'public.billing_customer_id_v1(text)',
+  'public.billing_export_chosen_v1(text, boolean, timestamptz, timestamptz, jsonb, text, text)',
+  'public.billing_export_lines_v3(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb)'
 ]) as f;

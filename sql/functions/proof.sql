@@ -87,8 +87,8 @@ $$;
 create or replace function public.billing_proof_items_v1(p_account text, p_livemode boolean, p_ranges jsonb)
 returns jsonb language sql stable set search_path = '' set statement_timeout = '5min' as $$
   select jsonb_build_object('items', coalesce(jsonb_agg(jsonb_build_object(
-      'item_id', i.item_id, 'batch_id', i.batch_id, 'identifier', i.identifier, 'company_id', i.company_id,
-      'meter', i.meter, 'stripe_customer_id', i.stripe_customer_id, 'event_name', i.event_name,
+      'item_id', i.item_id, 'batch_id', i.batch_id, 'identifier', i.identifier,
+      'company_id', public.billing_item_company_v1(i), 'meter', public.billing_item_meter_v1(i), 'stripe_customer_id', i.stripe_customer_id, 'event_name', i.event_name,
       'event_s', extract(epoch from i.event_at)::bigint, 'state', i.state, 'replaces', i.replaces,
       'value', trim_scale(i.sent_value)::text,
       'tried_s', extract(epoch from greatest(i.last_sent_at, i.settled_at, i.first_sent_at, i.cancel_asked_at))::text,

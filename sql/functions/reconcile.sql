@@ -56,41 +56,48 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
   from page
 $$;
 
--- Usage and what was exported of it, by company, meter and hour: rows as above. The caller asks day by
--- day; `sent_s` is when the last of it was settled, in epoch seconds. Stripe counts by the event's own time:
--- what was carried is taken off its bucket and put where it went, as rows of the disposition `carried`.
+-- Usage and exported amounts by receiver (customer, event name, hour), including receivers that belong to no company
+-- now: rows as above. The caller asks day by day; `sent_s` is when the last of it was settled, in epoch seconds.
+-- Stripe counts by the event's own time: what was carried is taken off its bucket and put where it went, as rows of
+-- the disposition `carried`.
 create or replace function public.billing_reconcile_usage_v1(
   p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz, p_meters jsonb)
-returns jsonb language sql stable set search_path = '' set statement_timeout = '5min' as $$
+returns jsonb language sql stable set search_path = '' set statement_timeout = '5min'
+set jit = off set work_mem = '64MB' set enable_mergejoin = off set enable_nestloop = off as $$
   with items as not materialized (
     select i.* from public.billing_export_items i
     where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state not in ('rejected', 'cancelled')
   ),
   sent as (
-    select i.company_id, i.meter, i.bucket_start, max(i.settled_at) as sent_at
+    select i.stripe_customer_id, i.event_name, i.bucket_start, max(i.settled_at) as sent_at
     from items i where i.bucket_start >= p_start and i.bucket_start < p_end
     group by 1, 2, 3
   ),
   carried as (
-    select i.*, date_bin('1 hour', i.event_at, '2000-01-01 00:00:00+00') as counted_in
-    from items i where i.event_at - i.bucket_start >= interval '1 hour'
+    select i as item, date_bin('1 hour', i.event_at, '2000-01-01 00:00:00+00') as counted_in
+    from public.billing_export_items i
+    where i.stripe_account_id = p_account and i.livemode = p_livemode and i.state not in ('rejected', 'cancelled')
+      and i.event_at - i.bucket_start >= interval '1 hour'
   ),
   moved as (
-    select i.*, i.bucket_start as at, -1 as sign from carried i where i.bucket_start >= p_start and i.bucket_start < p_end
+    select c.item, (c.item).bucket_start as at, -1 as sign from carried c
+    where (c.item).bucket_start >= p_start and (c.item).bucket_start < p_end
     union all
-    select i.*, i.counted_in, 1 from carried i where i.counted_in >= p_start and i.counted_in < p_end
+    select c.item, c.counted_in, 1 from carried c where c.counted_in >= p_start and c.counted_in < p_end
   ),
   lines as (
     select l.disposition, l.company_id, l.meter, l.stripe_customer_id, l.event_name, l.bucket_start,
            l.quantity, l.accepted, l.reserved, s.sent_at, l.backend
-    from public.billing_export_lines_v2(
+    from public.billing_export_lines_v3(
       p_account, p_livemode, p_start, p_end, p_meters, null, null, true, true, 'send', null) l
-    left join sent s on s.company_id = l.company_id and s.meter = l.meter and s.bucket_start = l.bucket_start
+    left join sent s using (stripe_customer_id, event_name, bucket_start)
     union all
-    select 'carried', m.company_id, m.meter, m.stripe_customer_id, m.event_name, m.at,
-           sum(m.sign * m.quantity), coalesce(sum(m.sign * m.quantity) filter (where m.state = 'accepted'), 0),
-           coalesce(sum(m.sign * m.quantity) filter (where m.state <> 'accepted'), 0), max(m.settled_at), m.backend
-    from moved m group by 2, 3, 4, 5, 6, m.backend
+    select 'carried', public.billing_item_company_v1(m.item), public.billing_item_meter_v1(m.item),
+           (m.item).stripe_customer_id, (m.item).event_name, m.at,
+           m.sign * (m.item).quantity, case when (m.item).state = 'accepted' then m.sign * (m.item).quantity else 0 end,
+           case when (m.item).state <> 'accepted' then m.sign * (m.item).quantity else 0 end,
+           (m.item).settled_at, (m.item).backend
+    from moved m
   )
   select jsonb_build_object('rows', coalesce(string_agg(json_build_object(
       'disposition', l.disposition, 'company_id', l.company_id, 'meter', l.meter, 'customer_id', l.stripe_customer_id,
@@ -101,12 +108,21 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
   from lines l
 $$;
 
--- A page of the Stripe customers that companies have: {customers, last}; go on after `last` until there are none.
-create or replace function public.billing_reconcile_customers_v1(p_after text default '', p_limit int default 5000)
+-- A page of the Stripe customers that companies have, or that got usage of the window: {customers, last}; go on after
+-- `last` until there are none.
+create or replace function public.billing_reconcile_customers_v2(
+  p_account text, p_livemode boolean, p_start timestamptz, p_end timestamptz,
+  p_after text default '', p_limit int default 5000)
 returns jsonb language sql stable set search_path = '' as $$
   select jsonb_build_object('customers', coalesce(jsonb_agg(customer order by customer), '[]'), 'last', max(customer))
-  from (select distinct trim(c.stripe_customer_id) as customer from public.billing_companies c
-        where trim(c.stripe_customer_id) > p_after order by 1 limit p_limit) found
+  from (
+    select named.customer from (
+      select public.billing_customer_id_v1(c.stripe_customer_id) as customer from public.billing_companies c
+      union
+      select i.stripe_customer_id from public.billing_export_items i
+      where i.stripe_account_id = p_account and i.livemode = p_livemode
+        and i.bucket_start >= p_start and i.bucket_start < p_end) named
+    where named.customer > p_after order by 1 limit p_limit) found
 $$;
 
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
@@ -114,5 +130,6 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_reconcile_payments_by_id_v1(jsonb)',
   'public.billing_reconcile_invoices_v1(timestamptz, timestamptz, text, int)',
   'public.billing_reconcile_usage_v1(text, boolean, timestamptz, timestamptz, jsonb)',
-  'public.billing_reconcile_customers_v1(text, int)'
+  'public.billing_reconcile_customers_v2(text, boolean, timestamptz, timestamptz, text, int)'
 ]) as f;
+drop function if exists public.billing_reconcile_customers_v1(text, int);

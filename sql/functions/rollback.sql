@@ -49,16 +49,22 @@ begin
     'items_hash', public.billing_rollback_hash_v1(p_batch_id, p_last),
     'lines', (
       select coalesce(jsonb_agg(jsonb_build_object(
-          'company_id', l.company_id, 'meter', l.meter, 'fate', l.fate, 'events', l.events,
+          'company_id', l.company_id, 'meter', l.meter,
+          'stripe_customer_id', l.stripe_customer_id, 'event_name', l.event_name,
+          'is_companys', exists (
+            select from public.billing_companies c where c.company_id = l.company_id
+              and public.billing_customer_id_v1(c.stripe_customer_id) = l.stripe_customer_id),
+          'fate', l.fate, 'events', l.events,
           'quantity', trim_scale(l.quantity)::text, 'cancel_left_s', l.cancel_left_s, 'error', l.error)
           order by l.company_id collate "C", l.meter collate "C", l.fate collate "C"), '[]')
       from (
-        select i.company_id, i.meter, f.fate, count(*) as events, sum(i.quantity) as quantity,
+        select public.billing_item_company_v1(i) as company_id, public.billing_item_meter_v1(i) as meter,
+               i.stripe_customer_id, i.event_name, f.fate, count(*) as events, sum(i.quantity) as quantity,
                extract(epoch from min(i.first_sent_at) + interval '24 hours' - now())::int as cancel_left_s,
                max(i.error) as error
         from public.billing_rollback_items_v1(p_batch_id, p_last) f
-        join public.billing_export_items i using (item_id)
-        group by 1, 2, 3) l));
+        join public.billing_export_items i on i.item_id = f.item_id
+        group by 1, 2, 3, 4, 5) l));
 end
 $$;
 

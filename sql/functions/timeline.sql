@@ -17,7 +17,8 @@ begin
      or exists (select from public.billing_webhooks where company_id = p_company_id)
      or exists (select from public.billing_payments where company_id = p_company_id)
      or exists (select from public.billing_invoices where company_id = p_company_id)
-     or exists (select from public.billing_export_items where company_id = p_company_id) then
+     or exists (select from public.billing_export_items where company_id = p_company_id)
+     or exists (select from public.billing_export_origins where company_id = p_company_id) then
     return v_found;
   end if;
   raise exception 'There is no company %.', p_company_id using errcode = 'BL004',
@@ -67,9 +68,15 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
     group by 1 having count(distinct c.company_id) = 1
   ),
   items as materialized (
-    select i.*, coalesce(i.first_sent_at, b.opened_at) as at
-    from public.billing_export_items i join public.billing_export_batches b using (batch_id), bounds
-    where i.company_id = p_company_id and coalesce(i.first_sent_at, b.opened_at) >= least_at
+    select i.*, coalesce(i.first_sent_at, b.opened_at) as at,
+           coalesce(i.meter, o.meter) as usage_meter, coalesce(o.quantity, i.quantity) as share
+    from public.billing_export_items i join public.billing_export_batches b using (batch_id)
+    left join (
+      -- Of an item with several origins, the part of this company.
+      select n.item_id, string_agg(n.meter, ', ' order by n.meter) as meter, sum(n.quantity) as quantity
+      from public.billing_export_origins n where n.company_id = p_company_id group by 1) o using (item_id), bounds
+    where (i.company_id = p_company_id
+           or i.item_id in (select n.item_id from public.billing_export_origins n where n.company_id = p_company_id)) and coalesce(i.first_sent_at, b.opened_at) >= least_at
   ),
   happened (at, rank, kind, key, facts) as (
     select date_bin('1 day', u.occurred_at, '2000-01-01 00:00:00+00') as day, 1, 'usage', coalesce(u.meter, ''),
@@ -92,8 +99,8 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
     from public.billing_export_batches b join (select batch_id, count(*) as items from items group by 1) m using (batch_id)
     union all
     select i.at, 4, 'item', lpad(i.item_id::text, 20, '0'), jsonb_build_object(
-      'item_id', i.item_id, 'batch_id', i.batch_id, 'livemode', i.livemode, 'meter', i.meter, 'state', i.state,
-      'quantity', trim_scale(i.quantity)::text, 'bucket_start', i.bucket_start, 'event_at', i.event_at,
+      'item_id', i.item_id, 'batch_id', i.batch_id, 'livemode', i.livemode, 'meter', i.usage_meter, 'state', i.state,
+      'quantity', trim_scale(i.share)::text, 'bucket_start', i.bucket_start, 'event_at', i.event_at,
       'backend', i.backend, 'identifier', i.identifier, 'attempts', i.attempts, 'settled_at', i.settled_at,
       'verified_at', i.verified_at, 'request_id', i.request_id, 'error', i.error)
     from items i

@@ -17,7 +17,8 @@ insert into stripe_items
 
 create table folded as
   select *, bucket_s // getvariable('bucket_s') * getvariable('bucket_s') as at_s,
-    disposition in ('send', 'sent', 'carried', 'correction', 'too_old', 'too_precise', 'zero_total') as routed
+    customer_id is not null and (accepted <> 0 or reserved <> 0
+      or disposition in ('send', 'sent', 'carried', 'too_old', 'too_precise', 'zero_total', 'value_gone')) as routed
   from usage where backend is distinct from 'usage-records';
 
 -- Stripe has them for whole billing periods only.

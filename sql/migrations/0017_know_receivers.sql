@@ -16,6 +16,8 @@ create table public.billing_export_origins (
   primary key (item_id, company_id, meter)
 );
 
+create index billing_export_origins_by_company on public.billing_export_origins (company_id);
+
 alter table public.billing_export_origins enable row level security;
 revoke all on public.billing_export_origins from public;
 do $$
@@ -30,13 +32,3 @@ begin
   end if;
 end
 $$;
-
--- Their successors have other parameters, or answer more.
-drop function if exists
-  public.billing_export_open_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb,
-                                text, text, text, text),
-  public.billing_export_preview_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text,
-                                   jsonb),
-  public.billing_export_line_text_v2(text, text, timestamptz, numeric, text, text, text, text, text, numeric,
-                                     timestamptz, text),
-  public.billing_export_lines_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb);

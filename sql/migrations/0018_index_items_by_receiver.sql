@@ -6,6 +6,6 @@ create index concurrently billing_export_items_by_receiver
   include (stripe_customer_id, event_name, company_id, meter, quantity, usage_rows, state);
 drop index concurrently if exists public.billing_export_items_lowering;
 create index concurrently billing_export_items_lowering
-  on public.billing_export_items (batch_id) where step = 1 and state in ('pending', 'sending');
+  on public.billing_export_items (batch_id, state) where step = 1;
 drop index concurrently if exists public.billing_export_items_by_bucket;
 reset statement_timeout;

@@ -21,7 +21,7 @@ METERS = [{"meter": "api_calls", "event_name": "api_calls", "customer_key": "c",
 
 def preview(database: Database) -> dict[str, object]:
     answer: dict[str, object] = database.call(
-        "billing_export_preview_v2",
+        "billing_export_preview_v3",
         p_account="acct_1",
         p_livemode=False,
         p_start=START.isoformat(),
@@ -57,7 +57,7 @@ def test_more_than_a_thousand_groups_are_not_cut(database: Database, sql: Connec
     )
     now = datetime.now(UTC)
     answer = database.call(
-        "billing_export_preview_v2",
+        "billing_export_preview_v3",
         p_account="a",
         p_livemode=False,
         p_start=(now - timedelta(days=3)).isoformat(),

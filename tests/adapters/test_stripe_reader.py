@@ -41,6 +41,7 @@ def meter(number: int, **changes: object) -> dict[str, Any]:
         "customer_mapping": {"type": "by_id", "event_payload_key": "cust"},
         "value_settings": {"event_payload_key": "gb"},
         "event_time_window": None,
+        "created": 1_700_000_000,
         **changes,
     }
 
@@ -63,9 +64,9 @@ def test_every_page_of_meters_is_read() -> None:
             headers=STRIPES,
         )
     assert StripeReader(CONNECTION).meters() == [
-        StripeMeter("meter_1", True, "sum", "cust", "gb", None, "mtr_1"),
-        StripeMeter("meter_2", True, "sum", "cust", "gb", None, "mtr_2"),
-        StripeMeter("meter_3", False, "sum", "cust", "gb", "day", "mtr_3"),
+        StripeMeter("meter_1", True, "sum", "cust", "gb", None, "mtr_1", 1_700_000_000),
+        StripeMeter("meter_2", True, "sum", "cust", "gb", None, "mtr_2", 1_700_000_000),
+        StripeMeter("meter_3", False, "sum", "cust", "gb", "day", "mtr_3", 1_700_000_000),
     ]
     assert "starting_after=mtr_2" in str(responses.calls[1].request.url)
 

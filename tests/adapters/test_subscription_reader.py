@@ -61,8 +61,11 @@ def test_a_price_bills_the_meter_it_names_or_the_records_it_is_configured_for() 
             item("si_1", meter="mtr_1"), item("si_2", "price_seats"), item("si_3"), item("si_4", meter="mtr_2")
         ),
     )
-    assert [(one.meter, one.subscription_item) for one in items_of()] == [("calls", "si_1"), ("seats", "si_2")]
-    assert [one.meter for one in items_of(SEATS)] == ["seats"]
+    assert [(one.event_name, one.subscription_item) for one in items_of()] == [
+        ("api_calls", "si_1"),
+        ("price_seats", "si_2"),
+    ]
+    assert [one.event_name for one in items_of(SEATS)] == ["price_seats"]
 
 
 @responses.activate

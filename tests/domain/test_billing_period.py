@@ -39,7 +39,7 @@ def only(*items: SubscribedItem) -> OpenPeriod:
 
 
 def test_what_was_used_in_the_present_period_is_open() -> None:
-    assert only(item(0)) == OpenPeriod("cus_1", "api_calls", "si_1", day(-100), day(0), None)
+    assert only(item(0)) == OpenPeriod("cus_1", "api_calls", "si_1", day(-100), day(0), day(0), None)
 
 
 def test_a_draft_keeps_the_period_before_open() -> None:

@@ -12,7 +12,7 @@ from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.meter import MeterRoute
 from billing_cli.domain.period import Window
 from billing_cli.domain.skip import SKIP_REASONS
-from billing_cli.domain.usage import SkippedRows, UsageFacts, UsageLine
+from billing_cli.domain.usage import OddRows, SkippedRows, UsageFacts, UsageLine
 
 REQUEST = ExportRequest(Window(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 2, tzinfo=UTC)))
 TEST = StripeIdentity("acct_1", livemode=False, key_is_live=False)
@@ -38,7 +38,7 @@ LINE = UsageLine(
 FACTS = UsageFacts(
     now=datetime(2026, 10, 2, tzinfo=UTC),
     window_rows=5,
-    undated_rows=0,
+    odd_rows=OddRows(),
     company_known=True,
     lines_hash="a",
     lines=(LINE,),
@@ -60,7 +60,9 @@ def plan(
 
 def skipped(reason: str, rows: int = 3) -> UsageFacts:
     return replace(
-        FACTS, window_rows=5 + rows, skipped=(SkippedRows(reason, rows, 0, 1, Decimal(9), ("co_9 api_calls",)),)
+        FACTS,
+        window_rows=5 + rows,
+        skipped=(SkippedRows(reason, rows, 0, 1, Decimal(9), Decimal(9), Decimal(0), ("co_9 api_calls",)),),
     )
 
 
@@ -108,14 +110,14 @@ def test_ten_times_the_usual_is_a_warning(usual: str | None, warned: bool) -> No
 
 
 def test_negative_totals_and_undated_rows_are_warnings() -> None:
-    facts = replace(FACTS, undated_rows=4, lines=(replace(LINE, quantity=Decimal("-0.50")),))
+    facts = replace(FACTS, odd_rows=OddRows(undated=4), lines=(replace(LINE, accepted=Decimal("-9.00")),))
     undated, negative = plan(facts).warnings
     assert undated.startswith("4 usage rows have no occurred_at")
     assert "(-0.5)" in negative
 
 
 def test_a_meter_that_counts_events_is_a_warning_where_it_has_usage() -> None:
-    route = replace(ROUTE, meter="seats", formula="count", problem="meter_formula")
+    route = replace(ROUTE, meter="seats", event_name="seats", formula="count", problem="meter_formula")
     (warning,) = plan(skipped("meter_formula"), routes=(ROUTE, route)).warnings
     assert warning.startswith("Meter seats:")
     assert plan(FACTS, routes=(ROUTE, route)).warnings == ()
@@ -123,8 +125,8 @@ def test_a_meter_that_counts_events_is_a_warning_where_it_has_usage() -> None:
 
 @pytest.mark.parametrize("reason", sorted(SKIP_REASONS))
 def test_what_needs_a_person_is_named_unless_it_was_expected(reason: str) -> None:
-    # A correction's rows are held back from a line, which these facts do not have.
-    facts = skipped(reason) if reason != "correction" else skipped(reason, rows=0)
+    # Held rows belong to a line, and these facts have none.
+    facts = skipped(reason) if reason not in ("correction", "moved") else skipped(reason, rows=0)
     assert plan(facts).to_mend == ((reason,) if SKIP_REASONS[reason].mend else ())
     assert plan(facts, expected_skips=frozenset({reason})).to_mend == ()
     other = "too_old" if reason != "too_old" else "no_meter"

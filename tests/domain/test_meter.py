@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from billing_cli.domain.errors import Misconfigured
 from billing_cli.domain.meter import Backend, MeterRule, StripeMeter, route_meters
 
 METER = StripeMeter("api_calls", True, "sum", "customer", "value")
@@ -68,3 +69,21 @@ def test_a_run_chooses_the_backend_of_meter_events_before_the_configuration() ->
     assert [r.backend for r in route_meters([METER], rules, Backend.EVENTS)] == [Backend.EVENTS, Backend.USAGE_RECORDS]
     seats = route_meters([METER], rules)[1]
     assert (seats.event_name, seats.replaces, seats.document()["unit"]) == ("price_1", True, "1000")
+
+
+def test_an_event_name_that_no_usage_meter_goes_to_has_a_route_for_corrections() -> None:
+    other = replace(METER, event_name="calls_v2")
+    routes = route_meters([METER, other], {"api_calls": MeterRule("calls_v2")})
+    assert [(route.meter, route.event_name) for route in routes] == [
+        ("api_calls", "calls_v2"),
+        ("calls_v2", "calls_v2"),
+        ("", "api_calls"),
+    ]
+    assert routes[-1].document()["meter"] is None
+
+
+def test_usage_meters_of_one_event_name_must_agree() -> None:
+    rules = {"calls": MeterRule("api_calls", Backend.STREAM)}
+    with pytest.raises(Misconfigured, match="api_calls and calls go to api_calls and differ"):
+        route_meters([METER], rules)
+    assert len(route_meters([METER], rules, Backend.EVENTS)) == 2

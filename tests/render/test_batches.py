@@ -51,6 +51,7 @@ BATCH = BatchSummary(
 DONE = replace(BATCH, state="done", pending=0, sending=0, rejected=0, ambiguous=0, runner=None)
 ITEM: dict[str, Any] = {
     "company_id": "co_[bold]1",
+    "stripe_customer_id": "cus_1",
     "meter": "api_calls",
     "bucket_start": "2026-11-01T13:00:00+00:00",
     "event_at": "2026-11-01T13:00:01+00:00",

@@ -35,6 +35,8 @@ GROUP = {
     "buckets": 2,
     "correction_buckets": 0,
     "usual": None,
+    "held_added": "0",
+    "held_removed": "0",
     "unbilled": "0",
     "carried": "0",
     "carried_from": None,
@@ -46,14 +48,16 @@ SKIPPED = {
     "sent_rows": 0,
     "buckets": 1,
     "quantity": "5",
+    "added": "5",
+    "removed": "0",
     "examples": ["co_1 [red]x"],
 }
 
 
 # Three rows sent before; two more make the total smaller, and are held.
 SHRUNK = GROUP | {"meter": "seats", "usage_rows": 5, "sent_rows": 3, "new_rows": 0, "corrections": "-2", "buckets": 0}
-SHRUNK |= {"correction_buckets": 1, "to_send": "0"}
-HELD = SKIPPED | {"reason": "correction", "usage_rows": 2, "quantity": "-2"}
+SHRUNK |= {"held_removed": "-2", "correction_buckets": 1, "to_send": "0"}
+HELD = SKIPPED | {"reason": "correction", "usage_rows": 2, "quantity": "-2", "added": "0", "removed": "-2"}
 
 
 def make_plan(
@@ -66,12 +70,12 @@ def make_plan(
         {
             "now": "2026-11-24T00:00:00+00:00",
             "window_rows": rows,
-            "undated_rows": 0,
+            "odd_rows": {},
             "company_known": True,
             "lines_hash": "x",
             "groups": groups,
             "skipped": skipped,
-            "slots": [{"meter": "api_calls", "slot": 1, "quantity": "5"}],
+            "slots": [{"event_name": "api_calls", "slot": 1, "quantity": "5"}],
             "open_batches": [],
         }
     )

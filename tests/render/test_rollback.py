@@ -24,7 +24,9 @@ REFUSED = "400: Meter events can be cancelled within 24 hours of being received.
 
 
 def line(fate: str, company: str = "co_[b]1", error: str | None = None) -> RollbackLine:
-    return RollbackLine(company, "api calls", fate, 1234, Decimal("123456789012345"), 3600, error)
+    return RollbackLine(
+        company, "api calls", "cus_1", "api_calls", True, fate, 1234, Decimal("123456789012345"), 3600, error
+    )
 
 
 def plan(*lines: RollbackLine) -> RollbackPlan:

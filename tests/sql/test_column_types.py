@@ -47,7 +47,7 @@ METERS = json.dumps(
 )
 WINDOW = f"'{YESTERDAY}'::timestamptz, '{YESTERDAY}'::timestamptz + interval '1 day'"
 OPENED = (
-    f"billing_export_open_v2('acct_1', false, {WINDOW}, '{METERS}', null, null, false, false, 'hold', null, "
+    f"billing_export_open_v3('acct_1', false, {WINDOW}, '{METERS}', null, null, false, false, 'hold', null, "
     "'digest', '{hash}', 'tester', 'runner')"
 )
 STORED = [
@@ -56,15 +56,15 @@ STORED = [
 ]  # fmt: skip
 # Each function that reads or writes one of the four, by a call of it or of one that calls it.
 CALLS = {
-    "billing_export_preview_v2": f"billing_export_preview_v2('acct_1', false, {WINDOW}, '{METERS}')",
-    "of a company": f"billing_export_preview_v2('acct_1', false, {WINDOW}, '{METERS}', 'co_1', 'api_calls')",
-    "billing_export_customers_v1": "billing_export_customers_v1()",
+    "billing_export_preview_v3": f"billing_export_preview_v3('acct_1', false, {WINDOW}, '{METERS}')",
+    "of a company": f"billing_export_preview_v3('acct_1', false, {WINDOW}, '{METERS}', 'co_1', 'api_calls')",
+    "billing_export_customers_v2": f"billing_export_customers_v2('acct_1', false, {WINDOW}, '{METERS}')",
     "billing_reconcile_usage_v1": f"billing_reconcile_usage_v1('acct_1', false, {WINDOW}, '{METERS}')",
     "billing_reconcile_payments_v1": f"billing_reconcile_payments_v1({WINDOW})",
     "the page after it": f"billing_reconcile_payments_v1({WINDOW}, 'pi_0', 1)",
     "billing_reconcile_payments_by_id_v1": """billing_reconcile_payments_by_id_v1('["pi_1"]')""",
     "billing_reconcile_invoices_v1": f"billing_reconcile_invoices_v1({WINDOW})",
-    "billing_reconcile_customers_v1": "billing_reconcile_customers_v1()",
+    "billing_reconcile_customers_v2": f"billing_reconcile_customers_v2('acct_1', false, {WINDOW})",
     "billing_timeline_company_v1": "billing_timeline_company_v1('co_1')",
     "billing_timeline_v1": "billing_timeline_v1('co_1')",
     "billing_webhook_company_v1": "billing_webhook_company_v1('cus_1', 'pi_1')",
@@ -82,8 +82,13 @@ CALLS = {
     """'{"payment_intent_id": "pi_1", "refunded_minor": 1250}')""",
     "of an invoice": "billing_intent_mirror_v1(null, " """'{"invoice_id": "in_1", "amount_paid_minor": 12000}')""",
 }
-# Read by way of others: the preview, the reconciliation and the opening of a batch.
-CALLED_BY_OTHERS = {"billing_export_lines_v2"}
+# Read by way of others: the preview, the reconciliation, the doctor and the opening of a batch. Rollbacks have tests.
+CALLED_BY_OTHERS = {
+    "billing_rollback_preview_v1",
+    "billing_export_lines_v3",
+    "billing_export_chosen_v1",
+    "billing_doctor_odd_rows_v1",
+}
 # They name the four, and read no row of them.
 NAMING_ONLY = {"billing_doctor_doors_v1"}
 
@@ -92,7 +97,7 @@ def answers(sql: Connection) -> dict[str, Any]:
     """The answers of all calls to the same rows, then the items of a batch and the contents of the four relations."""
     sql.execute(ROWS.replace("DAY", f"'{YESTERDAY}'::timestamptz").encode())
     found = {name: value(sql, f"select to_jsonb({call})") for name, call in CALLS.items()}
-    lines_hash = found["billing_export_preview_v2"]["lines_hash"]
+    lines_hash = found["billing_export_preview_v3"]["lines_hash"]
     opened = value(sql, f"select {OPENED.replace('{hash}', lines_hash)}")
     found["opened"] = opened["items"]
     found["items"] = value(
@@ -103,7 +108,7 @@ def answers(sql: Connection) -> dict[str, Any]:
     for relation, columns in RELATIONS.items():
         listed = ", ".join(f"'{column}', {column}" for column in columns)
         found[relation] = value(sql, f"select jsonb_agg(jsonb_build_object({listed}) order by 1) from {relation}")
-    for name in ("billing_export_preview_v2", "of a company"):
+    for name in ("billing_export_preview_v3", "of a company"):
         del found[name]["now"]
     return found
 

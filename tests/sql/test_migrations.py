@@ -1,16 +1,22 @@
 """Migrations: once and in order, functions when they change, never over an edited past."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psycopg
 import pytest
+from support.usage import Connection
 
 from billing_cli.adapters.database.migrator import PostgresMigrator
+from billing_cli.cli.app import run
 from billing_cli.domain.errors import Fault, LockHeld, Misconfigured
-from billing_cli.domain.migrations import FUNCTIONS, SqlFile, file_statuses, pending_files
+from billing_cli.domain.migrations import FUNCTIONS, MIGRATION, SqlFile, file_statuses, pending_files
 from billing_cli.usecases.migrations import apply_pending, schema_status
 
 FILES = PostgresMigrator("").files()
+MIGRATIONS = {file.name[len("migrations/") :][:4]: file for file in FILES if file.kind == MIGRATION}
+BY_RECEIVER = "billing_export_items_by_receiver"
 
 
 def states(url: str) -> set[str]:
@@ -154,3 +160,156 @@ def test_a_table_open_to_an_api_role_is_rolled_back(db_url: str) -> None:
         PostgresMigrator(db_url).apply([careless], "tester")
     with psycopg.connect(db_url) as connection:
         assert connection.execute("select to_regclass('public.billing_careless')").fetchone() == (None,)
+
+
+def migrate_to(url: str, last: str) -> None:
+    """Every migration up to the one with this number, and a batch."""
+    PostgresMigrator(url).apply([file for number, file in MIGRATIONS.items() if number <= last], "tester")
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into billing_export_batches "
+            "(batch_id, stripe_account_id, livemode, window_start, window_end, plan_digest, lines_hash, actor) "
+            "values ('b', 'acct_1', false, '2026-10-01Z', '2026-11-01Z', 'd', 'h', 'tests')"
+        )
+
+
+def insert_item(connection: Connection, number: int) -> None:
+    connection.execute(
+        "insert into billing_export_items (batch_id, stripe_account_id, livemode, company_id, meter, bucket_start, "
+        "quantity, usage_rows, stripe_customer_id, event_name, customer_key, value_key, sent_value, event_at, "
+        "identifier) values ('b', 'acct_1', false, 'co_1', 'api_calls', '2026-10-01Z', 1, 1, 'cus_1', 'api_calls', "
+        "'customer', 'value', 1, '2026-10-01Z', %s)",
+        (f"b-{number}",),
+    )
+
+
+def indexes(connection: Connection) -> dict[str, bool]:
+    """Of the items: whether each is valid."""
+    found = connection.execute(
+        "select indexrelid::regclass::text, indisvalid from pg_index "
+        "where indrelid = 'billing_export_items'::regclass and indexrelid::regclass::text ~ 'by_bucket|receiver|lowering'"
+    ).fetchall()
+    return dict(found)
+
+
+def outside(*statements: str) -> SqlFile:
+    text = ";\n".join(("-- Outside a transaction: a test.\n" + statements[0], *statements[1:])) + ";\n"
+    return SqlFile("migrations/9999_outside.sql", MIGRATION, text)
+
+
+def test_each_statement_of_a_file_outside_a_transaction_stands_by_itself(db_url: str) -> None:
+    halfway = outside("create index concurrently billing_x on billing_audit_log (actor)", "select 1/0")
+    with pytest.raises(Fault, match=r"sql/migrations/9999_outside\.sql was not applied to its end") as caught:
+        PostgresMigrator(db_url).apply([halfway], "tester")
+    assert "billing db migrate --confirm" in caught.value.next_step
+    with psycopg.connect(db_url) as connection:
+        assert connection.execute("select to_regclass('billing_x')::text").fetchone() == ("billing_x",)
+        assert connection.execute("select from billing_schema_migrations where name ~ '9999'").fetchall() == []
+
+
+def test_an_index_whose_build_was_interrupted_is_built_anew(plain_db_url: str) -> None:
+    migrate_to(plain_db_url, "0017")
+    migrator = PostgresMigrator(plain_db_url)
+    with psycopg.connect(plain_db_url, autocommit=True) as connection:
+        insert_item(connection, 1)
+        insert_item(connection, 2)
+        # A build that fails at its end leaves the index behind, invalid.
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute(f"create unique index concurrently {BY_RECEIVER} on billing_export_items (batch_id)")
+        assert indexes(connection) == {"billing_export_items_by_bucket": True, BY_RECEIVER: False}
+        migrator.apply([MIGRATIONS["0018"]], "tester")
+        assert indexes(connection) == {BY_RECEIVER: True, "billing_export_items_lowering": True}
+        assert MIGRATIONS["0018"].name in migrator.applied()
+        # Interrupted between the last statement and its record.
+        connection.execute("delete from billing_schema_migrations where name = %s", (MIGRATIONS["0018"].name,))
+        migrator.apply([MIGRATIONS["0018"]], "tester")
+        assert indexes(connection) == {BY_RECEIVER: True, "billing_export_items_lowering": True}
+
+
+def test_exports_go_on_while_an_index_is_built(plain_db_url: str) -> None:
+    migrate_to(plain_db_url, "0017")
+    with (
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(plain_db_url) as export,
+        psycopg.connect(plain_db_url, autocommit=True) as another,
+    ):
+        insert_item(export, 1)
+        migration = threads.submit(PostgresMigrator(plain_db_url).apply, [MIGRATIONS["0018"]], "tester")
+        until_waiting(another, "create index concurrently%")
+        for connection, number in ((export, 2), (another, 3)):
+            connection.execute("set lock_timeout = '1s'")
+            insert_item(connection, number)
+        another.execute("update billing_export_items set state = 'sending', claimed_by = 'r' where identifier = 'b-3'")
+        assert not migration.done()
+        export.commit()
+        migration.result(30)
+        assert indexes(another) == {BY_RECEIVER: True, "billing_export_items_lowering": True}
+
+
+def test_a_build_waits_longer_for_transactions_than_a_lock_is_waited_for(
+    plain_db_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing_cli.adapters.database.migrator.LOCK_TIMEOUT_S", 0.1)
+    migrate_to(plain_db_url, "0017")
+    with (
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(plain_db_url) as export,
+        psycopg.connect(plain_db_url, autocommit=True) as another,
+    ):
+        insert_item(export, 1)
+        migration = threads.submit(PostgresMigrator(plain_db_url).apply, [MIGRATIONS["0018"]], "tester")
+        until_waiting(another, "create index concurrently%")
+        time.sleep(0.3)
+        export.commit()
+        migration.result(30)
+        assert indexes(another)[BY_RECEIVER]
+
+
+def test_a_migration_gives_way_to_exports_behind_a_long_transaction(
+    plain_db_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("billing_cli.adapters.database.migrator.LOCK_TIMEOUT_S", 0.5)
+    monkeypatch.setenv("SUPABASE_DB_URL", plain_db_url)
+    migrate_to(plain_db_url, "0016")
+    with (
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(plain_db_url) as long,
+        psycopg.connect(plain_db_url, autocommit=True) as export,
+    ):
+        export.execute("set lock_timeout = '5s'")
+        long.execute("select count(*) from billing_export_items")
+        migration = threads.submit(run, ["db", "migrate", "--confirm"])
+        until_waiting(export, "%alter table public.billing_export_items%")
+        insert_item(export, 1)  # behind the migration, until that gives up
+        assert migration.result(30) == 75
+        said = " ".join(capsys.readouterr().err.split())
+        assert "sql/migrations/0017_know_receivers.sql was not applied: another transaction holds a lock" in said
+        assert "billing db migrate --confirm" in said
+        assert MIGRATIONS["0017"].name not in PostgresMigrator(plain_db_url).applied()
+        long.rollback()
+        assert run(["db", "migrate", "--confirm"]) == 0
+    assert states(plain_db_url) == {"applied"}
+
+
+def test_a_backup_that_holds_the_ledger_is_named_as_such(plain_db_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pg_dump holds every table until it has ended."""
+    monkeypatch.setattr("billing_cli.adapters.database.migrator.LOCK_TIMEOUT_S", 0.1)
+    migrate_to(plain_db_url, "0016")
+    with psycopg.connect(plain_db_url) as backup:
+        backup.execute("lock table billing_schema_migrations in access share mode")
+        with pytest.raises(LockHeld, match="billing_schema_migrations was not read: another transaction holds a lock"):
+            apply_pending(PostgresMigrator(plain_db_url), "tester")
+
+
+def until_waiting(connection: Connection, query: str) -> None:
+    """Until a statement like this waits for a lock."""
+    for _ in range(500):
+        waiting = connection.execute(
+            "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
+            "and query ilike %s",
+            (query,),
+        )
+        if waiting.fetchall():
+            return
+        time.sleep(0.02)
+    pytest.fail(f"{query} does not wait")

@@ -30,13 +30,13 @@ def call(sql: Connection, function: str, *arguments: Any) -> Any:
 
 def opened(sql: Connection, batch: str = "b") -> tuple[Any, ...]:
     """The arguments that open the batch."""
-    preview = call(sql, "billing_export_preview_v2", *WANTED)
+    preview = call(sql, "billing_export_preview_v3", *WANTED)
     return (*WANTED, batch, preview["lines_hash"], "digest", "ana")
 
 
 def started(sql: Connection, outcome: str = "accepted") -> None:
     """The batch with a runner, its items claimed and settled."""
-    call(sql, "billing_export_open_v2", *opened(sql))
+    call(sql, "billing_export_open_v3", *opened(sql))
     call(sql, "billing_batch_acquire_v2", "b", "r", "ana")
     claimed = call(sql, "billing_batch_claim_v2", "b", "r", "ana", "events")["items"]
     results = [{"item_id": item["item_id"], "outcome": outcome, "tries": 1} for item in claimed]
@@ -124,7 +124,7 @@ def nothing(sql: Connection) -> None:
 
 
 CASES: dict[str, Case] = {
-    "billing_export_open_v2": Case(nothing, opened),
+    "billing_export_open_v3": Case(nothing, opened),
     "billing_batch_others_v1": Case(started, lambda sql: ("b", "r", "ana", Jsonb(["dead"]))),
     "billing_batch_heartbeat_v1": Case(started, lambda sql: ("b", "r")),
     "billing_batch_release_v1": Case(nothing, lambda sql: ("b", ["r"])),
@@ -151,6 +151,7 @@ OTHERS = {
     "billing_audit_follow_v1": "a trigger",
     "billing_audit_refuse_change_v1": "a trigger",
     "billing_approvals_guard_v1": "a trigger",
+    "billing_batch_give_up_v1": "called by billing_batch_claim_v2 only",
     "billing_approval_use_v1": "called by billing_intents_open_v2 only",
     "billing_adjustment_add_v1": "once for each intent, by a unique key",
     "billing_intent_mirror_v1": "sets amounts; called by other functions only",
@@ -215,17 +216,17 @@ def test_a_batch_opened_again_after_it_ended_is_not_opened_a_second_time(usage: 
     arguments = opened(usage)
     exported(usage)
     before = usage.execute("select * from billing_export_batches").fetchall()
-    assert call(usage, "billing_export_open_v2", *arguments) == {"batch_id": "b", "items": 2}
+    assert call(usage, "billing_export_open_v3", *arguments) == {"batch_id": "b", "items": 2}
     assert usage.execute("select * from billing_export_batches").fetchall() == before
 
 
 @pytest.mark.parametrize("place", [-1, -2], ids=["actor", "digest"])
 def test_another_call_with_the_same_batch_is_refused(place: int, usage: Connection) -> None:
     arguments = list(opened(usage))
-    call(usage, "billing_export_open_v2", *arguments)
+    call(usage, "billing_export_open_v3", *arguments)
     arguments[place] = "another"
     with pytest.raises(psycopg.Error, match="Another batch was opened"):
-        call(usage, "billing_export_open_v2", *arguments)
+        call(usage, "billing_export_open_v3", *arguments)
 
 
 def test_a_runner_that_begins_again_ends_again(usage: Connection) -> None:

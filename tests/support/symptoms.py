@@ -56,8 +56,9 @@ def gateway(desk: Desk) -> None:
 
 def broken_function(desk: Desk) -> None:
     desk.sql.execute(
-        "create or replace function billing_export_customers_v1(p_company text default null, p_limit int default 10) "
-        "returns jsonb language plpgsql as $$ begin raise exception 'out of order'; end $$"
+        "create or replace function billing_export_customers_v2(p_account text, p_livemode boolean, p_start timestamptz, "
+        "p_end timestamptz, p_meters jsonb, p_company text default null, p_meter text default null, "
+        "p_limit int default 10) returns jsonb language plpgsql as $$ begin raise exception 'out of order'; end $$"
     )
 
 
@@ -99,6 +100,38 @@ def unbilled(desk: Desk) -> None:
 def shrunk(desk: Desk) -> None:
     exported(desk)
     desk.sql.execute("update billing_usage_events set quantity = quantity - 1 where company_id = 'co_0001'")
+
+
+def rekeyed(desk: Desk) -> None:
+    """Another customer for a company after its usage was sent."""
+    exported(desk)
+    desk.sql.execute("update billing_companies set stripe_customer_id = 'cus_seed_9999' where company_id = 'co_0001'")
+
+
+def renamed(desk: Desk) -> None:
+    """A company that is merged into another one after its usage was sent."""
+    exported(desk)
+    desk.sql.execute("update billing_usage_events set company_id = 'co_0001' where company_id = 'co_0002'")
+    desk.sql.execute("delete from billing_companies where company_id = 'co_0002'")
+
+
+def meter_renamed(desk: Desk) -> None:
+    """The rows of a meter get the name of another one."""
+    exported(desk)
+    desk.sql.execute("update billing_usage_events set meter = 'seats_minutes' where meter = 'storage_gb'")
+
+
+def shifted(desk: Desk) -> None:
+    """All rows were written with a wrong time zone, and are repaired."""
+    exported(desk)
+    desk.sql.execute("update billing_usage_events set occurred_at = occurred_at + interval '5 hours'")
+
+
+def deleted(desk: Desk) -> None:
+    """A company that is gone, with its rows."""
+    exported(desk)
+    desk.sql.execute("delete from billing_usage_events where company_id = 'co_0002'")
+    desk.sql.execute("delete from billing_companies where company_id = 'co_0002'")
 
 
 def other_account(desk: Desk) -> None:
@@ -308,6 +341,11 @@ SYMPTOMS: dict[str, Symptom] = {
     "Usage came after its invoice": late,
     "Stripe counts usage and bills nobody for it": unbilled,
     "A total shrank": shrunk,
+    "Usage is counted at the wrong customer": rekeyed,
+    "A company was renamed, merged or split": renamed,
+    "A meter was renamed or made anew": meter_renamed,
+    "A time zone was repaired": shifted,
+    "A company was deleted": deleted,
     "An export was wrong: take it back": exported,
     "An export went to the wrong account or mode": other_account,
     "Stripe rejected events": rejected,

@@ -34,10 +34,10 @@ WORDS: dict[str, list[str]] = {
 }
 Change = Callable[[StripeDouble, Connection], object]
 CHANGES: dict[str, tuple[Change, str]] = {
-    "export": (lambda stripe, sql: add_usage(sql, "co_2", "api_calls", 7), "to_send.co_2 api_calls: new"),
+    "export": (lambda stripe, sql: add_usage(sql, "co_2", "api_calls", 7), "to_send.cus_2 api_calls: new"),
     "batches rollback": (
         lambda stripe, sql: sql.execute("update billing_export_items set first_sent_at = now() - interval '2 days'"),
-        "cancels.co_1 api_calls: missing now",
+        "cancels.cus_1 api_calls: missing now",
     ),
     "batches verify": (
         lambda stripe, sql: stripe.forget("3"),

@@ -90,6 +90,17 @@ def test_late_usage_is_held_and_named(
     assert quantities(stripe) == [3, 2]
 
 
+def test_late_additions_and_removals_are_never_added_together(
+    came_late: None, export: Billing, plan: Billing, sql: Connection
+) -> None:
+    sql.execute("delete from billing_usage_events where quantity = 3")
+    sql.execute("update billing_usage_events set occurred_at = occurred_at - interval '1 hour'")
+    shown = {entry["reason"]: (entry["added"], entry["removed"]) for entry in plan().document["skipped"]}
+    assert shown == {"late": ("5", "0"), "credit_due": ("0", "-3")}
+    answer = export("--allow-corrections")
+    assert (answer.code, answer.document["to_mend"]) == (3, ["credit_due", "late"])
+
+
 def test_carried_usage_is_billed_once_on_the_next_invoice(
     came_late: None, stripe: StripeDouble, export: Billing, plan: Billing, late_usage: LateUsage, sql: Connection
 ) -> None:
@@ -239,7 +250,7 @@ def test_an_ended_subscription_holds_what_came_late_and_warns_of_what_came_after
     add_usage(sql, "co_1", "calls", 5, hour=8)
     add_usage(sql, "co_1", "calls", 2, hour=12)
     planned = plan()
-    assert skips(planned) == {"late": "5"}
+    assert skips(planned) == {"ended": "5"}
     assert "Stripe counts 2 and bills nobody" in planned.document["warnings"][0]
     assert export().code == 3
     assert sent(stripe) == [(NOON, "2")]

@@ -177,6 +177,10 @@ STRIPE: dict[str, tuple[str, Arrange]] = {
     "company-plans": ("fail", lambda w: w.sql.execute("update billing_companies set plan_id = 'gold'")),
     "meters": ("fail", lambda w: (w.place / "billing.toml").write_text('[meters.calls]\nevent_name = "none"\n')),
     "usage-meters": ("fail", lambda w: add_usage(w.sql, "co_1", "other", 1)),
+    "usage-times": (
+        "warn",
+        lambda w: w.sql.execute("insert into billing_usage_events (occurred_at) values ('infinity')"),
+    ),
     "company-customers": (
         "fail",
         lambda w: w.sql.execute("update billing_companies set stripe_customer_id = null where company_id = 'co_1'"),

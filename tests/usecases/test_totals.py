@@ -91,15 +91,18 @@ def test_a_later_row_of_the_hour_replaces_the_value_down_as_well_as_up(
     assert quantity == (Decimal(2),)
 
 
-def test_a_value_whose_rows_are_gone_is_left_to_a_person(
+def test_a_value_whose_rows_are_gone_is_left_to_a_person_who_may_send_zero(
     sql: Connection, stripe: StripeDouble, export: Billing
 ) -> None:
     add_usage(sql, "co_1", "seats", 5)
     export()
     sql.execute("delete from billing_usage_events")
-    answer = export("--allow-corrections")
+    answer = export()
     assert (answer.code, answer.document["to_mend"]) == (3, ["value_gone"])
     assert len(stripe.events()) == 1
+    assert export("--allow-corrections").code == 0
+    assert [event["value"] for event in stripe.events()] == ["5", "0"]
+    assert export("--allow-corrections").document["batches"] == []
 
 
 def test_a_total_that_may_have_been_sent_long_ago_is_simply_sent_again(

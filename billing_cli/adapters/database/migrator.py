@@ -1,4 +1,4 @@
-"""Applies our SQL files over the wire: one lock, one transaction a file, a checksum for each."""
+"""Applies our SQL files over the wire: one lock, one transaction a file if it allows one, a checksum for each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +28,8 @@ do $$ declare api_role text; begin
   end loop;
 end $$;
 """
+# Whatever needs a table that a migration waits for waits behind it, exports too.
+LOCK_TIMEOUT_S = 5.0
 _LOCK_SQL = "select pg_try_advisory_lock(hashtext('billing_schema_migrations'))"
 _OPEN_FUNCTIONS_SQL = r"""
 select p.oid::regprocedure::text from pg_proc p
@@ -75,11 +77,16 @@ class PostgresMigrator:
             return relations_found(_scalar(connection, _relations_sql()))
 
     def apply(self, files: list[SqlFile], actor: str) -> None:
-        """Applies files in order, each in its own transaction if it allows one. Raises LockHeld if another run does."""
+        """Applies files in order, each in its own transaction if it allows one.
+
+        Raises LockHeld if another run does, or if a transaction keeps a table for longer than a migration waits.
+        """
         with self._connected() as connection:
             if not _scalar(connection, _LOCK_SQL):
                 raise LockHeld("Another migration is running.", "Wait for it, then run: billing db status")
-            connection.execute(LEDGER_SQL)
+            _limit_waits(connection, LOCK_TIMEOUT_S)
+            with _lock_named("billing_schema_migrations was not read"):
+                connection.execute(LEDGER_SQL)
             already = _applied(connection)
             for file in files:
                 if already.get(file.name) == file.checksum:
@@ -113,25 +120,55 @@ class PostgresMigrator:
 
 
 def _execute_outside(connection: "psycopg.Connection[tuple[Any, ...]]", file: SqlFile) -> None:
-    """Executes the statements one by one. Such a file can be applied again after it was interrupted."""
+    """Executes the statements one by one. Such a file can be applied again after it was interrupted.
+
+    A concurrent build waits for every transaction that is older than it, however long, and nothing waits for it.
+    """
+    _limit_waits(connection, 0)
     with _explained(file):
         for statement in file.statements:
             connection.execute(statement.encode())
+    _limit_waits(connection, LOCK_TIMEOUT_S)
+
+
+def _limit_waits(connection: "psycopg.Connection[tuple[Any, ...]]", seconds: float) -> None:
+    """Of each wait for a lock; 0: without end."""
+    connection.execute("select set_config('lock_timeout', %s, false)", [f"{round(seconds * 1000)}ms"])
 
 
 @contextmanager
 def _explained(file: SqlFile) -> Iterator[None]:
-    """Raises Fault with the file's name if Postgres does not take its statements."""
+    """Raises Fault with the file's name if Postgres does not take its statements, LockHeld if a lock is not free."""
     try:
-        yield
+        with _lock_named(f"sql/{file.name} was not applied"):
+            yield
     except psycopg.Error as error:
         message = without_secrets(error.diag.message_primary or "")
         if error.sqlstate and isinstance(domain_error(error.sqlstate, message, None), DoesNotFit | Fault):
+            if not file.transactional:
+                raise Fault(
+                    f"sql/{file.name} was not applied to its end: {message} ({error.sqlstate}).",
+                    "Report it with this message. Once its cause is gone, billing db migrate --confirm "
+                    "applies this file again from its start.",
+                ) from None
             raise Fault(
                 f"sql/{file.name} was not applied: {message} ({error.sqlstate}).",
                 "Nothing of this file was written. Report it with this message.",
             ) from None
         raise
+
+
+@contextmanager
+def _lock_named(failure: str) -> Iterator[None]:
+    """Raises LockHeld if a lock was waited for in vain."""
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable:
+        raise LockHeld(
+            f"{failure}: another transaction holds a lock that it needs.",
+            "Nothing of it was written. Try again, or end that transaction first (pg_stat_activity has it): "
+            "billing db migrate --confirm",
+        ) from None
 
 
 def _record_sql(file: SqlFile, actor: str) -> str:

@@ -41,4 +41,5 @@ def _meter(meter: stripe.billing.Meter) -> StripeMeter:
         value_key=meter.value_settings.event_payload_key,
         event_time_window=meter.event_time_window,
         meter_id=meter.id,
+        created_s=meter.created,
     )

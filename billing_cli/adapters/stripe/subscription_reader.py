@@ -116,14 +116,15 @@ _Meters = Callable[[Document], Sequence[str]]
 
 
 def _meters_by_price(routes: Sequence[MeterRoute]) -> _Meters:
-    """Which usage meters a price bills: by the Stripe meter it names, or as the price of usage records."""
-    by_id: dict[str, list[str]] = defaultdict(list)
-    for route in routes:
-        by_id[route.event_name if route.backend is Backend.USAGE_RECORDS else route.meter_id].append(route.meter)
+    """Which event names a price bills: that of the Stripe meter it names, or its own id for usage records."""
+    by_id = {
+        route.event_name if route.backend is Backend.USAGE_RECORDS else route.meter_id: route.event_name
+        for route in routes
+    }
 
     def meters(price: Document) -> list[str]:
         named = (price.get("recurring") or {}).get("meter")
-        return [*by_id.get(price["id"], ()), *(by_id.get(named, ()) if named else ())]
+        return [by_id[found] for found in (price["id"], named) if found in by_id]
 
     return meters
 
@@ -148,14 +149,14 @@ def _subscribed(found: Sequence["_Found"], drafts: Drafts) -> list[SubscribedIte
     return [
         SubscribedItem(
             stripe_customer_id=subscription["customer"],
-            meter=meter,
+            event_name=event_name,
             subscription_item=item["id"],
             began=_instant(subscription["start_date"]),
             period_start=_period_start(subscription, item),
             ended=_ended(subscription),
             drafts=tuple(drafts.get(subscription["id"], ())),
         )
-        for meter, subscription, item in found
+        for event_name, subscription, item in found
     ]
 
 

@@ -7,6 +7,7 @@ from billing_cli.domain.doctor import Check, Subject
 from billing_cli.domain.meter import MeterRoute, MeterRule, StripeMeter, route_meters
 from billing_cli.domain.price import CheckedPrice, PricedPlan
 from billing_cli.domain.skip import SKIP_REASONS
+from billing_cli.domain.usage import OddRows
 from billing_cli.domain.verdict import Verdict, failed, passed, warned
 from billing_cli.usecases.doctor.facts import Fact
 from billing_cli.usecases.plans import unpriced_plans
@@ -34,6 +35,7 @@ def catalogue_checks(
         "company-plans": lambda: known_plans(plans(), companies()["plans"]),
         "meters": lambda: configured_meters(meters(), rules),
         "usage-meters": lambda: usage_meters(meters(), rules, usage()["meters"]),
+        "usage-times": lambda: usage_times(OddRows(**usage()["odd_rows"])),
         "company-customers": lambda: customers(companies(), usage(), expected_skips),
     }
     return [Check(name, Subject.CATALOGUE, look) for name, look in looks.items()]
@@ -56,7 +58,7 @@ def known_plans(plans: Sequence[PricedPlan], used: Mapping[str, int]) -> Iterato
 def configured_meters(meters: Sequence[StripeMeter], rules: Mapping[str, MeterRule]) -> Iterator[Verdict]:
     """Every active meter of Stripe, and those that billing.toml names."""
     routes = route_meters(meters, rules)
-    wanted = [route for route in routes if route.meter in rules or route.problem != "meter_inactive"]
+    wanted = [route for route in routes if route.meter in rules or (route.meter and route.problem != "meter_inactive")]
     if not wanted:
         yield failed("Stripe has no active meter, so no usage can be sent.", "Create a meter in Stripe.")
     yield from (_meter(route, route.meter in rules) for route in wanted)
@@ -65,7 +67,7 @@ def configured_meters(meters: Sequence[StripeMeter], rules: Mapping[str, MeterRu
 def usage_meters(
     meters: Sequence[StripeMeter], rules: Mapping[str, MeterRule], used: Mapping[str, int]
 ) -> Iterator[Verdict]:
-    routes = {route.meter: route for route in route_meters(meters, rules)}
+    routes = {route.meter: route for route in route_meters(meters, rules) if route.meter}
     found = {name: routes[name].problem if name in routes else "no_meter" for name in sorted(used)}
     lost = {name: problem for name, problem in found.items() if problem}
     for name, problem in lost.items():
@@ -75,6 +77,14 @@ def usage_meters(
         )
     if not lost:
         yield passed(f"All {len(used)} meters of the usage of {USAGE_HOURS} h are at Stripe.")
+
+
+def usage_times(odd: OddRows) -> Iterator[Verdict]:
+    sentences = list(odd.sentences())
+    for sentence in sentences:
+        yield warned(sentence, "Correct occurred_at of these rows in billing_usage_events.")
+    if not sentences:
+        yield passed("All usage rows have a possible time.")
 
 
 def customers(

@@ -30,13 +30,16 @@ VERIFIED = BatchSummary.from_document(
     }
 )  # fmt: skip
 ITEMS: list[dict[str, Any]] = [
-    {"company_id": "co_0001", "meter": "api_calls", "bucket_start": "2026-10-31T13:00:00+00:00",
+    {"company_id": "co_0001", "meter": "api_calls", "stripe_customer_id": "cus_RtQ8dDUq3Zb0001",
+     "bucket_start": "2026-10-31T13:00:00+00:00",
      "event_at": "2026-10-31T13:00:00+00:00", "quantity": "18204", "state": "accepted", "attempts": 1,
      "request_id": "req_9cKfQd2Zr1LmXe", "error": None},
-    {"company_id": "co_0417_meridian_logistics", "meter": "storage_gb", "bucket_start": "2026-10-31T14:00:00+00:00",
+    {"company_id": "co_0417_meridian_logistics", "meter": "storage_gb", "stripe_customer_id": "cus_RtQ8dDUq3Zb0417",
+     "bucket_start": "2026-10-31T14:00:00+00:00",
      "event_at": "2026-11-01T00:00:00+00:00", "quantity": "1204.5", "state": "rejected", "attempts": 2,
-     "request_id": "req_T7pWn40aVbSdYk", "error": "400: No active customer cus_RtQ8dDUq3ZbNvW."},
-    {"company_id": "co_0002", "meter": "api_calls", "bucket_start": "2026-10-31T15:00:00+00:00",
+     "request_id": "req_T7pWn40aVbSdYk", "error": "400: No active customer cus_RtQ8dDUq3Zb0417."},
+    {"company_id": "co_0002", "meter": "api_calls", "stripe_customer_id": "cus_RtQ8dDUq3Zb0002",
+     "bucket_start": "2026-10-31T15:00:00+00:00",
      "event_at": "2026-10-31T15:00:00+00:00", "quantity": "77", "state": "sending", "attempts": 1,
      "request_id": None, "error": None},
 ]  # fmt: skip
@@ -51,11 +54,11 @@ def export_plan() -> ExportPlan:
 
 
 def _preview() -> dict[str, Any]:
-    """As billing_export_preview_v2 answers."""
+    """As billing_export_preview_v3 answers."""
     return {
         "now": datetime(2026, 11, 1, 0, 45, tzinfo=UTC).isoformat(),
         "window_rows": 75_090,
-        "undated_rows": 0,
+        "odd_rows": {},
         "company_known": True,
         "lines_hash": "5d1c",
         "groups": [
@@ -71,7 +74,7 @@ def _preview() -> dict[str, Any]:
             _skipped("zero_total", 16, 2, "0", "co_0007 api_calls"),
         ],
         "slots": [
-            {"meter": meter, "slot": slot, "quantity": str(top - abs(14 - slot) * top // 16)}
+            {"event_name": meter, "slot": slot, "quantity": str(top - abs(14 - slot) * top // 16)}
             for meter, top in (("api_calls", 90_000), ("storage_gb", 1_500))
             for slot in range(1, 25)
         ],
@@ -90,7 +93,8 @@ def _group(
         "company_id": company, "company_name": name, "stripe_customer_id": f"cus_of_{company}", "meter": meter,
         "event_name": meter, "usage_rows": rows, "sent_rows": sent_rows, "new_rows": rows - sent_rows,
         "quantity": quantity, "accepted": sent, "reserved": "0", "to_send": to_send, "corrections": "0",
-        "buckets": buckets, "correction_buckets": 0, "usual": usual, "unbilled": "0", "carried": "0",
+        "buckets": buckets, "correction_buckets": 0, "usual": usual,
+        "held_added": "0", "held_removed": "0", "unbilled": "0", "carried": "0",
         "carried_from": None, "carried_to": None,
     }  # fmt: skip
 
@@ -98,5 +102,5 @@ def _group(
 def _skipped(reason: str, rows: int, buckets: int, quantity: str, *examples: str) -> dict[str, Any]:
     return {
         "reason": reason, "usage_rows": rows, "sent_rows": 0, "buckets": buckets, "quantity": quantity,
-        "examples": examples,
+        "added": quantity, "removed": "0", "examples": examples,
     }  # fmt: skip

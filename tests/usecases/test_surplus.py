@@ -1,0 +1,60 @@
+"""A database that does not know of everything that was sent does not send it again."""
+
+import pytest
+from support.stripe_control import StripeDouble
+from support.usage import Connection, add_usage
+
+from .conftest import Billing
+
+
+@pytest.fixture
+def known_elsewhere(sql: Connection, stripe: StripeDouble, export: Billing) -> None:
+    """An export of another copy of this database, which is forgotten here."""
+    add_usage(sql, "co_1", "api_calls", 5)
+    assert export().code == 0
+    sql.execute("truncate billing_export_origins, billing_export_items, billing_export_runners, billing_export_batches")
+
+
+def test_a_clone_of_the_database_sends_nothing_again(
+    sql: Connection, stripe: StripeDouble, known_elsewhere: None, export: Billing
+) -> None:
+    add_usage(sql, "co_2", "api_calls", 7)
+    answer = export()
+    assert (answer.code, len(stripe.events())) == (3, 1)
+    assert (
+        "Stripe has 5 api_calls of cus_1 in an hour or day of this window, and this database knows of 0"
+        in answer.stderr
+    )
+    assert "billing reconcile usage" in answer.stderr
+
+
+def test_a_database_restored_from_a_backup_sends_nothing_again(
+    sql: Connection, stripe: StripeDouble, export: Billing
+) -> None:
+    add_usage(sql, "co_2", "api_calls", 1)
+    assert export().code == 0
+    add_usage(sql, "co_1", "api_calls", 5)
+    assert export().code == 0
+    newest = "(select batch_id from billing_export_batches order by opened_at desc limit 1)"
+    sql.execute(f"delete from billing_export_items where batch_id = {newest}".encode())
+    sql.execute(f"delete from billing_export_batches where batch_id = {newest}".encode())
+    sql.execute("update billing_export_batches set opened_at = opened_at - interval '3 hours'")
+    assert export().code == 3
+    assert len(stripe.events()) == 2
+
+
+def test_after_a_pause_of_its_own_it_goes_on(sql: Connection, stripe: StripeDouble, export: Billing) -> None:
+    add_usage(sql, "co_1", "api_calls", 5)
+    assert export().code == 0
+    sql.execute("update billing_export_batches set opened_at = opened_at - interval '3 days'")
+    add_usage(sql, "co_1", "api_calls", 2, minute=9)
+    assert export().code == 0
+    assert len(stripe.events()) == 2
+
+
+def test_what_was_sent_before_the_window_of_the_first_export_does_not_stop_it(
+    sql: Connection, stripe: StripeDouble, known_elsewhere: None, billing: Billing
+) -> None:
+    start = "2026-01-01"
+    sql.execute("update billing_usage_events set occurred_at = now() - interval '3 days'")
+    assert billing("export", "--start", start, "--end", start, "--confirm").code == 0
