@@ -9,7 +9,8 @@ class Verdict:
     """`wrong` has every law that the run is judged by, and what broke it; nothing if it was kept.
 
     `codes` are the exit codes in order, None for a process that had to be given up; `met` is what went wrong on the
-    way; `unsettled` counts what a person has to look at, and `size` what the run had to do.
+    way; `unsettled` counts what a person has to look at, and `size` what the run had to do. `story` has
+    what happened between the attempts, in order.
     """
 
     seed: int
@@ -18,6 +19,7 @@ class Verdict:
     wrong: Mapping[str, object]
     unsettled: int
     size: int
+    story: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:

@@ -17,8 +17,8 @@ COMPANIES, HOURS = 15, 6
 EVENTS = COMPANIES * 2 * HOURS
 
 STEPS = [
-    Step("billing_export_open_v2", "before"),
-    Step("billing_export_open_v2", "after"),
+    Step("billing_export_open_v3", "before"),
+    Step("billing_export_open_v3", "after"),
     Step("billing_batch_acquire_v2", "before"),
     Step("billing_batch_acquire_v2", "after"),
     Step("billing_batch_claim_v2", "before"),

@@ -116,10 +116,14 @@ def start_billing(
     step: Step | None = None,
     clock_offset_s: int = 0,
     slept: Slept | None = None,
+    stdout: str = os.devnull,
 ) -> BaseProcess:
-    """`billing …` in a process of its own, whose wall clock is off by so much; it has begun when this returns."""
+    """`billing …` in a process of its own, whose wall clock is off by so much; it has begun when this returns.
+
+    `stdout` is a file that takes its output.
+    """
     begun = _CONTEXT.Event()
-    child = _CONTEXT.Process(target=_child, args=(begun, environment, arguments, step, clock_offset_s, slept))
+    child = _CONTEXT.Process(target=_child, args=(begun, environment, arguments, step, clock_offset_s, slept, stdout))
     child.start()
     begun.wait(30)
     return child
@@ -132,6 +136,7 @@ def _child(
     step: Step | None,
     clock_offset_s: int,
     slept: Slept | None,
+    stdout: str,
 ) -> None:
     begun.set()
     if slept is not None:
@@ -140,8 +145,8 @@ def _child(
     gc.freeze()
     os.environ.clear()
     os.environ.update(environment)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
+    with open(os.devnull, "w") as nowhere, open(stdout, "w") as taken:
+        os.dup2(taken.fileno(), 1)
         if environment.get("SHOW_STDERR") is None:
             os.dup2(nowhere.fileno(), 2)
     _hurry()
