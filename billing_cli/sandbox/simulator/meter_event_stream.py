@@ -29,7 +29,7 @@ def create_session(state: State, call: Call) -> Reply:
     """A token that is good for 15 minutes; how Stripe refuses one in test mode is not documented."""
     if not (call.livemode or state.settings.stream_in_test_mode):
         raise Refusal(400, "Meter event streams are available in live mode only.")
-    session = {"op": "session", "token": f"token_{secrets.token_hex(16)}", "live": call.livemode}
+    session = {"op": "session", "token": f"token_{secrets.token_urlsafe(24)}", "live": call.livemode}
     state.commit({**session, "expires_s": call.now_s + SESSION_S})
     return ok(
         {
