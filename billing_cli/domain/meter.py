@@ -91,7 +91,9 @@ def route_meters(
         # Stripe allows one active meter per event name; an archived namesake must not hide it.
         if meter.active or meter.event_name not in by_event_name:
             by_event_name[meter.event_name] = meter
-    wanted = {name: MeterRule() for name in by_event_name} | dict(configured)
+    # The namesake of an event name goes there as the meters that are mapped to it.
+    wanted = {rule.event_name: MeterRule(backend=rule.backend) for rule in configured.values() if rule.event_name}
+    wanted = {name: wanted.get(name, MeterRule()) for name in by_event_name} | dict(configured)
     routes = [_route(meter, wanted[meter], by_event_name, backend) for meter in sorted(wanted)]
     _refuse_mixed(routes)
     reached = {route.event_name for route in routes}

@@ -83,7 +83,12 @@ def test_an_event_name_that_no_usage_meter_goes_to_has_a_route_for_corrections()
 
 
 def test_usage_meters_of_one_event_name_must_agree() -> None:
-    rules = {"calls": MeterRule("api_calls", Backend.STREAM)}
-    with pytest.raises(Misconfigured, match="api_calls and calls go to api_calls and differ"):
+    rules = {"calls": MeterRule("api_calls", Backend.STREAM), "old_calls": MeterRule("api_calls", Backend.EVENTS)}
+    with pytest.raises(Misconfigured, match="go to api_calls and differ in backend or unit"):
         route_meters([METER], rules)
-    assert len(route_meters([METER], rules, Backend.EVENTS)) == 2
+    assert len(route_meters([METER], rules, Backend.EVENTS)) == 3
+
+
+def test_the_namesake_of_an_event_name_goes_as_the_meter_that_is_mapped_to_it() -> None:
+    routes = route_meters([METER], {"calls": MeterRule("api_calls", Backend.STREAM)})
+    assert {route.meter: route.backend for route in routes} == {"calls": Backend.STREAM, "api_calls": Backend.STREAM}
