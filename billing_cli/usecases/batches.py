@@ -188,7 +188,8 @@ def _send_all(batch: BatchSummary, run: RunEnvironment[Plan]) -> StopReason | No
     if unproved is StopReason.INTERRUPTED:
         return unproved
     while True:
-        for backend in map(Backend, batch.backends):
+        # Twice if there are several: items of one may wait for corrections of another.
+        for backend in map(Backend, batch.backends * min(2, len(batch.backends))):
             stopped = asyncio.run(work_through(batch.batch_id, sending(backend), partial(run.sender, backend), run))
             if stopped:
                 return stopped

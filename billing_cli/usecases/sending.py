@@ -25,6 +25,8 @@ _SETTLE_EVERY_S = 0.25
 _HEARTBEAT_S = 1.0
 # So many heartbeats apart, what is left of the batch is counted, which costs more.
 _COUNT_EVERY = 5
+# So long, a lease, a run waits for the corrections of others: theirs may be in doubt, and they may wait for its own.
+_IDLE_WAITS = round(60 / _SETTLE_EVERY_S)
 # So many events in a row without a known outcome mean that Stripe is away, not that an item is bad.
 _GIVE_UP_AFTER = 20
 
@@ -166,17 +168,19 @@ class SendingRun:
         if self._ended.is_set():
             return []
         answer = await self._call(self._work.claim, p_limit=limit, **self._work.claim_arguments)
-        while not answer["items"] and answer.get("waits") and await self._others_may_settle():
+        idle = 0
+        while not answer["items"] and answer.get("waits") and idle <= (_IDLE_WAITS if self._runners > 1 else 1):
+            idle = 0 if self._is_busy else idle + 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _SETTLE_EVERY_S)
+                return []
             answer = await self._call(self._work.claim, p_limit=limit, **self._work.claim_arguments)
         return [MeterEvent(**item) for item in answer["items"]]
 
-    async def _others_may_settle(self) -> bool:
-        """Waits a moment for items that come first; false if nothing of this run or another is under way."""
-        busy = bool(self._under_way or self._unsettled or self._claims.on_hand)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), _SETTLE_EVERY_S)
-            return False
-        return busy or self._runners > 1
+    @property
+    def _is_busy(self) -> bool:
+        """Whether anything that this run claimed has no settled answer yet."""
+        return bool(self._under_way or self._unsettled or self._claims.on_hand)
 
     def _note(self, result: SendResult) -> None:
         self._results.append(result)

@@ -183,7 +183,8 @@ begin
     v_shared := v_shared || (
       select jsonb_build_object('left', count(*), 'claimable', coalesce(bool_or(
         (state = 'pending' and claimed_by is distinct from p_runner or state = 'sending' and claimed_by is null)
-        and (replaces or coalesce(first_sent_at, now()) >= now() - public.billing_export_resendable_v1())), false))
+        and (replaces or coalesce(first_sent_at, now()) >= now() - public.billing_export_resendable_v1())
+        and (step < 3 or not public.billing_batch_lowering_v1(p_batch_id))), false))
       from public.billing_export_items where batch_id = p_batch_id and state in ('pending', 'sending'));
   end if;
   return v_shared || jsonb_build_object('at', now(), 'others', (
@@ -233,8 +234,7 @@ begin
         select from public.billing_export_items f
         where f.batch_id = p_batch_id and f.step = 1 and f.state in ('rejected', 'ambiguous', 'missing')
           and (f.stripe_customer_id = i.stripe_customer_id and f.event_name = i.event_name
-            or f.bucket_start = i.bucket_start
-              and (f.event_name = i.event_name or f.stripe_customer_id = i.stripe_customer_id)));
+            or f.bucket_start = i.bucket_start));
   get diagnostics v_items = row_count;
   if v_items > 0 then
     perform public.billing_audit_append_v1(p_actor, 'export.given_up', p_batch_id, jsonb_build_object('items', v_items));

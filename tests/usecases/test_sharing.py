@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from support.stripe_control import StripeDouble
-from support.usage import Connection, add_much_usage
+from support.usage import Connection, add_much_usage, add_usage
 
 from billing_cli.domain.ports import Database
 
@@ -90,3 +90,38 @@ def test_claims_of_one_that_is_gone_are_free_for_the_others(
     met = first.meet(p_dead=["second"] if how == "known to be dead" else [], p_count=True)
     assert (met["others"], met["runners"], met["left"], met["claimable"]) == ([], 1, 72, True)
     assert len(first.claim(100)) == 72
+
+
+def test_what_waits_for_a_correction_in_doubt_is_not_claimable(
+    database: Database, batch_id: str, sql: Connection
+) -> None:
+    sql.execute("update billing_export_items set step = case when item_id % 2 = 0 then 1 else 3 end")
+    first, second = Runner(database, batch_id, "first"), Runner(database, batch_id, "second")
+    assert sum(len(first.claim(500)) for _ in range(3)) == 36
+    assert second.claim(500) == []
+    assert second.meet(p_count=True)["claimable"] is False
+    sql.execute("update billing_export_items set state = 'accepted' where step = 1")
+    assert second.meet(p_count=True)["claimable"] is True
+    assert sum(len(second.claim(500)) for _ in range(3)) == 36
+
+
+def test_two_runners_that_wait_for_each_other_end(
+    export: Billing, sql: Connection, stripe: StripeDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing_cli.usecases.sending._IDLE_WAITS", 3)
+    monkeypatch.setattr("billing_cli.adapters.stripe.exchange._FAILURES", 1)
+    add_usage(sql, "co_1", "api_calls", 5)
+    assert export().code == 0
+    sql.execute("update billing_companies set stripe_customer_id = 'cus_9' where company_id = 'co_1'")
+    # Each has the one of its own in doubt: this run, and one that lives elsewhere.
+    sql.execute(
+        "create function elsewhere() returns trigger language plpgsql as $$ begin "
+        "insert into public.billing_export_runners (batch_id, runner, shares, expires_at) "
+        "values (new.batch_id, 'elsewhere', true, now() + interval '1 hour') on conflict do nothing; return new; end $$;"
+        "create trigger elsewhere after insert on billing_export_runners for each row "
+        "when (new.runner <> 'elsewhere') execute function elsewhere()"
+    )
+    stripe.fault(kind="lost_reply", endpoint=METER_EVENTS, probability=1)
+    monkeypatch.setattr("billing_cli.usecases.sharing.Others.hear_of_this_one", lambda self: True)
+    monkeypatch.setattr("billing_cli.usecases.batches._others_are_done", lambda *args: False)
+    assert export("--allow-corrections", "--workers", "2").code == 5
