@@ -57,7 +57,7 @@ class OpenPeriod:
 
 @dataclass(frozen=True)
 class Billing:
-    """What Stripe still bills of the event names asked about; `periods` is None if Stripe was not asked."""
+    """The periods that Stripe still bills, of the event names asked about; None if it was not asked."""
 
     late_usage: LateUsage = LateUsage.HOLD
     asked: frozenset[str] = frozenset()

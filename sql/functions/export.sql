@@ -318,11 +318,14 @@ language sql stable as $$
            when t.delta < 0 and t.aggregation <> 'last' then 'lower'
            else 'send'
          end as rule,
-         t.bucket_start < t.current_from as on_draft
+         coalesce(t.bucket_start < t.current_from, false) as on_draft
     from timed t
   ),
-  -- Receivers whose total of a billing period would shrink.
-  shrinking as (
+  chosen as materialized (
+    select * from public.billing_export_chosen_v1(p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter)
+  ),
+  -- Receivers whose total of a billing period would shrink, by all of its changes.
+  short as (
     select r.stripe_customer_id, r.event_name, r.on_draft
     from ruled r
     where not p_allow_corrections
@@ -331,30 +334,34 @@ language sql stable as $$
       and r.rule in ('send', 'lower') and r.aggregation <> 'last'
     group by 1, 2, 3 having sum(r.delta) < 0
   ),
+  -- `goes` by the first judgement, `short`; a run for a company or meter does not send the corrections of others.
   removals as (
-    select r.stripe_customer_id, r.event_name, r.former, r.bucket_start, r.delta, r.rule,
-           r.rule = 'send' or r.rule = 'lower' and not exists (
-               select from shrinking h where h.stripe_customer_id = r.stripe_customer_id
-                 and h.event_name = r.event_name and h.on_draft is not distinct from r.on_draft) as goes
-    from ruled r where r.delta < 0 and r.accepted + r.reserved > 0
+    select r.stripe_customer_id, r.event_name, r.former, r.bucket_start, r.delta, r.on_draft,
+           r.rule in ('send', 'lower') and h.stripe_customer_id is null
+             and coalesce(n.customers is null or r.stripe_customer_id = any (n.customers), false)
+             and coalesce(n.events is null or r.event_name = any (n.events), false) as goes
+    from ruled r cross join chosen n
+    left join short h using (stripe_customer_id, event_name, on_draft)
+    where r.delta < 0 and r.accepted + r.reserved > 0
   ),
   additions as (
-    select r.stripe_customer_id, r.event_name, r.former, r.bucket_start, r.delta
+    select r.stripe_customer_id, r.event_name, r.bucket_start, r.delta
     from ruled r where r.delta > 0 and r.rule = 'send'
       and exists (select from removals m where m.bucket_start = r.bucket_start)
   ),
   -- Usage that left one receiver and came to another: an origin that is counted there, or equal amounts, one to one
   -- or all of an hour together.
   moves as (
-    select m.bucket_start, m.goes, a.stripe_customer_id, a.event_name
+    select m.stripe_customer_id as from_customer, m.event_name as from_event, m.on_draft, m.goes,
+           m.bucket_start, a.stripe_customer_id, a.event_name
     from removals m join additions a using (bucket_start)
     where m.event_name = a.event_name and (m.stripe_customer_id <> a.stripe_customer_id or m.former) and a.delta = - m.delta
     union
-    select m.bucket_start, m.goes, a.stripe_customer_id, a.event_name
+    select m.stripe_customer_id, m.event_name, m.on_draft, m.goes, m.bucket_start, a.stripe_customer_id, a.event_name
     from removals m join additions a using (bucket_start, stripe_customer_id)
     where m.event_name <> a.event_name and a.delta = - m.delta
     union
-    select m.bucket_start, m.goes, a.stripe_customer_id, a.event_name
+    select m.stripe_customer_id, m.event_name, m.on_draft, m.goes, m.bucket_start, a.stripe_customer_id, a.event_name
     from (select bucket_start, event_name, sum(delta) as delta from removals group by 1, 2) ms
     join (select bucket_start, event_name, sum(delta) as delta from additions group by 1, 2) sa
       using (bucket_start, event_name)
@@ -362,7 +369,7 @@ language sql stable as $$
     join additions a using (bucket_start, event_name)
     where sa.delta = - ms.delta and m.stripe_customer_id <> a.stripe_customer_id
     union
-    select m.bucket_start, m.goes, o.stripe_customer_id, o.event_name
+    select m.stripe_customer_id, m.event_name, m.on_draft, m.goes, m.bucket_start, a.stripe_customer_id, a.event_name
     from removals m
     join public.billing_evidence_v1(p_account, p_livemode, p_start, p_end) e
       using (stripe_customer_id, event_name, bucket_start)
@@ -373,6 +380,32 @@ language sql stable as $$
     where exists (select from additions)
       and (m.former or (m.stripe_customer_id, m.event_name) <> (a.stripe_customer_id, a.event_name))
   ),
+  -- And those whose total would shrink without the increases that are held as moved: these cover nothing.
+  shrinking as (
+    select * from short
+    union
+    select r.stripe_customer_id, r.event_name, r.on_draft
+    from ruled r
+    left join (select distinct stripe_customer_id, event_name, bucket_start from moves where not goes) v
+      on v.stripe_customer_id = r.stripe_customer_id and v.event_name = r.event_name
+        and v.bucket_start = r.bucket_start and r.delta > 0
+    where not p_allow_corrections and exists (select from moves where not goes)
+      and r.rule in ('send', 'lower') and r.aggregation <> 'last' and v.stripe_customer_id is null
+    group by 1, 2, 3 having sum(r.delta) < 0
+  ),
+  moved as (
+    select m.stripe_customer_id, m.event_name, m.bucket_start,
+           bool_or(not m.goes or h.stripe_customer_id is not null) as held
+    from moves m
+    left join shrinking h on h.stripe_customer_id = m.from_customer and h.event_name = m.from_event
+      and h.on_draft = m.on_draft
+    group by 1, 2, 3
+  ),
+  lowered as (
+    select distinct m.stripe_customer_id, m.event_name from removals m
+    left join shrinking h using (stripe_customer_id, event_name, on_draft)
+    where m.goes and h.stripe_customer_id is null
+  ),
   decided as (
     select r.*, case
         when r.rule in ('send', 'lower') and r.aggregation <> 'last' and h.stripe_customer_id is not null then 'correction'
@@ -380,30 +413,20 @@ language sql stable as $$
         when r.rule = 'send' and r.delta > 0 and v.held then 'moved'
         else r.rule
       end as disposition,
-      v.held is not null as moved_here
+      case when r.delta < 0 then 1 when v.held is not null or w.event_name is not null then 3 else 2 end as step
     from ruled r
-    left join shrinking h on h.stripe_customer_id = r.stripe_customer_id and h.event_name = r.event_name
-      and h.on_draft is not distinct from r.on_draft
-    left join (
-      select m.stripe_customer_id, m.event_name, m.bucket_start, bool_or(not m.goes) as held
-      from moves m group by 1, 2, 3) v
-      on v.stripe_customer_id = r.stripe_customer_id and v.event_name = r.event_name
-        and v.bucket_start = r.bucket_start and not r.former
-  ),
-  lowered as (
-    select distinct m.stripe_customer_id, m.event_name from removals m where m.goes
-  ),
-  chosen as materialized (
-    select * from public.billing_export_chosen_v1(p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter)
+    left join shrinking h using (stripe_customer_id, event_name, on_draft)
+    left join moved v on v.stripe_customer_id = r.stripe_customer_id and v.event_name = r.event_name
+      and v.bucket_start = r.bucket_start and not r.former
+    left join lowered w on w.stripe_customer_id = r.stripe_customer_id and w.event_name = r.event_name
   )
   select d.disposition, d.company_id, d.meter, d.bucket_start, d.good_rows, d.good_rows - d.sent_rows,
          d.quantity, d.accepted, d.reserved, d.delta,
          d.stripe_customer_id, d.event_name, d.customer_key, d.value_key,
          d.backend, d.replaces, d.sent_value, d.event_at, d.subscription_item, d.unbilled, d.origins, d.meter_id,
-         case when d.delta < 0 then 1 when d.moved_here or w.event_name is not null then 3 else 2 end
+         d.step
   from decided d
   cross join chosen n
-  left join lowered w on w.stripe_customer_id = d.stripe_customer_id and w.event_name = d.event_name
   where (d.good_rows > 0 or d.delta <> 0)
     and (n.customers is null or d.stripe_customer_id = any (n.customers))
     and (n.events is null or d.event_name = any (n.events))

@@ -79,7 +79,7 @@ set jit = off set work_mem = '64MB' set enable_mergejoin = off set enable_nestlo
     where exists (select from groups where mixed) and l.disposition in ('send', 'sent', 'correction', 'moved')
     group by 1, 2
   ),
-  -- What was accepted per hour in the four weeks before: a cheap idea of a usual day.
+  -- Accepted usage per hour of the four weeks before, as an estimate of a usual window.
   history as (
     select i.stripe_customer_id, i.event_name, sum(i.quantity)
              / greatest(extract(epoch from p_start - min(i.bucket_start)) / 3600, 24) as hourly

@@ -11,7 +11,7 @@ create table public.billing_export_origins (
   item_id bigint not null references public.billing_export_items,
   company_id text not null,
   meter text not null,
-  quantity numeric not null,    -- what this origin adds to the item's quantity
+  quantity numeric not null,    -- the part of this origin in the quantity of the item
   usage_rows bigint not null,
   primary key (item_id, company_id, meter)
 );

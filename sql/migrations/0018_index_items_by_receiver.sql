@@ -1,4 +1,4 @@
--- Outside a transaction: built concurrently, so that no export waits. What an interrupted build left is dropped first.
+-- Outside a transaction: built concurrently, so that no export waits. The remains of an interrupted build are dropped first.
 set statement_timeout = 0;
 drop index concurrently if exists public.billing_export_items_by_receiver;
 create index concurrently billing_export_items_by_receiver

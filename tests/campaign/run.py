@@ -57,7 +57,7 @@ class _Run:
             if dice.random() < 0.5:
                 scene.add_usage(dice.randint(1, 20))
                 self._note("late rows")
-            # After the first attempt at least once, so that what it sent is known by other names.
+            # After the first attempt at least once, so that its usage has other names.
             for _ in range(self._names_dice.randint(0 if number else min(1, most_changes), most_changes)):
                 self._note(self._names.change())
                 changes += 1

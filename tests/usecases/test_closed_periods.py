@@ -90,6 +90,18 @@ def test_late_usage_is_held_and_named(
     assert quantities(stripe) == [3, 2]
 
 
+def test_usage_of_the_current_period_covers_no_decrease_of_a_draft(
+    stripe: StripeDouble, sql: Connection, export: Billing
+) -> None:
+    subscribe(stripe, until=NOON)
+    add_usage(sql, "co_1", "calls", 3, hour=8)
+    assert export().code == 0
+    roll(stripe)
+    sql.execute("update billing_usage_events set occurred_at = occurred_at + interval '5 hours'")
+    answer = export()
+    assert (answer.code, answer.document["to_mend"]) == (3, ["correction"])
+
+
 def test_late_additions_and_removals_are_never_added_together(
     came_late: None, export: Billing, plan: Billing, sql: Connection
 ) -> None:

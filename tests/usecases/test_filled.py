@@ -105,7 +105,7 @@ def load(url: str) -> None:
 
 
 def replay(url: str, stripe: StripeDouble) -> None:
-    """What the older version sent, in its order and under its identifiers, to meters from long before."""
+    """Sends the older version's events again, in their order and under their identifiers, to meters created before them."""
     stripe.clock(-30 * 86400)
     with psycopg.connect(url) as connection:
         customers = connection.execute("select distinct stripe_customer_id from billing_companies").fetchall()

@@ -347,3 +347,45 @@ def test_a_batch_names_the_customer_and_the_origins_of_its_items(
     assert billing("batches", "rollback", batch).document["lines"][0]["company_id"] == "co_1, co_2"
     shares = [entry["quantity"] for entry in billing("timeline", "co_2").document["entries"] if entry["kind"] == "item"]
     assert shares == ["50"]
+
+
+def test_a_run_for_the_new_company_alone_holds_what_the_old_one_still_has(
+    sql: Connection, stripe: StripeDouble, hundred: None, export: Billing
+) -> None:
+    sql.execute("update billing_usage_events set company_id = 'co_2' where quantity = 40")
+    answer = export("--company", "co_2", "--allow-corrections")
+    assert (answer.code, answer.document["to_mend"]) == (3, ["moved"])
+    assert totals(stripe) == {("cus_1", "api_calls"): 100}
+
+
+def test_what_is_held_as_moved_covers_no_decrease(
+    sql: Connection, stripe: StripeDouble, hundred: None, plan: Billing, export: Billing
+) -> None:
+    add_usage(sql, "co_2", "api_calls", "40.5", hour=2)
+    assert export().code == 0
+    sql.execute("delete from billing_usage_events where quantity = 40")
+    sql.execute("update billing_usage_events set company_id = 'co_1' where company_id = 'co_2'")
+    assert export().code == 3
+    assert totals(stripe) == {("cus_1", "api_calls"): 100, ("cus_2", "api_calls"): Decimal("40.5")}
+    assert reasons(plan().document)["correction"][1] == "-80.5"
+    assert export("--allow-corrections").code == 0
+    assert totals(stripe) == {("cus_1", "api_calls"): Decimal("100.5")}
+
+
+def test_rows_that_go_to_several_receivers_are_held_together(
+    sql: Connection, stripe: StripeDouble, hundred: None, plan: Billing, export: Billing
+) -> None:
+    sql.execute("update billing_usage_events set company_id = 'co_2' where quantity = 40")
+    sql.execute("update billing_usage_events set company_id = 'co_3' where quantity = 60")
+    assert export().code == 3
+    assert reasons(plan().document) == {"correction": ("0", "-100"), "moved": ("100", "0")}
+    assert totals(stripe) == {("cus_1", "api_calls"): 100}
+
+
+def test_what_an_older_version_sent_to_an_earlier_meter_is_told_by_its_time(
+    sql: Connection, stripe: StripeDouble, hundred: None, plan: Billing
+) -> None:
+    sql.execute("update billing_export_items set meter_id = null")
+    assert plan().document["skipped"] == []
+    sql.execute("update billing_export_items set first_sent_at = first_sent_at - interval '1 hour'")
+    assert reasons(plan().document) == {"former_meter": ("0", "-100"), "moved": ("100", "0")}
