@@ -3,6 +3,7 @@
 from billing_cli.cli.log import bind
 from billing_cli.cli.progress import ConsoleProgress
 from billing_cli.domain.batch import BatchSummary, SendResult
+from billing_cli.domain.errors import Unavailable
 from billing_cli.usecases.moving import Moved
 
 
@@ -32,8 +33,8 @@ class BatchObserver:
             soft_wrap=True,
         )
 
-    def database_away(self, patience_s: int) -> None:
-        self._progress.err.print(f"The database does not answer. Trying again for {patience_s} s.", soft_wrap=True)
+    def database_away(self, error: Unavailable, patience_s: int) -> None:
+        self._progress.err.print(f"{error.message} Trying again for {patience_s} s.", soft_wrap=True)
 
     def settled(self, results: list[SendResult]) -> None:
         self._progress.advance(len(results))

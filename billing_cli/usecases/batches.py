@@ -17,7 +17,7 @@ from billing_cli.domain.permit import Permit
 from billing_cli.domain.plan import Plan, digest_of
 from billing_cli.domain.ports import BillingReader, Database, Processes, UsageSender
 from billing_cli.usecases.environment import RunEnvironment
-from billing_cli.usecases.patience import database_call
+from billing_cli.usecases.patience import DatabaseCall, database_call, one_call
 from billing_cli.usecases.proving import OldClaims
 from billing_cli.usecases.sending import SendingRun, Work, sending
 from billing_cli.usecases.sharing import Others
@@ -87,8 +87,8 @@ def resume_batch(run: RunEnvironment[ResumePlan]) -> list[BatchRun]:
 def run_batch(batch_id: str, run: RunEnvironment[Plan]) -> BatchRun:
     """Becomes the runner of a batch and sends what is left of it."""
 
-    def finish() -> BatchSummary:
-        document = database_call(
+    def finish(call: DatabaseCall) -> BatchSummary:
+        document = call(
             run.database, "billing_batch_finish_v1", p_batch_id=batch_id, p_runner=run.runner, p_actor=run.actor
         )
         return BatchSummary.from_document(document)
@@ -100,7 +100,7 @@ def as_runner(
     batch_id: str,
     run: RunEnvironment[Plan],
     work: Callable[[BatchSummary, RunEnvironment[Plan]], StopReason | None],
-    finish: Callable[[], BatchSummary],
+    finish: Callable[[DatabaseCall], BatchSummary],
 ) -> BatchRun:
     """Becomes the runner of a batch, works on it and lets it go; only looks at one that is done by now.
 
@@ -119,7 +119,7 @@ def _one_turn(
     batch_id: str,
     run: RunEnvironment[Plan],
     work: Callable[[BatchSummary, RunEnvironment[Plan]], StopReason | None],
-    finish: Callable[[], BatchSummary],
+    finish: Callable[[DatabaseCall], BatchSummary],
 ) -> BatchRun:
     batch = _acquire(batch_id, run)
     if batch.state == "done":
@@ -129,11 +129,11 @@ def _one_turn(
         try:
             stopped = work(batch, run)
         except BillingError:
-            # The next run need not wait for a lease that nobody holds any more.
+            # The next run need not wait for a lease that nobody holds any more. Once: the database may be what failed.
             with suppress(BillingError):
-                finish()
+                finish(one_call)
             raise
-        ended = finish()
+        ended = finish(one_call if stopped is StopReason.INTERRUPTED else database_call)
         if stopped:
             run.interrupt_workers()
     return BatchRun(show_batch(run.database, batch_id) if run.shares else ended, stopped)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol
 
 from billing_cli.domain.batch import BatchSummary, SendResult
+from billing_cli.domain.errors import Unavailable
 from billing_cli.domain.gate import ApprovedPlan, P_co
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.permit import Clocks, Permit
@@ -20,7 +21,7 @@ class Observer(Protocol):
 
     def proving(self, events: int) -> None: ...
 
-    def database_away(self, patience_s: int) -> None: ...
+    def database_away(self, error: Unavailable, patience_s: int) -> None: ...
 
     def settled(self, results: list[SendResult]) -> None: ...
 

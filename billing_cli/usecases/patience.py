@@ -15,26 +15,48 @@ PAUSES = wait_random_exponential(multiplier=0.2, max=5)
 
 
 class Patience:
-    """How long a run bears with a database that is away: one span for all its calls, so that they do not add up.
+    """How long a run repeats calls that the database does not carry out: one span for all of them.
 
-    `told` hears of it when the first call fails, with the seconds that it will last.
+    The span begins with the first call that fails and ends when each function that failed has answered again; the
+    success of another function does not extend it. `told` gets the error and the seconds left at its beginning.
     """
 
-    def __init__(self, told: Callable[[int], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, told: Callable[[Unavailable, int], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._told = told
         self._clock = clock
-        self._away_since: float | None = None
+        self._since: float | None = None
+        self._failing: set[str] = set()
 
-    def answered(self) -> None:
-        """It is there: the next outage has a span of its own."""
-        self._away_since = None
+    def answered(self, function: str) -> None:
+        self._failing.discard(function)
+        if not self._failing:
+            self._since = None
 
-    def is_over(self, _: RetryCallState) -> bool:
-        """After a call that failed, of whichever kind."""
-        if self._away_since is None:
-            self._away_since = self._clock()
-            self._told(_PATIENCE_S)
-        return self._clock() - self._away_since >= _PATIENCE_S
+    def is_over_for(self, function: str) -> Callable[[RetryCallState], bool]:
+        """For tenacity, after a call of this function that failed."""
+
+        def is_over(attempt: RetryCallState) -> bool:
+            self._failing.add(function)
+            if self._since is None:
+                self._since = self._clock()
+                self._told(_failure(attempt), _PATIENCE_S)
+            return self._clock() - self._since >= _PATIENCE_S
+
+        return is_over
+
+
+def _failure(attempt: RetryCallState) -> Unavailable:
+    error = attempt.outcome.exception() if attempt.outcome else None
+    return error if isinstance(error, Unavailable) else Unavailable("The database does not answer.")
+
+
+DatabaseCall = Callable[..., dict[str, Any]]
+
+
+def one_call(database: Database, function: str, **args: object) -> dict[str, Any]:
+    """Without a repetition: where the run has been patient before."""
+    answer: dict[str, Any] = database.call(function, **args)
+    return answer
 
 
 def database_call(database: Database, function: str, **args: object) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from billing_cli.domain.ports import BillingReader, Database
 from billing_cli.domain.rollback import Rollback, RollbackPlan, plan_rollback, rollback_lines
 from billing_cli.usecases.batches import as_runner, check_account, work_through
 from billing_cli.usecases.environment import RunEnvironment
-from billing_cli.usecases.patience import database_call
+from billing_cli.usecases.patience import DatabaseCall, database_call
 from billing_cli.usecases.sending import Work
 
 
@@ -42,8 +42,8 @@ def run_rollback(run: RunEnvironment[RollbackPlan]) -> Rollback:
         work = Work("billing_rollback_claim_v1", {"p_last": last_events})
         return asyncio.run(work_through(batch_id, work, run.canceller, run))
 
-    def finish() -> BatchSummary:
-        return BatchSummary.from_document(database_call(run.database, "billing_rollback_finish_v1", **own))
+    def finish(call: DatabaseCall) -> BatchSummary:
+        return BatchSummary.from_document(call(run.database, "billing_rollback_finish_v1", **own))
 
     database_call(
         run.database,

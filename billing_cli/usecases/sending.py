@@ -10,7 +10,7 @@ from typing import Any
 from tenacity import AsyncRetrying
 
 from billing_cli.domain.batch import MeterEvent, Outcome, SendResult, StopReason
-from billing_cli.domain.errors import BillingError
+from billing_cli.domain.errors import BillingError, Unavailable
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.permit import Permit
 from billing_cli.domain.plan import Plan
@@ -20,6 +20,7 @@ from billing_cli.usecases.environment import RunEnvironment
 from billing_cli.usecases.patience import AWAY, PAUSES, Patience
 from billing_cli.usecases.sharing import MEET, known_dead
 
+_SETTLE = "billing_batch_settle_v1"
 _SETTLE_EVERY_S = 0.25
 # Also how soon the others hear of a runner that joins, and so how long that one waits.
 _HEARTBEAT_S = 1.0
@@ -109,7 +110,9 @@ class SendingRun:
         try:
             await work
         except Exception as error:
-            self._failure = self._failure or error
+            # A database that was away when the run was interrupted is not why the run ended.
+            if not (self._stop is StopReason.INTERRUPTED and type(error) is Unavailable):
+                self._failure = self._failure or error
             self._ended.set()
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
@@ -214,24 +217,36 @@ class SendingRun:
         if not self._results:
             return
         results, self._results = self._results, []
-        await self._call("billing_batch_settle_v1", p_results=[r.document() for r in results])
+        await self._call(_SETTLE, p_results=[r.document() for r in results])
         self._unsettled -= len(results)
         self._run.observer.settled([r for r in results if r.tries])
 
     async def _call(self, function: str, **args: object) -> dict[str, Any]:
         """A database call that renews the lease and the permit; repeated while the database is away, as all allow.
 
-        Blocking drivers run beside the event loop.
+        Blocking drivers run beside the event loop. Once the run ends, only settling is repeated.
         """
-        async for attempt in AsyncRetrying(retry=AWAY, wait=PAUSES, stop=self._patience.is_over, reraise=True):
+        is_over = self._patience.is_over_for(function)
+        async for attempt in AsyncRetrying(
+            retry=AWAY,
+            wait=PAUSES,
+            stop=lambda state: is_over(state) or (self._ended.is_set() and function != _SETTLE),
+            sleep=self._pause if function != _SETTLE else asyncio.sleep,
+            reraise=True,
+        ):
             with attempt:
                 asked_at = self._permit.now()
                 answer: dict[str, Any] = await asyncio.to_thread(
                     self._run.database.call, function, **self._keys, **args
                 )
-                self._patience.answered()
+                self._patience.answered(function)
                 self._permit.renew(asked_at, answer["permit_s"])
                 self._runners = answer["runners"]
                 most_per_s = answer["most_per_s"]
                 self._sender.limit(None if most_per_s is None else float(most_per_s), answer["runners"])
         return answer
+
+    async def _pause(self, seconds: float) -> None:
+        """Ends early when the run ends."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), seconds)

@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+from support.full_disk import fill_disk, tries
 from support.processes import Start
 from support.stripe_control import StripeDouble
 from support.usage import Connection
@@ -45,4 +46,17 @@ def test_sigterm_before_anything_was_sent_is_said_and_ends_with_five(
     assert stopped.returncode == 5, err
     assert "Interrupted." in err
     assert "Traceback" not in err
+    assert stripe.events() == []
+
+
+def test_sigterm_while_the_database_cannot_write_ends_in_order(
+    start: Start, sql: Connection, stripe: StripeDouble
+) -> None:
+    fill_disk(sql)
+    stopped = start(*EXPORT)
+    until(lambda: tries(sql) > 0)
+    stopped.send_signal(signal.SIGTERM)
+    _, err = stopped.communicate(timeout=TOO_LONG_S)
+    assert stopped.returncode == 5, err
+    assert err.count("The database's disk is full: could not extend file. Trying again for 30 s.") == 1
     assert stripe.events() == []

@@ -77,12 +77,18 @@ def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors
             "The database took too long and stopped the query.", "Try a shorter window, or run this again."
         )
     if code in _EXHAUSTED:
-        return errors.Unavailable(*_EXHAUSTED[code])
+        happened, next_step = _EXHAUSTED[code]
+        return errors.Unavailable(_with_words(happened, message), next_step)
     if code.startswith("53"):
-        return errors.Unavailable(f"The database ran out of something: {message}", "Run this again later.")
+        return errors.Unavailable(f"The database ran out of a resource: {message}", "Run this again later.")
     if code in _PASSING_STATES or code.startswith("08"):
         return unreachable()
     return errors.Fault(f"The database refused ({code or 'no code'}): {message}")
+
+
+def _with_words(happened: str, message: str) -> str:
+    """Both sentences in one, with the server's own words at the end, as far as there are any."""
+    return f"{happened.rstrip('.')}: {message.rstrip('.')}." if message else happened
 
 
 def _in_major_units(amount: re.Match[str]) -> str:
