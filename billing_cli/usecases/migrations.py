@@ -2,6 +2,7 @@
 
 from billing_cli.domain.deployment import Misfit, misfits_of, refuse_misfits
 from billing_cli.domain.migrations import FileStatus, SqlFile, file_statuses, pending_files
+from billing_cli.domain.ours import refuse_clashes, to_be_free
 from billing_cli.domain.ports import Migrator
 
 
@@ -15,8 +16,13 @@ def misfits(migrator: Migrator) -> list[Misfit]:
 
 
 def pending(migrator: Migrator) -> list[SqlFile]:
-    """What would be applied now. Raises Misconfigured for edited or unknown files, and if relations do not fit."""
-    files = pending_files(migrator.files(), migrator.applied())
+    """What would be applied now.
+
+    Raises Misconfigured for edited or unknown files, if names are taken by others, and if relations do not fit.
+    """
+    applied = migrator.applied()
+    files = pending_files(migrator.files(), applied)
+    refuse_clashes(migrator.existing(to_be_free(files, applied)))
     refuse_misfits(misfits(migrator))
     return files
 

@@ -13,23 +13,44 @@ language sql stable set search_path = '' as $$
     'applied', (select coalesce(jsonb_object_agg(m.name, m.checksum), '{}') from public.billing_schema_migrations m))
 $$;
 
+-- Whether the server takes writes. PostgREST calls a stable function in a read-only transaction, so the transaction's
+-- own setting shows nothing.
+create or replace function public.billing_doctor_writable_v1() returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object('standby', pg_is_in_recovery(),
+                            'read_only', current_setting('default_transaction_read_only')::boolean)
+$$;
+
 -- As many elements as asked for. An answer of rows would be cut at 1,000 by default, without a word.
 create or replace function public.billing_doctor_rows_v1(p_rows int) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_agg(n) from generate_series(1, p_rows) n
 $$;
 
--- What anon, authenticated or everybody may call or touch. `theirs`: the four relations of the deployment.
-create or replace function public.billing_doctor_doors_v1() returns jsonb
+drop function if exists public.billing_doctor_doors_v1();
+
+-- The privileges of anon, authenticated and PUBLIC. `p_names`: {"relations": [...], "functions": [...]}, ours; objects
+-- of the application are not looked at. `theirs`: the four relations of the deployment.
+create or replace function public.billing_doctor_doors_v2(p_names jsonb) returns jsonb
 language sql stable set search_path = '' as $$
   with someone(name) as (
     select rolname::text from pg_roles where rolname in ('anon', 'authenticated') union all select 'public'),
-  relations as (
+  tables as (
     select c.oid, c.relname::text as name, c.relkind, c.relrowsecurity as has_rls,
            c.relname in ('billing_companies', 'billing_usage_events', 'billing_payments', 'billing_invoices') as theirs
     from pg_class c
-    where c.relnamespace = 'public'::regnamespace and c.relname like 'billing\_%'
-      and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')),
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      and (p_names->'relations' ? c.relname::text
+           or c.relname in ('billing_companies', 'billing_usage_events', 'billing_payments', 'billing_invoices'))),
+  relations as (
+    select t.oid, t.name, t.relkind, t.has_rls, t.theirs from tables t
+    union all
+    -- The sequences of their columns.
+    select s.oid, s.relname::text, s.relkind, false, t.theirs
+    from tables t
+    join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid and d.deptype in ('a', 'i')
+                    and d.classid = 'pg_class'::regclass
+    join pg_class s on s.oid = d.objid and s.relkind = 'S'),
   open as (
     select r.name, r.theirs from relations r
     where exists (
@@ -42,7 +63,7 @@ language sql stable set search_path = '' as $$
     'functions', (
       select coalesce(jsonb_agg(p.oid::regprocedure::text order by p.oid::regprocedure::text), '[]')
       from pg_proc p
-      where p.pronamespace = 'public'::regnamespace and p.proname like 'billing\_%'
+      where p.pronamespace = 'public'::regnamespace and p_names->'functions' ? p.proname::text
         and exists (select from someone s where has_function_privilege(s.name, p.oid, 'execute'))),
     'ours', (select coalesce(jsonb_agg(o.name order by o.name), '[]') from open o where not o.theirs),
     'theirs', (select coalesce(jsonb_agg(o.name order by o.name), '[]') from open o where o.theirs),
@@ -145,7 +166,8 @@ $$;
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_doctor_server_v1()',
   'public.billing_doctor_rows_v1(int)',
-  'public.billing_doctor_doors_v1()',
+  'public.billing_doctor_doors_v2(jsonb)',
+  'public.billing_doctor_writable_v1()',
   'public.billing_doctor_odd_rows_v1()',
   'public.billing_doctor_usage_v1(int)',
   'public.billing_doctor_work_v1(int)'

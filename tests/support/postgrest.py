@@ -9,7 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from support.postgrest_rpc import error, run
 
-ROLES = {"test-service-key": "service_role", "test-anon-key": "anon", "test-authenticated-key": "authenticated"}
+ROLES = {
+    "test-service-key": "service_role",
+    "sb_secret_tests": "service_role",
+    "test-anon-key": "anon",
+    "test-authenticated-key": "authenticated",
+}
 
 
 class PostgrestDouble:
@@ -19,6 +24,7 @@ class PostgrestDouble:
     """
 
     service_key = "test-service-key"
+    secret_key = "sb_secret_tests"
     anon_key = "test-anon-key"
     authenticated_key = "test-authenticated-key"
 

@@ -180,6 +180,11 @@ def database_away(desk: Desk) -> None:
     desk.patch.setenv("SUPABASE_DB_URL", "postgresql://billing:secret@127.0.0.1:1/billing")
 
 
+def read_only(desk: Desk) -> None:
+    desk.add_usage("co_0001", "api_calls", 7)
+    desk.sql.execute(f"alter database {desk.sql.info.dbname} set default_transaction_read_only = on")
+
+
 def wrong_clock(desk: Desk) -> None:
     desk.stripe.clock(600)
 
@@ -356,6 +361,7 @@ SYMPTOMS: dict[str, Symptom] = {
     "Stripe cannot be reached": stripe_away,
     "A gateway answers in Stripe's place": gateway,
     "The database cannot be reached": database_away,
+    "The database is read-only, or its disk is full": read_only,
     "A clock is wrong": wrong_clock,
     "A refund or a credit was wrong": refunded,
     "Refund an incident": incident,

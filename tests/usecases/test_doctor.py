@@ -200,6 +200,12 @@ DATABASE: dict[str, tuple[str, Arrange]] = {
         lambda w: w.sql.execute("alter table billing_invoices alter column total_minor type numeric"),
     ),
     "database-same": ("fail", lambda w: w.server_says("'started_at', pg_backend_pid()::text")),
+    "database-writable": (
+        "fail",
+        lambda w: w.sql.execute(
+            "alter database " + w.db_url.rsplit("/", 1)[1] + " set default_transaction_read_only = on"
+        ),
+    ),
     "database-clock": ("fail", lambda w: w.server_says("'at', now() + interval '2 hours'")),
     "postgres-version": ("fail", lambda w: w.server_says("'version', '14.10', 'version_num', 140010")),
     "time-zone": (

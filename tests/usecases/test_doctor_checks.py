@@ -175,7 +175,7 @@ def test_each_state_of_a_migration_has_its_own_next_step(applied: dict[str, str]
     known = {file.name: file.checksum for file in files if applied}
     unused: Fact[Any] = Fact(dict)
     facts = DatabaseFacts(
-        Transport(unused, unused), None, None, Fact(lambda: {**known, **applied}), files, unused, unused
+        Transport(unused, unused), None, None, Fact(lambda: {**known, **applied}), files, unused, unused, unused
     )
     (verdict,) = migrations(facts)
     assert (verdict.level, verdict.says) == (Level.FAIL, says)

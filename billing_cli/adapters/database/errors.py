@@ -22,28 +22,52 @@ NO_SUCH_FUNCTION = "PGRST202"
 # Raised inside a function of ours: operators, columns, relations or types are not there as it needs them,
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _DOES_NOT_FIT = {"42883", "42P01", "42703", "42804", "42846", "42725", "42P13", "42P18", "22P02"}
-_WRONG_URL = {
-    "28P01": ("The database does not accept this user's password.", "Correct it in SUPABASE_DB_URL, percent-encoded."),
-    "3D000": ("The database in SUPABASE_DB_URL does not exist.", "Check its name."),
-}
-_NOT_ALLOWED = {"42501", "28000", "PGRST301", "PGRST302"}
-_PASSING_STATES = {
-    "40001",
-    "40P01",
-    "55P03",
-    "57P01",
-    "57P02",
-    "57P03",
-    "PGRST000",
-    "PGRST001",
-    "PGRST002",
-    "PGRST003",
-}
-# Of class 53, insufficient resources, https://www.postgresql.org/docs/current/errcodes-appendix.html
-_EXHAUSTED = {
-    "53100": ("The database's disk is full.", "Make room on the database's disk, then run this again."),
-    "53200": ("The database is out of memory.", "Run this again, or try a shorter window."),
+_PASSING_STATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
+_NOT_LET_IN = (
+    errors.Misconfigured,
+    "The database does not let this key or user in.",
+    "Use the secret (service_role) key, or the owner's URL.",
+)
+_NOT_REACHED_BY_REST = (
+    errors.Unavailable,
+    "The database cannot be reached by Supabase's API.",
+    "Run this again in a minute.",
+)
+# Kind, sentence and next step; the server's own words follow the sentence. SQLSTATEs of
+# https://www.postgresql.org/docs/current/errcodes-appendix.html, the others of
+# https://docs.postgrest.org/en/stable/references/errors.html
+_KNOWN: dict[str, tuple[type[errors.BillingError], str, str]] = {
+    "28P01": (
+        errors.Misconfigured,
+        "The database does not accept this user's password.",
+        "Correct it in SUPABASE_DB_URL, percent-encoded.",
+    ),
+    "3D000": (errors.Misconfigured, "The database in SUPABASE_DB_URL does not exist.", "Check its name."),
+    **dict.fromkeys(("42501", "28000", "PGRST301", "PGRST302", "PGRST303"), _NOT_LET_IN),
+    **dict.fromkeys(("PGRST000", "PGRST001", "PGRST002", "PGRST003"), _NOT_REACHED_BY_REST),
+    "PGRST106": (
+        errors.Misconfigured,
+        "Supabase's API does not expose the schema public.",
+        "Add public to the exposed schemas: Project Settings, Data API.",
+    ),
+    "57014": (
+        errors.Unavailable,
+        "The database took too long and stopped the query.",
+        "Try a shorter window, or run this again.",
+    ),
+    "25006": (
+        errors.Unavailable,
+        "The database is read-only.",
+        "To see whether it is a standby or has switched to read-only: billing doctor",
+    ),
+    "53100": (
+        errors.Unavailable,
+        "The database's disk is full.",
+        "Make room on the database's disk, then run this again.",
+    ),
+    "53200": (errors.Unavailable, "The database is out of memory.", "Run this again, or try a shorter window."),
     "53300": (
+        errors.Unavailable,
         "The database has no free connection.",
         "Wait, or close connections that nobody needs; then run this again.",
     ),
@@ -63,22 +87,12 @@ def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors
     if code == NO_SUCH_FUNCTION:
         return errors.NotMigrated(
             "The database does not have this version's billing functions.",
-            "Run: billing db migrate --confirm, or if it has nothing to apply: billing doctor",
+            "Run: billing db migrate --confirm, or if it has nothing to apply: billing doctor. "
+            "Supabase's API finds new functions after a moment.",
         )
-    if code in _WRONG_URL:
-        return errors.Misconfigured(*_WRONG_URL[code])
-    if code in _NOT_ALLOWED:
-        return errors.Misconfigured(
-            "The database does not let this key or user in.",
-            "Use the secret (service_role) key, or the owner's URL.",
-        )
-    if code == "57014":
-        return errors.Unavailable(
-            "The database took too long and stopped the query.", "Try a shorter window, or run this again."
-        )
-    if code in _EXHAUSTED:
-        happened, next_step = _EXHAUSTED[code]
-        return errors.Unavailable(_with_words(happened, message), next_step)
+    if code in _KNOWN:
+        kind, sentence, next_step = _KNOWN[code]
+        return kind(with_words(sentence, message), next_step)
     if code.startswith("53"):
         return errors.Unavailable(f"The database ran out of a resource: {message}", "Run this again later.")
     if code in _PASSING_STATES or code.startswith("08"):
@@ -86,7 +100,7 @@ def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors
     return errors.Fault(f"The database refused ({code or 'no code'}): {message}")
 
 
-def _with_words(happened: str, message: str) -> str:
+def with_words(happened: str, message: str) -> str:
     """Both sentences in one, with the server's own words at the end, as far as there are any."""
     return f"{happened.rstrip('.')}: {message.rstrip('.')}." if message else happened
 

@@ -11,10 +11,11 @@ from psycopg import sql
 from billing_cli.adapters.database.errors import domain_error
 from billing_cli.adapters.database.postgres import connect, connection_error
 from billing_cli.adapters.sql_files import sql_root
-from billing_cli.domain.deployment import RELATIONS, FoundRelation, relations_found
+from billing_cli.domain.deployment import FoundRelation, relations_found
 from billing_cli.domain.errors import DoesNotFit, Fault, LockHeld
 from billing_cli.domain.masking import without_secrets
 from billing_cli.domain.migrations import FUNCTIONS, MIGRATION, SqlFile
+from billing_cli.domain.ours import Names, ours
 
 LEDGER_SQL = """\
 create table if not exists public.billing_schema_migrations (
@@ -33,21 +34,28 @@ LOCK_TIMEOUT_S = 5.0
 _LOCK_SQL = "select pg_try_advisory_lock(hashtext('billing_schema_migrations'))"
 _OPEN_FUNCTIONS_SQL = r"""
 select p.oid::regprocedure::text from pg_proc p
-where p.pronamespace = 'public'::regnamespace and p.proname like 'billing\_%'
+where p.pronamespace = 'public'::regnamespace and p.proname = any (%s)
   and (exists (select from pg_roles r where r.rolname in ('anon', 'authenticated')
                and has_function_privilege(r.oid, p.oid, 'execute'))
        or has_function_privilege('public', p.oid, 'execute'))
 """
-# The four relations a deployment brings itself are its own business.
 _OPEN_TABLES_SQL = r"""
 select c.oid::regclass::text from pg_class c
-where c.relnamespace = 'public'::regnamespace and c.relname like 'billing\_%%' and c.relkind in ('r', 'p', 'v', 'm')
-  and c.relname <> all (%s)
+where c.relnamespace = 'public'::regnamespace and c.relname = any (%s) and c.relkind in ('r', 'p', 'v', 'm')
   and exists (
     select from (select rolname::text from pg_roles where rolname in ('anon', 'authenticated')
                  union all select 'public') r(name)
     where has_table_privilege(r.name, c.oid, 'select, insert, update, delete, truncate'))
 """
+# Relations, types and functions. Any relation takes the name of a table.
+_EXISTING_SQL = (
+    "select array(select relname::text from pg_class where relnamespace = 'public'::regnamespace "
+    "and relname = any (%s) order by 1)",
+    "select array(select typname::text from pg_type where typnamespace = 'public'::regnamespace "
+    "and typname = any (%s) order by 1)",
+    "select array(select distinct proname::text from pg_proc where pronamespace = 'public'::regnamespace "
+    "and proname = any (%s) order by 1)",
+)
 
 
 def sql_files() -> list[SqlFile]:
@@ -75,6 +83,13 @@ class PostgresMigrator:
         with self._connected() as connection, connection.transaction():
             connection.execute("set local search_path = ''")
             return relations_found(_scalar(connection, _relations_sql()))
+
+    def existing(self, names: Names) -> Names:
+        """Those of the names that `public` has; works before any migration."""
+        with self._connected() as connection:
+            wanted = (names.relations, names.types, names.functions)
+            pairs = zip(_EXISTING_SQL, wanted, strict=True)
+            return Names(*(tuple(_scalar(connection, query, [list(each)])) for query, each in pairs))
 
     def apply(self, files: list[SqlFile], actor: str) -> None:
         """Applies files in order, each in its own transaction if it allows one.
@@ -207,8 +222,9 @@ def _scalar(connection: "psycopg.Connection[tuple[Any, ...]]", query: str, value
 
 def _refuse_open_doors(connection: "psycopg.Connection[tuple[Any, ...]]", file: SqlFile) -> None:
     """Supabase opens new relations to everyone by default; a file that forgot to revoke is rolled back."""
-    door = _scalar(connection, _OPEN_TABLES_SQL, [list(RELATIONS)])
+    names = ours([*sql_files(), file])
+    door = _scalar(connection, _OPEN_TABLES_SQL, [list(names.relations)])
     if door is None and file.kind == FUNCTIONS:
-        door = _scalar(connection, _OPEN_FUNCTIONS_SQL)
+        door = _scalar(connection, _OPEN_FUNCTIONS_SQL, [list(names.functions)])
     if door is not None:
         raise Fault(f"sql/{file.name} leaves {door} open to everyone; it was not applied.")

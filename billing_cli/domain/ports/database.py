@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from billing_cli.domain.deployment import FoundRelation
 from billing_cli.domain.migrations import SqlFile
+from billing_cli.domain.ours import Names
 
 
 class Database(Protocol):
@@ -29,6 +30,10 @@ class Migrator(Protocol):
 
     def relations(self) -> dict[str, FoundRelation]:
         """Those that are ours or the deployment's, by name."""
+        ...
+
+    def existing(self, names: Names) -> Names:
+        """Those of the names that the database has in `public`."""
         ...
 
     def apply(self, files: list[SqlFile], actor: str) -> None: ...

@@ -39,6 +39,7 @@ class DatabaseFacts:
     files: Sequence[SqlFile]
     relations: Fact[Mapping[str, FoundRelation]]
     doors: Fact[dict[str, Any]]
+    writable: Fact[dict[str, Any]]
 
     @property
     def transports(self) -> list[Transport]:
@@ -56,6 +57,7 @@ def database_checks(facts: DatabaseFacts) -> list[Check]:
         "postgres-version": lambda: postgres_version(facts.main.server().value),
         "time-zone": lambda: time_zone(facts.main.server().value),
         "row-cut": lambda: row_cut(facts.transports),
+        "database-writable": lambda: writable(facts.writable()),
         "locked-out": lambda: locked_out(facts.doors()),
     }
     explains = {"migrations": NotMigrated, "relation-columns": DoesNotFit}
@@ -113,6 +115,18 @@ def same_database(facts: DatabaseFacts) -> Iterator[Verdict]:
             "SUPABASE_URL and SUPABASE_DB_URL are two databases: one would be migrated, and the other used.",
             "Correct one of them.",
         )
+
+
+def writable(found: Mapping[str, Any]) -> Iterator[Verdict]:
+    if found["standby"]:
+        yield failed("The database is a standby and takes no writes.", "Use the address of the primary server.")
+    elif found["read_only"]:
+        yield failed(
+            "The database is read-only.",
+            "Make room on its disk; Supabase switches to read-only at 95 % of the disk. Then see the runbook.",
+        )
+    else:
+        yield passed("The database takes writes.")
 
 
 def clock(server: Timed[Server]) -> Iterator[Verdict]:

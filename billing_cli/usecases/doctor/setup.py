@@ -10,6 +10,7 @@ from billing_cli.domain.deployment import FoundRelation, relations_found
 from billing_cli.domain.doctor import Check, Destinations, Server, WebhookTarget
 from billing_cli.domain.meter import MeterRule, StripeMeter
 from billing_cli.domain.migrations import SqlFile
+from billing_cli.domain.ours import ours
 from billing_cli.domain.ports import Database, Processes, SetupReader
 from billing_cli.domain.price import CheckedPrice, PricedPlan
 from billing_cli.usecases.doctor.catalogue import USAGE_HOURS, catalogue_checks
@@ -104,7 +105,7 @@ def _database_facts(
     setup: Setup,
     main: Transport,
     applied: Fact[Mapping[str, str]] | None,
-    asked: Callable[[str], Fact[dict[str, Any]]],
+    asked: Callable[..., Fact[dict[str, Any]]],
 ) -> DatabaseFacts:
     answered = asked("billing_doctor_relations_v1")
     relations = after(applied, setup.relations) if applied else Fact(lambda: relations_found(answered()))
@@ -116,7 +117,8 @@ def _database_facts(
         applied=applied,
         files=setup.files,
         relations=relations,
-        doors=asked("billing_doctor_doors_v1"),
+        doors=asked("billing_doctor_doors_v2", p_names=ours(setup.files).document()),
+        writable=asked("billing_doctor_writable_v1"),
     )
 
 

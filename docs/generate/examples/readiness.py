@@ -22,6 +22,7 @@ PRO, FLEX = PricedPlan("pro", ("price_1QAbCdEfGhIjKlMnOpQrStUv",), "billing.toml
 
 def findings() -> list[Finding]:
     file = EnvFile(".env", exists=True, mode=0o640, sets_live=False, tracked=False)
+    takes_writes = {"standby": False, "read_only": False}
     doors = {"roles": ["anon", "authenticated"], "functions": [], "ours": [], "without_rls": [], "theirs": []}
     companies = {"companies": 417, "without_customer": 2, "examples": ["co_0219", "co_0220"]}
     usage = {"without_customer": 2, "examples": ["co_0219", "co_0220"]}
@@ -33,6 +34,7 @@ def findings() -> list[Finding]:
             Check("env-file-git", Subject.ENVIRONMENT, lambda: env_file.kept_from_git(file)),
             Check("stripe-clock", Subject.STRIPE, lambda: clocks.same_time("Stripe", NOW + timedelta(seconds=9), NOW)),
             Check("stripe-mode", Subject.STRIPE, lambda: stripe.mode(TEST)),
+            Check("database-writable", Subject.DATABASE, lambda: database.writable(takes_writes)),
             Check("locked-out", Subject.DATABASE, lambda: database.locked_out(doors)),
             Check("customers", Subject.CATALOGUE, lambda: catalogue.customers(companies, usage, frozenset())),
             Check("open-batches", Subject.WORK, lambda: work.open_batches([batch])),
