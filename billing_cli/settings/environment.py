@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -24,14 +24,20 @@ from billing_cli.domain.price import PricedPlan
 from billing_cli.settings.billing_toml import Config, load_config
 from billing_cli.settings.config_file import config_file
 from billing_cli.settings.env_file import read_env_file
+from billing_cli.settings.postgres_url import (
+    LOOPBACK,
+    is_local,
+    password_ends_early,
+    passwords,
+    sslmode,
+    with_sslmode,
+)
 from billing_cli.settings.sentences import places
 
 _PLACEHOLDER = re.compile(r"\.\.\.|…|<.*>|(^|_)x{3,}$|changeme|your[-_]|example\.com|placeholder", re.IGNORECASE)
-_PASSWORD = re.compile(r"password\s*=\s*'?([^'\s&]+)")
 DEFAULT_ENV_FILE = Path(".env")
 # What no variable sets.
 NO_VARIABLES = ("config", "config_file", "env_file")
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class Settings(BaseModel):
         None, validation_alias=AliasChoices("supabase_secret_key", "supabase_service_role_key")
     )
     supabase_db_url: SecretStr | None = None
+    supabase_db_without_tls: bool = False
     billing_actor: str | None = None
     billing_config: Path | None = None
     billing_audit_file: Path | None = None
@@ -118,7 +125,7 @@ class Settings(BaseModel):
         texts = [key.get_secret_value() for key in keys if key]
         signing = self.stripe_webhook_secret.get_secret_value().split(",") if self.stripe_webhook_secret else []
         address = self.supabase_db_url.get_secret_value() if self.supabase_db_url else ""
-        return [*texts, *(secret.strip().strip("\"'") for secret in signing), *_passwords(address)]
+        return [*texts, *(secret.strip().strip("\"'") for secret in signing), *passwords(address)]
 
     def refuse_misplaced_secrets(self) -> None:
         """Raises Misconfigured where what is shown, logged or sent holds what looks like a secret."""
@@ -233,18 +240,23 @@ class Settings(BaseModel):
         return WireAddress(SecretStr(self.require_db_url()))
 
     def require_db_url(self) -> str:
-        """The Postgres URL, which migrations always need."""
+        """The Postgres URL, which migrations always need; TLS is required in it, unless another mode is in force."""
         url = _required("SUPABASE_DB_URL", self.supabase_db_url)
         if not url.startswith(("postgresql://", "postgres://")):
             raise Misconfigured(
                 "SUPABASE_DB_URL is not a postgresql:// address.", "Copy it from Supabase, under Connect."
             )
-        if _password_ends_early(url):
+        if password_ends_early(url):
             raise Misconfigured(
                 "The password in SUPABASE_DB_URL has an @ or a / in it.",
                 "Percent-encode the password: %40 for @, %2F for /.",
             )
-        return url
+        return with_sslmode(url, self.supabase_db_without_tls)
+
+    def db_tls(self) -> str | None:
+        """The sslmode in force for SUPABASE_DB_URL; None on this machine. Raises Misconfigured as above."""
+        url = self.require_db_url()
+        return None if is_local(url) else sslmode(url, self.supabase_db_without_tls)
 
 
 def _required(name: str, value: SecretStr | None) -> str:
@@ -264,26 +276,6 @@ def _check_price_id(name: str, text: str) -> None:
         )
 
 
-def _password_ends_early(url: str) -> bool:
-    """Whether libpq would take a part of the password for the host, and look that up."""
-    # Name and password end at the first @, unless a / comes before it: then there are none.
-    place = re.sub("^[^@/]*@?", "", url.partition("://")[2])
-    return "@" in place.partition("?")[0]
-
-
-def _passwords(address: str) -> list[str]:
-    """What may be the password in a Postgres address or key=value string, as it stands and decoded.
-
-    Not where it is the name of the user, host or database too, as on many a developer's machine: it hides nothing
-    there, and would be taken out of all that has the word.
-    """
-    userinfo, _, place = address.partition("://")[2].rpartition("@")
-    user, _, password = userinfo.partition(":")
-    names = {"postgres", user, *re.split("[/:,?&=]", _PASSWORD.sub("", place))}
-    found = [password, *_PASSWORD.findall(address)]
-    return [form for text in found for form in (text, unquote(text)) if form and form not in names]
-
-
 def _base(name: str, secret: SecretStr | None) -> str | None:
     """An address without its last slash; plain http only to this machine, for it carries a key."""
     if secret is None:
@@ -294,9 +286,7 @@ def _base(name: str, secret: SecretStr | None) -> str | None:
         _ = parts.port  # raises where the port is no number
     except ValueError:
         raise Misconfigured(f"{name} is not an address.", f"Correct {name}.") from None
-    if not (parts.scheme == "https" and parts.hostname) and not (
-        parts.scheme == "http" and parts.hostname in _LOOPBACK
-    ):
+    if not (parts.scheme == "https" and parts.hostname) and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise Misconfigured(f"{name} must be an https address, or http on this machine.", f"Correct {name}.")
     if "@" in parts.netloc:
         raise Misconfigured(f"{name} has a name or password in it.", f"Take it out of {name}: the key is enough.")

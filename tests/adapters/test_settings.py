@@ -130,3 +130,33 @@ def test_an_env_file_is_not_read_beyond_measure() -> None:
     Path(".env").write_text("#" * (2 << 20))
     with pytest.raises(Misconfigured, match=r"\.env is larger than 1 MiB"):
         Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("address", "mode"),
+    [
+        ("postgresql://u:p@db.x.supabase.co:5432/postgres", "require"),
+        ("postgresql://u:p@db.x.supabase.co/postgres?application_name=x", "require"),
+        ("postgresql://u:p@127.0.0.1,db.x.supabase.co/postgres", "require"),
+        ("postgresql://u:p@db.x.supabase.co/postgres?sslmode=verify-full", "verify-full"),
+        ("postgresql://u:p@db.x.supabase.co/postgres?sslmode=disable", "disable"),
+        ("postgresql://u:p@127.0.0.1:5432/postgres", None),
+        ("postgresql://u:p@[::1]:5432/postgres", None),
+        ("postgresql:///postgres?host=/var/run/postgresql", None),
+    ],
+)
+def test_tls_is_required_unless_the_database_is_on_this_machine(
+    address: str, mode: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", address)
+    settings = Settings.load()
+    assert settings.db_tls() == mode
+    assert settings.require_db_url().count("sslmode=") == (mode is not None)
+
+
+def test_the_password_goes_in_clear_only_by_a_setting_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = "postgresql://u:p@db.x.supabase.co:5432/postgres"
+    monkeypatch.setenv("SUPABASE_DB_URL", address)
+    monkeypatch.setenv("SUPABASE_DB_WITHOUT_TLS", "true")
+    settings = Settings.load()
+    assert (settings.require_db_url(), settings.db_tls()) == (address, "prefer")

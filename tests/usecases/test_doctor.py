@@ -157,6 +157,7 @@ ENVIRONMENT: dict[str, tuple[str, Callable[[Place], object]]] = {
     "webhook-secrets": ("fail", lambda w: w.set("STRIPE_WEBHOOK_SECRET", "whsec_...")),
     "plan-prices": ("fail", lambda w: w.set("STRIPE_PRICE_STARTER", "price_...")),
     "database-address": ("fail", lambda w: w.set("SUPABASE_DB_URL", "mysql://127.0.0.1/db")),
+    "database-tls": ("warn", lambda w: w.set("SUPABASE_DB_URL", "postgresql://u:p@10.0.0.1/db?sslmode=disable")),
     "audit-file": ("fail", lambda w: w.set("BILLING_AUDIT_FILE", str(w.place))),
     "live-gate": ("warn", lambda w: w.set("LIVE", "true")),
     "sdk-version": ("fail", lambda w: w.monkeypatch.setattr(sdk, "VERSION", "17.0.0")),

@@ -8,8 +8,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from billing_cli.adapters.database.connection_errors import connection_error
 from billing_cli.adapters.database.errors import domain_error
-from billing_cli.adapters.database.postgres import connect, connection_error
+from billing_cli.adapters.database.postgres import connect
 from billing_cli.adapters.sql_files import sql_root
 from billing_cli.domain.deployment import FoundRelation, relations_found
 from billing_cli.domain.errors import DoesNotFit, Fault, LockHeld

@@ -1,7 +1,6 @@
 """The database over the wire, with psycopg."""
 
 import json
-import re
 import threading
 from decimal import Decimal
 from typing import Any
@@ -10,14 +9,11 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb, set_json_loads
 
-from billing_cli.adapters.database.errors import NO_SUCH_FUNCTION, domain_error, unreachable
-from billing_cli.domain.errors import Misconfigured
+from billing_cli.adapters.database.connection_errors import connection_error, pooler_error
+from billing_cli.adapters.database.errors import NO_SUCH_FUNCTION, domain_error
 
 _CONNECT_TIMEOUT_S = 10
 _UNDEFINED_FUNCTION = "42883"
-# What libpq says of a server that is full, and of a port or option that it was given.
-_CROWDED = re.compile(r"too many (clients|connections)|connection slots are reserved")
-_INVALID = re.compile(r"invalid (port number|\w+ value)")
 
 
 class PostgresDatabase:
@@ -57,6 +53,9 @@ class PostgresDatabase:
             self.close()
             if error.sqlstate is None:
                 return connection_error(error, self._url)
+        # A pooler's refusal has the class of its own faults, or of the protocol's.
+        if error.sqlstate[:2] in ("XX", "08") and (refusal := pooler_error(str(error))):
+            return refusal
         # Without a context it is the call itself that names no function; with one, it is inside of a function.
         is_unknown = error.sqlstate == _UNDEFINED_FUNCTION and error.diag.context is None
         code = NO_SUCH_FUNCTION if is_unknown else error.sqlstate
@@ -79,23 +78,3 @@ def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
     )
     set_json_loads(lambda data: json.loads(data, parse_float=Decimal), connection)
     return connection
-
-
-def connection_error(error: psycopg.Error, url: str) -> Exception:
-    """Why no connection came about. libpq reports refusals of the server without a SQLSTATE."""
-    text = str(error)
-    if isinstance(error, psycopg.ProgrammingError) or _INVALID.search(text):
-        # libpq's own words quote the address.
-        return Misconfigured(
-            "SUPABASE_DB_URL cannot be read as an address.",
-            "Copy it again from Supabase, and percent-encode the password.",
-        )
-    if _CROWDED.search(text):
-        return domain_error("53300", "", None)
-    if "password authentication failed" in text:
-        return domain_error("28P01", "", None)
-    if "no pg_hba.conf entry" in text or 'role "' in text:
-        return domain_error("28000", "", None)
-    if "does not exist" in text:
-        return domain_error("3D000", "", None)
-    return unreachable(url, "SUPABASE_DB_URL", text)

@@ -10,7 +10,7 @@ from billing_cli.domain.doctor import Check, SdkVersions, Subject
 from billing_cli.domain.errors import Misconfigured
 from billing_cli.domain.ports import AuditFile
 from billing_cli.domain.price import PricedPlan
-from billing_cli.domain.verdict import Verdict, failed, passed, warned
+from billing_cli.domain.verdict import Verdict, failed, passed, skipped, warned
 
 # As pyproject.toml has it: from the first on, and below the second.
 SDK_TESTED = ((16, 1), (17,))
@@ -37,6 +37,7 @@ class Declared(Protocol):
     def webhook_secrets(self) -> list[str]: ...
     def priced_plans(self) -> list[PricedPlan]: ...
     def database_address(self) -> object: ...
+    def db_tls(self) -> str | None: ...
     def require_db_url(self) -> str: ...
 
 
@@ -51,6 +52,7 @@ def environment_checks(
         "webhook-secrets": lambda: webhook_secrets(settings.webhook_secrets()),
         "plan-prices": lambda: plan_prices(settings.priced_plans()),
         "database-address": lambda: database_address(settings),
+        "database-tls": lambda: database_tls(settings.db_tls() if settings.has_wire else "unset"),
         "audit-file": lambda: audit_file(kept_log),
         "live-gate": lambda: live_gate(settings.live),
         "sdk-version": lambda: sdk_version(sdk),
@@ -108,6 +110,24 @@ def database_address(settings: Declared) -> Iterator[Verdict]:
         return
     settings.require_db_url()
     yield passed("REST, and the wire for migrations." if settings.has_rest else "Over the wire.")
+
+
+def database_tls(sslmode: str | None) -> Iterator[Verdict]:
+    """`sslmode` as libpq has it; None for a server on this machine."""
+    match sslmode:
+        case "unset":
+            yield skipped("SUPABASE_DB_URL is not set.")
+        case None:
+            yield passed("Not needed: the database is on this machine.")
+        case "verify-full":
+            yield passed("sslmode=verify-full: encrypted, and the server's certificate and host name are checked.")
+        case "require" | "verify-ca":
+            yield passed(f"sslmode={sslmode}: encrypted. The server's host name is not checked; verify-full does that.")
+        case _:
+            yield warned(
+                f"sslmode={sslmode}: the password and all rows may be read on the way to the database.",
+                "Write sslmode=require or verify-full in SUPABASE_DB_URL, and unset SUPABASE_DB_WITHOUT_TLS.",
+            )
 
 
 def audit_file(file: AuditFile | None) -> Iterator[Verdict]:
