@@ -249,7 +249,7 @@ def test_exports_go_on_while_an_index_is_built(plain_db_url: str) -> None:
 def test_a_build_waits_longer_for_transactions_than_a_lock_is_waited_for(
     plain_db_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing_cli.adapters.database.migrator.LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("billing_cli.adapters.database.migration_locks.LOCK_TIMEOUT_S", 0.1)
     migrate_to(plain_db_url, "0017")
     with (
         ThreadPoolExecutor() as threads,
@@ -268,7 +268,7 @@ def test_a_build_waits_longer_for_transactions_than_a_lock_is_waited_for(
 def test_a_migration_gives_way_to_exports_behind_a_long_transaction(
     plain_db_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("billing_cli.adapters.database.migrator.LOCK_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("billing_cli.adapters.database.migration_locks.LOCK_TIMEOUT_S", 0.5)
     monkeypatch.setenv("SUPABASE_DB_URL", plain_db_url)
     migrate_to(plain_db_url, "0016")
     with (
@@ -284,6 +284,8 @@ def test_a_migration_gives_way_to_exports_behind_a_long_transaction(
         assert migration.result(30) == 75
         said = " ".join(capsys.readouterr().err.split())
         assert "sql/migrations/0017_know_receivers.sql was not applied: another transaction holds a lock" in said
+        assert f"(process {long.info.backend_pid}, " in said
+        assert "select count(*) from billing_export_items" in said
         assert "billing db migrate --confirm" in said
         assert MIGRATIONS["0017"].name not in PostgresMigrator(plain_db_url).applied()
         long.rollback()
@@ -293,7 +295,7 @@ def test_a_migration_gives_way_to_exports_behind_a_long_transaction(
 
 def test_a_backup_that_holds_the_ledger_is_named_as_such(plain_db_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """pg_dump holds every table until it has ended."""
-    monkeypatch.setattr("billing_cli.adapters.database.migrator.LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("billing_cli.adapters.database.migration_locks.LOCK_TIMEOUT_S", 0.1)
     migrate_to(plain_db_url, "0016")
     with psycopg.connect(plain_db_url) as backup:
         backup.execute("lock table billing_schema_migrations in access share mode")

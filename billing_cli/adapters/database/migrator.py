@@ -1,4 +1,4 @@
-"""Applies our SQL files over the wire: one lock, one transaction a file if it allows one, a checksum for each."""
+"""Applies our SQL files over the wire: one transaction a file if it allows one, a checksum for each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,11 @@ from psycopg import sql
 
 from billing_cli.adapters.database.connection_errors import connection_error
 from billing_cli.adapters.database.errors import domain_error
+from billing_cli.adapters.database.migration_locks import Connection, locked
 from billing_cli.adapters.database.postgres import connect
 from billing_cli.adapters.sql_files import sql_root
 from billing_cli.domain.deployment import FoundRelation, relations_found
-from billing_cli.domain.errors import DoesNotFit, Fault, LockHeld
+from billing_cli.domain.errors import DoesNotFit, Fault
 from billing_cli.domain.masking import without_secrets
 from billing_cli.domain.migrations import FUNCTIONS, MIGRATION, SqlFile
 from billing_cli.domain.ours import Names, ours
@@ -30,9 +31,6 @@ do $$ declare api_role text; begin
   end loop;
 end $$;
 """
-# Whatever needs a table that a migration waits for waits behind it, exports too.
-LOCK_TIMEOUT_S = 5.0
-_LOCK_SQL = "select pg_try_advisory_lock(hashtext('billing_schema_migrations'))"
 _OPEN_FUNCTIONS_SQL = r"""
 select p.oid::regprocedure::text from pg_proc p
 where p.pronamespace = 'public'::regnamespace and p.proname = any (%s)
@@ -98,22 +96,33 @@ class PostgresMigrator:
         Raises LockHeld if another run does, or if a transaction keeps a table for longer than a migration waits.
         """
         with self._connected() as connection:
-            if not _scalar(connection, _LOCK_SQL):
-                raise LockHeld("Another migration is running.", "Wait for it, then run: billing db status")
-            _limit_waits(connection, LOCK_TIMEOUT_S)
-            with _lock_named("billing_schema_migrations was not read"):
+            with locked(connection, "billing_schema_migrations was not read"):
                 connection.execute(LEDGER_SQL)
-            already = _applied(connection)
             for file in files:
-                if already.get(file.name) == file.checksum:
-                    continue
-                if not file.transactional:
-                    _execute_outside(connection, file)
-                with _explained(file), connection.transaction():
-                    if file.transactional:
-                        connection.execute(file.text.encode())
-                    connection.execute(_record_sql(file, actor))
-                    _refuse_open_doors(connection, file)
+                if file.transactional:
+                    self._apply(connection, file, actor)
+                else:
+                    self._apply_outside(connection, file, actor)
+            # PostgREST finds new functions at once; without one, nobody listens.
+            connection.execute("notify pgrst, 'reload schema'")
+
+    def _apply(self, connection: Connection, file: SqlFile, actor: str) -> None:
+        with _explained(file), locked(connection, f"sql/{file.name} was not applied"):
+            if _applied(connection).get(file.name) != file.checksum:
+                connection.execute(file.text.encode())
+                _record(connection, file, actor)
+
+    def _apply_outside(self, connection: Connection, file: SqlFile, actor: str) -> None:
+        """Statement by statement, while another connection's transaction keeps other migrations away.
+
+        Such a file can be applied again after it was interrupted. A concurrent build waits for every transaction that
+        is older than it, however long, and nothing waits for it.
+        """
+        with self._connected() as keeper, _explained(file), locked(keeper, f"sql/{file.name} was not applied"):
+            if _applied(keeper).get(file.name) != file.checksum:
+                for statement in file.statements:
+                    connection.execute(statement.encode())
+                _record(keeper, file, actor)
 
     def script(self, files: list[SqlFile], actor: str) -> str:
         """The same as one SQL text; a plain connection or another migration tool can run it, in one transaction."""
@@ -123,7 +132,7 @@ class PostgresMigrator:
         return "\n".join(parts)
 
     @contextmanager
-    def _connected(self) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+    def _connected(self) -> Iterator[Connection]:
         try:
             connection = connect(self._url)
         except psycopg.Error as error:
@@ -135,29 +144,11 @@ class PostgresMigrator:
             raise domain_error(error.sqlstate, error.diag.message_primary or "", error.diag.message_hint) from None
 
 
-def _execute_outside(connection: "psycopg.Connection[tuple[Any, ...]]", file: SqlFile) -> None:
-    """Executes the statements one by one. Such a file can be applied again after it was interrupted.
-
-    A concurrent build waits for every transaction that is older than it, however long, and nothing waits for it.
-    """
-    _limit_waits(connection, 0)
-    with _explained(file):
-        for statement in file.statements:
-            connection.execute(statement.encode())
-    _limit_waits(connection, LOCK_TIMEOUT_S)
-
-
-def _limit_waits(connection: "psycopg.Connection[tuple[Any, ...]]", seconds: float) -> None:
-    """Of each wait for a lock; 0: without end."""
-    connection.execute("select set_config('lock_timeout', %s, false)", [f"{round(seconds * 1000)}ms"])
-
-
 @contextmanager
 def _explained(file: SqlFile) -> Iterator[None]:
-    """Raises Fault with the file's name if Postgres does not take its statements, LockHeld if a lock is not free."""
+    """Raises Fault with the file's name if Postgres does not take its statements."""
     try:
-        with _lock_named(f"sql/{file.name} was not applied"):
-            yield
+        yield
     except psycopg.Error as error:
         message = without_secrets(error.diag.message_primary or "")
         if error.sqlstate and isinstance(domain_error(error.sqlstate, message, None), DoesNotFit | Fault):
@@ -174,17 +165,9 @@ def _explained(file: SqlFile) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _lock_named(failure: str) -> Iterator[None]:
-    """Raises LockHeld if a lock was waited for in vain."""
-    try:
-        yield
-    except psycopg.errors.LockNotAvailable:
-        raise LockHeld(
-            f"{failure}: another transaction holds a lock that it needs.",
-            "Nothing of it was written. Try again, or end that transaction first (pg_stat_activity has it): "
-            "billing db migrate --confirm",
-        ) from None
+def _record(connection: Connection, file: SqlFile, actor: str) -> None:
+    connection.execute(_record_sql(file, actor))
+    _refuse_open_doors(connection, file)
 
 
 def _record_sql(file: SqlFile, actor: str) -> str:
@@ -204,7 +187,7 @@ def _read(root: Traversable, folder: str, kind: str) -> list[SqlFile]:
     return [SqlFile(f"{folder}/{entry.name}", kind, entry.read_text(encoding="utf-8")) for entry in entries]
 
 
-def _applied(connection: "psycopg.Connection[tuple[Any, ...]]") -> dict[str, str]:
+def _applied(connection: Connection) -> dict[str, str]:
     if _scalar(connection, "select to_regclass('public.billing_schema_migrations')") is None:
         return {}
     return {row[0]: row[1] for row in connection.execute("select name, checksum from public.billing_schema_migrations")}
@@ -216,12 +199,12 @@ def _relations_sql() -> str:
     return text.split("$$")[1]
 
 
-def _scalar(connection: "psycopg.Connection[tuple[Any, ...]]", query: str, values: list[Any] | None = None) -> Any:
+def _scalar(connection: Connection, query: str, values: list[Any] | None = None) -> Any:
     row = connection.execute(query.encode(), values).fetchone()
     return row[0] if row else None
 
 
-def _refuse_open_doors(connection: "psycopg.Connection[tuple[Any, ...]]", file: SqlFile) -> None:
+def _refuse_open_doors(connection: Connection, file: SqlFile) -> None:
     """Supabase opens new relations to everyone by default; a file that forgot to revoke is rolled back."""
     names = ours([*sql_files(), file])
     door = _scalar(connection, _OPEN_TABLES_SQL, [list(names.relations)])
