@@ -45,7 +45,7 @@ from billing_cli.usecases.download import Downloader, DownloadObserver
 from billing_cli.usecases.environment import Observer, RunEnvironment
 from billing_cli.usecases.export import ExportPlanner
 from billing_cli.usecases.invoices import MarkPaidPlanner
-from billing_cli.usecases.migrations import apply_pending
+from billing_cli.usecases.migrations import applied_in_force, apply_pending
 from billing_cli.usecases.moving import MoveEnvironment, MoveObserver
 from billing_cli.usecases.reconcile import Reconciler
 from billing_cli.usecases.reconcile_sides import ReadObserver, Sides
@@ -123,7 +123,7 @@ def _setup(settings: Settings, opened: ExitStack) -> Setup:
         main=lambda: database(open_database),
         has_rest=settings.has_rest,
         wire=(lambda: database(open_wire)) if settings.has_wire else None,
-        applied=lambda: migrator(settings.require_db_url()).applied(),
+        applied=lambda: applied_in_force(migrator(settings.require_db_url())),
         relations=lambda: migrator(settings.require_db_url()).relations(),
         files=sql_files(),
         rules=_meter_rules(settings),

@@ -1,7 +1,8 @@
 """The objects in `public` that our SQL files create, by name; everything else is the application's own."""
 
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from billing_cli.domain.errors import Misconfigured
@@ -11,6 +12,7 @@ LEDGER = "billing_schema_migrations"
 _TABLE = re.compile(r"^\s*create table (?:if not exists )?public\.(billing_\w+)", re.MULTILINE)
 _TYPE = re.compile(r"^\s*create type public\.(billing_\w+)", re.MULTILINE)
 _FUNCTION = re.compile(r"^\s*create (?:or replace )?function public\.(billing_\w+)", re.MULTILINE)
+_BODY = re.compile(r"^create or replace function public\.(billing_\w+)\s*\(.*?\$\$(.*?)\$\$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,27 @@ def ours(files: Iterable[SqlFile]) -> Names:
 def to_be_free(pending: Iterable[SqlFile], applied: Mapping[str, str]) -> Names:
     """The names that must not exist before the pending files are applied.
 
-    Functions count only while no file of functions was applied: later versions move functions between files.
+    Functions count only before the first file is applied: later versions move functions between files, and what was
+    applied may be forgotten on purpose, so that all are created again.
     """
-    has_functions = any(name.startswith(f"{FUNCTIONS}/") for name in applied)
-    return created_by(file for file in pending if file.name not in applied and not (has_functions and _is_code(file)))
+    return created_by(file for file in pending if file.name not in applied and not (applied and _is_code(file)))
+
+
+def lost_functions(file: SqlFile, found: Mapping[str, Collection[str]]) -> list[str]:
+    """The functions of a file that the database does not have with the body of the file.
+
+    `found` is name to the MD5 of each overload's body. Overloads of the application do not matter.
+    """
+    wanted = ((name, hashlib.md5(body.encode()).hexdigest()) for name, body in _BODY.findall(file.text))  # noqa: S324
+    return [name for name, body in wanted if body not in found.get(name, ())]
+
+
+def in_force(
+    files: Iterable[SqlFile], applied: Mapping[str, str], found: Mapping[str, Collection[str]]
+) -> dict[str, str]:
+    """`applied`, with an empty checksum for files of functions that were dropped or replaced by hand."""
+    lost = [file.name for file in files if _is_code(file) and lost_functions(file, found)]
+    return {name: "" if name in lost else checksum for name, checksum in applied.items()}
 
 
 def refuse_clashes(taken: Names) -> None:

@@ -2,12 +2,18 @@
 
 from billing_cli.domain.deployment import Misfit, misfits_of, refuse_misfits
 from billing_cli.domain.migrations import FileStatus, SqlFile, file_statuses, pending_files
-from billing_cli.domain.ours import refuse_clashes, to_be_free
+from billing_cli.domain.ours import created_by, in_force, refuse_clashes, to_be_free
 from billing_cli.domain.ports import Migrator
 
 
 def schema_status(migrator: Migrator) -> list[FileStatus]:
-    return file_statuses(migrator.files(), migrator.applied())
+    return file_statuses(migrator.files(), applied_in_force(migrator))
+
+
+def applied_in_force(migrator: Migrator) -> dict[str, str]:
+    """Name to checksum of what was applied; an empty one if functions of the file were dropped or replaced since."""
+    files, applied = migrator.files(), migrator.applied()
+    return in_force(files, applied, migrator.bodies(created_by(files).functions))
 
 
 def misfits(migrator: Migrator) -> list[Misfit]:
@@ -20,7 +26,7 @@ def pending(migrator: Migrator) -> list[SqlFile]:
 
     Raises Misconfigured for edited or unknown files, if names are taken by others, and if relations do not fit.
     """
-    applied = migrator.applied()
+    applied = applied_in_force(migrator)
     files = pending_files(migrator.files(), applied)
     refuse_clashes(migrator.existing(to_be_free(files, applied)))
     refuse_misfits(misfits(migrator))

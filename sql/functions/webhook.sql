@@ -50,8 +50,8 @@ declare
   v_given jsonb;
   v_row public.billing_webhooks;
   v_json jsonb;
-  v_new jsonb := '[]';
-  v_effects jsonb := '[]';
+  v_new jsonb := jsonb '[]';
+  v_effects jsonb := jsonb '[]';
   v_delivered int := case when p_source = 'delivery' then 1 else 0 end;
 begin
   for v_given in select e from jsonb_array_elements(p_events) with ordinality as t(e, n) order by n loop

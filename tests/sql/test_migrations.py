@@ -116,6 +116,30 @@ def test_functions_of_an_older_version_are_replaced(db_url: str) -> None:
         assert by.fetchone() == ("tester",)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "drop function billing_batches_list_v1",
+        "create or replace function billing_batches_list_v1(p_limit int default 20) returns jsonb language sql as "
+        "$$ select '\"mine\"'::jsonb $$",
+    ],
+)
+def test_a_function_that_was_dropped_or_replaced_is_found_and_put_back(change: str, db_url: str) -> None:
+    with psycopg.connect(db_url, autocommit=True) as connection:
+        connection.execute(change.encode())
+        found = [status.name for status in schema_status(PostgresMigrator(db_url)) if status.state == "changed"]
+        assert found == ["functions/batch.sql"]
+        assert [file.name for file in apply_pending(PostgresMigrator(db_url), "tester")] == found
+        assert states(db_url) == {"applied"}
+        assert connection.execute("select billing_batches_list_v1()").fetchone() == ([],)
+
+
+def test_an_overload_of_the_application_is_not_a_change(db_url: str) -> None:
+    with psycopg.connect(db_url, autocommit=True) as connection:
+        connection.execute("create function billing_batches_list_v1(a text, b text) returns int language sql return 1")
+    assert states(db_url) == {"applied"}
+
+
 def test_two_migrations_at_once_are_refused(plain_db_url: str) -> None:
     with psycopg.connect(plain_db_url) as connection:
         connection.execute("select pg_advisory_lock(hashtext('billing_schema_migrations'))")

@@ -64,11 +64,6 @@ def test_objects_of_the_application_are_left_alone(made_first: bool, plain_db_ur
         if not made_first:
             connection.execute(APPLICATIONS.encode())
             connection.execute("delete from billing_schema_migrations where kind = %s", (FUNCTIONS,))
-            connection.execute(
-                "insert into billing_schema_migrations values ('functions/access.sql', 'functions', 'x')".replace(
-                    "'x')", "'x', now(), 'tests')"
-                )
-            )
             apply_pending(PostgresMigrator(plain_db_url), "tests")
         before = privileges(connection)
         found = doors(plain_db_url)

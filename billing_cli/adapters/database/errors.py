@@ -87,8 +87,7 @@ def domain_error(sqlstate: str | None, message: str, hint: str | None) -> errors
     if code == NO_SUCH_FUNCTION:
         return errors.NotMigrated(
             "The database does not have this version's billing functions.",
-            "Run: billing db migrate --confirm, or if it has nothing to apply: billing doctor. "
-            "Supabase's API finds new functions after a moment.",
+            "Run: billing db migrate --confirm. Supabase's API finds new functions after a moment.",
         )
     if code in _KNOWN:
         kind, sentence, next_step = _KNOWN[code]

@@ -1,6 +1,6 @@
 """Applies our SQL files over the wire: one transaction a file if it allows one, a checksum for each."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -55,6 +55,10 @@ _EXISTING_SQL = (
     "select array(select distinct proname::text from pg_proc where pronamespace = 'public'::regnamespace "
     "and proname = any (%s) order by 1)",
 )
+_BODIES_SQL = """
+select proname::text, array_agg(md5(convert_to(prosrc, 'UTF8'))) from pg_proc
+where pronamespace = 'public'::regnamespace and proname = any (%s) group by 1
+"""
 
 
 def sql_files() -> list[SqlFile]:
@@ -90,6 +94,11 @@ class PostgresMigrator:
             pairs = zip(_EXISTING_SQL, wanted, strict=True)
             return Names(*(tuple(_scalar(connection, query, [list(each)])) for query, each in pairs))
 
+    def bodies(self, functions: Collection[str]) -> dict[str, list[str]]:
+        """Name to the MD5 of each overload's body; works before any migration."""
+        with self._connected() as connection:
+            return dict(connection.execute(_BODIES_SQL, [list(functions)]).fetchall())
+
     def apply(self, files: list[SqlFile], actor: str) -> None:
         """Applies files in order, each in its own transaction if it allows one.
 
@@ -108,7 +117,8 @@ class PostgresMigrator:
 
     def _apply(self, connection: Connection, file: SqlFile, actor: str) -> None:
         with _explained(file), locked(connection, f"sql/{file.name} was not applied"):
-            if _applied(connection).get(file.name) != file.checksum:
+            # Functions may have been replaced by hand since.
+            if file.kind == FUNCTIONS or _applied(connection).get(file.name) != file.checksum:
                 connection.execute(file.text.encode())
                 _record(connection, file, actor)
 

@@ -1,5 +1,6 @@
 """The database, and the schema in it."""
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from billing_cli.domain.deployment import FoundRelation
@@ -34,6 +35,10 @@ class Migrator(Protocol):
 
     def existing(self, names: Names) -> Names:
         """Those of the names that the database has in `public`."""
+        ...
+
+    def bodies(self, functions: Collection[str]) -> dict[str, list[str]]:
+        """Of functions in `public`: name to the MD5 of each overload's body."""
         ...
 
     def apply(self, files: list[SqlFile], actor: str) -> None: ...

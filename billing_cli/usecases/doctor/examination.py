@@ -7,10 +7,8 @@ from billing_cli.domain.errors import BillingError, DoesNotFit, NotMigrated
 from billing_cli.domain.verdict import Level, Verdict, failed, skipped
 
 _MIGRATE = "billing db migrate --confirm"
-# They are applied again if the database has no record of them.
 _ANEW = (
-    "If no other check fails, a function of billing was changed or dropped by hand. To create all of them again:\n"
-    "In SQL: delete from public.billing_schema_migrations where kind = 'functions';\n"
+    "If no other check fails, a function of billing was changed or dropped by hand. To create it again:\n"
     "billing db migrate --confirm"
 )
 
