@@ -1,5 +1,6 @@
 """`billing db`: the tables and functions this program needs in Postgres."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,10 @@ def migrate(
     ctx: typer.Context,
     confirm: Annotated[bool, typer.Option("--confirm", help="Apply; LIVE is not needed for the schema.")] = False,
     print_sql: Annotated[bool, typer.Option("--print", help="Write the pending SQL to stdout instead.")] = False,
+    print_to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write it to a file there instead, named as Supabase names migrations."),
+    ] = None,
 ) -> int:
     """Show what the database lacks, and apply it with --confirm.
 
@@ -29,7 +34,8 @@ def migrate(
     Examples:
     billing db migrate
     billing db migrate --confirm
-    billing db migrate --print > supabase/migrations/20261101000000_billing.sql
+    billing db migrate --print > billing.sql
+    billing db migrate --print-to supabase/migrations
     """
     from rich.text import Text
 
@@ -42,12 +48,31 @@ def migrate(
     if print_sql:
         typer.echo(migrator.script(pending(migrator), settings.actor), nl=False)
         return 0
+    if print_to is not None:
+        return _print_to(state, migrator, print_to)
     if confirm:
         applied = apply_pending(migrator, settings.actor)
         text = "\n".join(f"applied sql/{file.name}" for file in applied) or "The database is up to date."
         state.emit("migration", {"applied": [file.name for file in applied]}, Text(text))
         return 0
     return _rehearse(state, migrator)
+
+
+def _print_to(state: "State", migrator: "Migrator", directory: Path) -> int:
+    """Writes the script if anything is pending. The name has the time of now, after all former ones."""
+    from billing_cli import wiring
+    from billing_cli.domain.migrations import supabase_file_name
+    from billing_cli.usecases.migrations import pending
+
+    files = pending(migrator)
+    if not files:
+        state.err.print("The database is up to date; no file was written.")
+        return 0
+    path = directory / supabase_file_name(wiring.clock())
+    wiring.check_place(path)
+    wiring.write_file(path, migrator.script(files, state.settings().actor).encode())
+    state.err.print(f"Wrote {len(files)} files of SQL to {path}", soft_wrap=True)
+    return 0
 
 
 def _rehearse(state: "State", migrator: "Migrator") -> int:

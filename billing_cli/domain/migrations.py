@@ -4,11 +4,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from billing_cli.domain.errors import Misconfigured
 
 MIGRATION = "migration"
 FUNCTIONS = "functions"
+LEAST_SERVER = 150000
 _OUTSIDE = "-- Outside a transaction:"
 
 
@@ -78,6 +80,20 @@ def pending_files(files: Iterable[SqlFile], applied: Mapping[str, str]) -> list[
                 "Use the newer version of billing.",
             )
     return [file for file in files if statuses[file.name] in ("pending", "changed")]
+
+
+def refuse_old_server(version_num: int) -> None:
+    """Raises Misconfigured for a Postgres older than 15; `version_num` as Postgres' server_version_num."""
+    if version_num < LEAST_SERVER:
+        raise Misconfigured(
+            f"Postgres {version_num // 10000} is older than 15. Nothing was applied.",
+            "Upgrade the server to Postgres 15 or newer.",
+        )
+
+
+def supabase_file_name(at: datetime) -> str:
+    """As Supabase names migrations: its tool applies them in the order of these names."""
+    return f"{at:%Y%m%d%H%M%S}_billing.sql"
 
 
 def _state(file: SqlFile, applied_checksum: str | None) -> str:

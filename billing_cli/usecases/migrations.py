@@ -1,7 +1,7 @@
 """Migrations: what the database has, what it lacks, and applying it."""
 
 from billing_cli.domain.deployment import Misfit, misfits_of, refuse_misfits
-from billing_cli.domain.migrations import FileStatus, SqlFile, file_statuses, pending_files
+from billing_cli.domain.migrations import FileStatus, SqlFile, file_statuses, pending_files, refuse_old_server
 from billing_cli.domain.ours import created_by, in_force, refuse_clashes, to_be_free
 from billing_cli.domain.ports import Migrator
 
@@ -24,8 +24,10 @@ def misfits(migrator: Migrator) -> list[Misfit]:
 def pending(migrator: Migrator) -> list[SqlFile]:
     """What would be applied now.
 
-    Raises Misconfigured for edited or unknown files, if names are taken by others, and if relations do not fit.
+    Raises Misconfigured for Postgres older than 15, for edited or unknown files, if names are taken by others, and if
+    relations do not fit.
     """
+    refuse_old_server(migrator.server_version())
     applied = applied_in_force(migrator)
     files = pending_files(migrator.files(), applied)
     refuse_clashes(migrator.existing(to_be_free(files, applied)))

@@ -1,8 +1,10 @@
 """Migrations: once and in order, functions when they change, never over an edited past."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -138,6 +140,31 @@ def test_an_overload_of_the_application_is_not_a_change(db_url: str) -> None:
     with psycopg.connect(db_url, autocommit=True) as connection:
         connection.execute("create function billing_batches_list_v1(a text, b text) returns int language sql return 1")
     assert states(db_url) == {"applied"}
+
+
+def test_an_old_server_is_refused_before_anything_is_applied(
+    plain_db_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostgresMigrator, "server_version", lambda _: 140011)
+    with pytest.raises(Misconfigured, match="Postgres 14 is older than 15"):
+        apply_pending(PostgresMigrator(plain_db_url), "tester")
+    with psycopg.connect(plain_db_url) as connection:
+        assert connection.execute("select to_regclass('billing_schema_migrations')").fetchone() == (None,)
+
+
+def test_a_file_for_supabases_folder_is_named_as_its_tool_needs_and_does_the_same(
+    plain_db_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", plain_db_url)
+    assert run(["db", "migrate", "--print-to", str(tmp_path)]) == 0
+    (file,) = tmp_path.iterdir()
+    # https://supabase.com/docs/guides/deployment/database-migrations
+    assert re.fullmatch(r"\d{14}_[a-z_]+\.sql", file.name)
+    with psycopg.connect(plain_db_url) as connection:
+        connection.execute(file.read_bytes())
+    assert states(plain_db_url) == {"applied"}
+    assert run(["db", "migrate", "--print-to", str(tmp_path)]) == 0
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_two_migrations_at_once_are_refused(plain_db_url: str) -> None:

@@ -87,6 +87,11 @@ class PostgresMigrator:
             connection.execute("set local search_path = ''")
             return relations_found(_scalar(connection, _relations_sql()))
 
+    def server_version(self) -> int:
+        """As server_version_num: 150004 is 15.4."""
+        with self._connected() as connection:
+            return connection.info.server_version
+
     def existing(self, names: Names) -> Names:
         """Those of the names that `public` has; works before any migration."""
         with self._connected() as connection:

@@ -33,6 +33,10 @@ class Migrator(Protocol):
         """Those that are ours or the deployment's, by name."""
         ...
 
+    def server_version(self) -> int:
+        """As Postgres' server_version_num: 150004 is 15.4."""
+        ...
+
     def existing(self, names: Names) -> Names:
         """Those of the names that the database has in `public`."""
         ...

@@ -7,14 +7,13 @@ from typing import Any
 from billing_cli.domain.deployment import FoundRelation, misfits_of
 from billing_cli.domain.doctor import Check, Server, Subject
 from billing_cli.domain.errors import DoesNotFit, NotMigrated
-from billing_cli.domain.migrations import SqlFile, file_statuses
+from billing_cli.domain.migrations import LEAST_SERVER, SqlFile, file_statuses
 from billing_cli.domain.verdict import Verdict, failed, passed, skipped, warned
 from billing_cli.usecases.doctor.clocks import same_time
 from billing_cli.usecases.doctor.facts import Fact, Timed
 
 # More than PostgREST's default limit.
 PROBED_ROWS = 1500
-_LEAST_VERSION = 150000
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def clock(server: Timed[Server]) -> Iterator[Verdict]:
 
 
 def postgres_version(server: Server) -> Iterator[Verdict]:
-    if server.version_num >= _LEAST_VERSION:
+    if server.version_num >= LEAST_SERVER:
         yield passed(f"Postgres {server.version}.")
     else:
         yield failed(f"Postgres {server.version} is older than 15.", "Upgrade the server to Postgres 15 or newer.")
