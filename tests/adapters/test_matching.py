@@ -302,8 +302,8 @@ def test_major_units_of_a_report_become_minor_ones_exactly(bench: DuckWorkbench,
         (ITEMIZED.replace("gross,", "").replace("charge_id,", ""), "lacks gross, charge_id"),
         (ITEMIZED + LINE + LINE[:40], "line 3: 7 columns instead of 16"),
         (ITEMIZED + LINE + LINE.replace(",ch_1,", ',"ch_1,', 1), "line 3: a quote is never closed"),
-        (ITEMIZED + "txn_1,2026-10-03 10:00:00,,usd,12.505,0,12.505,charge,,,,,,,,\n", "more decimals"),
-        (ITEMIZED + "txn_1,2026-10-03 10:00:00,,usd,twelve,0,1,charge,,,,,,,,\n", "cannot be read"),
+        (ITEMIZED + "txn_1,2026-10-03 10:00:00,,usd,12.5051,0,12.5051,charge,,,,,,,,\n", "more decimals"),
+        (ITEMIZED + "txn_1,2026-10-03 10:00:00,,usd,twelve,0,1,charge,,,,,,,,\n", "is no amount"),
     ],
 )
 def test_a_file_that_is_not_understood_is_refused(bench: DuckWorkbench, tmp_path: Path, text: str, says: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +83,13 @@ class DuckWorkbench:
 
     def load_csv(self, path: Path, accepted: Collection[ExportKind]) -> None:
         """A CSV file of Stripe's into the table it belongs to. Raises BadInput for files of another kind."""
-        from billing_cli.adapters.matching.stripe_csv import load_csv
+        from billing_cli.adapters.matching.stripe_csv import open_csv
 
-        with self._room():
-            load_csv(self._db, path, accepted, _sql)
+        file = open_csv(path, accepted)
+        with self.rows_for(file.table) as rows:
+            found = file.rows()
+            while some := list(islice(found, _PAGE)):
+                rows.add(some)
 
     def scratch(self, name: str) -> Path:
         """A place for a file that is gone when this is closed."""

@@ -1,0 +1,174 @@
+"""Amounts as files have them: how one was written is settled for a whole file, never guessed for one value."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
+from itertools import product
+
+from billing_cli.domain.errors import BadInput
+from billing_cli.domain.money import exponent
+
+_AGAIN = "Export the file from Stripe again, and give it here before a spreadsheet saves it."
+_BLANKS = "\\u0020\\u00a0\\u2009\\u202f"
+# A mark between thousands, and the characters that it is written with.
+_THOUSANDS = {",": ",", ".": ".", "'": "'\u2019", " ": _BLANKS}
+_SIGNS = "+\\-\u2212"
+# What may stand beside a number; the letters must be the row's currency.
+_AROUND = "[^0-9.,'\u2019()" + _SIGNS + "]*"
+_DRESSED = re.compile(
+    rf"(?P<open>\()?[{_BLANKS}]*(?P<before>{_AROUND})(?P<lead>[{_SIGNS}]?)(?P<inner>{_AROUND})"
+    rf"(?P<number>[.,]?[0-9](?:[0-9.,'\u2019{_BLANKS}]*[0-9])?)"
+    rf"(?P<after>{_AROUND})(?P<trail>[{_SIGNS}]?)(?P<behind>{_AROUND})(?P<close>\))?"
+)
+_DOLLARS = (
+    "usd aud bbd bmd bnd bsd bzd cad fjd gyd hkd jmd kyd lrd nad nzd sbd sgd srd ttd twd xcd "
+    "ars clp cop cve dop mxn uyu mop top"
+)
+_SIGNS_OF: Mapping[str, str] = {
+    "$": _DOLLARS, "€": "eur", "£": "gbp egp fkp gip lbp shp", "¥": "jpy cny", "￥": "jpy cny", "円": "jpy",
+    "₹": "inr", "₩": "krw", "₫": "vnd", "₪": "ils", "₱": "php", "฿": "thb", "₴": "uah", "₦": "ngn", "₺": "try",
+    "₽": "rub", "zł": "pln", "kr": "dkk isk nok sek", "kr.": "dkk", "kč": "czk", "ft": "huf", "lei": "ron mdl",
+    "r$": "brl", "us$": "usd", "a$": "aud", "ca$": "cad", "hk$": "hkd", "mx$": "mxn", "nz$": "nzd", "s$": "sgd",
+    "nt$": "twd", "fr": "chf", "fr.": "chf", "sfr.": "chf", "r": "zar", "rm": "myr", "rp": "idr", "s/": "pen",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, order=True)
+class Marks:
+    """How numbers are written: `decimal` is a point or a comma, `thousands` one of `,` `.` `'` and blank."""
+
+    decimal: str
+    thousands: str
+
+
+_ALL_MARKS = tuple(
+    Marks(decimal, thousands) for decimal, thousands in product(".,", _THOUSANDS) if decimal != thousands
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value stands: the first line of a file is 1."""
+
+    line: int
+    column: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}: {self.text!r}"
+
+
+@lru_cache(maxsize=100_000)
+def readings(text: str, currency: str) -> Mapping[Marks, int]:
+    """What a written amount can be, in minor units of `currency`, by the marks that could have written it.
+
+    Three digits behind a mark are decimals in a currency of three decimals only. Raises BadInput if it is no amount.
+    """
+    number, sign = _undressed(text, currency)
+    found = {marks: _scaled(plain, currency) for marks in _ALL_MARKS if (plain := _plain(number, marks, currency))}
+    if not found:
+        raise BadInput(_why_unread(text, currency), _AGAIN)
+    return {marks: sign * minor for marks, minor in found.items()}
+
+
+@dataclass
+class Convention:
+    """The marks of one file, narrowed by every amount in it.
+
+    `agree` with every value first; `minor` then reads each of them.
+    """
+
+    _marks: frozenset[Marks] = frozenset(_ALL_MARKS)
+    _narrowed_by: Place | None = None
+    # The first value of each kind that the marks disagree about.
+    _open: dict[frozenset[frozenset[Marks]], tuple[Place, Mapping[Marks, int]]] = field(default_factory=dict)
+
+    def agree(self, text: str, currency: str, line: int, column: str) -> None:
+        """Raises BadInput if the value is no amount, or was written in another way than those before."""
+        place = Place(line, column, text)
+        try:
+            found = readings(text, currency)
+        except BadInput as error:
+            raise BadInput(f"{place} {error.message}", error.next_step) from None
+        left = self._marks & found.keys()
+        if not left:
+            raise BadInput(f"{place} is written in another way than {self._narrowed_by}.", _AGAIN)
+        if left != self._marks:
+            self._marks, self._narrowed_by = left, place
+        if len({found[marks] for marks in left}) > 1:
+            self._open.setdefault(_split(found), (place, found))
+
+    def settle(self) -> None:
+        """Raises BadInput if a value could still be read in two ways."""
+        for place, found in self._open.values():
+            if len(amounts := {found[marks] for marks in self._marks}) > 1:
+                first, second = sorted(amounts)[:2]
+                raise BadInput(
+                    f"{place} could be read in two ways, as {first:,} or {second:,} minor units, and no other amount "
+                    f"of the file shows which.",
+                    _AGAIN,
+                )
+
+    def minor(self, text: str, currency: str) -> int:
+        """An amount that agreed, in minor units of `currency`."""
+        return readings(text, currency)[min(self._marks)]
+
+
+def _split(found: Mapping[Marks, int]) -> frozenset[frozenset[Marks]]:
+    """Which marks read the value alike."""
+    return frozenset(frozenset(m for m, minor in found.items() if minor == one) for one in found.values())
+
+
+def _undressed(text: str, currency: str) -> tuple[str, int]:
+    """The digits with their marks, and 1 or -1. A leading apostrophe is how spreadsheets mark text."""
+    found = _DRESSED.fullmatch(text.strip().removeprefix("'"))
+    if found is None:
+        raise BadInput("is no amount.", _AGAIN)
+    signs = [found[name] for name in ("lead", "trail") if found[name]]
+    bracketed = bool(found["open"])
+    if len(signs) + bracketed > 1 or bracketed != bool(found["close"]):
+        raise BadInput("has more than one sign, or half a pair of parentheses.", _AGAIN)
+    for words in (found["before"], found["inner"], found["after"], found["behind"]):
+        _check_currency(words, currency)
+    return found["number"], -1 if bracketed or (signs and signs[0] != "+") else 1
+
+
+def _check_currency(words: str, currency: str) -> None:
+    """Words beside a number are its currency's code or sign, or it is no amount of this row."""
+    for word in words.lower().split():
+        if word != currency and currency not in _SIGNS_OF.get(word, "").split():
+            raise BadInput(f"is no amount in {currency.upper()}.", _AGAIN)
+
+
+def _plain(number: str, marks: Marks, currency: str) -> str:
+    """The number with a point and no other mark, or nothing if these marks did not write it."""
+    whole, _, fraction = number.partition(marks.decimal)
+    if (fraction and not fraction.isdigit()) or number.endswith(marks.decimal):
+        return ""
+    if (len(fraction) == 3 and exponent(currency) != 3) or len(fraction.rstrip("0")) > exponent(currency):
+        return ""
+    digits = whole if whole.isdigit() or not whole else _ungrouped(whole, marks.thousands)
+    return f"{digits or '0'}.{fraction or '0'}" if digits or not whole else ""
+
+
+def _ungrouped(whole: str, thousands: str) -> str:
+    """Groups of three, or in the Indian way of two before the last three; the first has no leading zero."""
+    parts = re.split(f"[{_THOUSANDS[thousands]}]", whole)
+    first, middle, last = parts[0], parts[1:-1], parts[-1]
+    if len(parts) < 2 or len(last) != 3 or first[:1] == "0" or not all(part.isdigit() for part in parts):
+        return ""
+    alike = any(len(first) <= size and all(len(part) == size for part in middle) for size in (3, 2))
+    return "".join(parts) if alike else ""
+
+
+def _scaled(plain: str, currency: str) -> int:
+    return int(Decimal(plain).scaleb(exponent(currency)))
+
+
+def _why_unread(text: str, currency: str) -> str:
+    decimals = exponent(currency)
+    if re.search(r"[.,]\d+\D*$", text):
+        return f"has more decimals than {currency.upper()}, which has {decimals or 'none'}, or marks in odd places."
+    return "has marks in odd places for an amount."
