@@ -85,7 +85,7 @@ def _month(session: Session, company: str | None, window: Window, output: Path) 
 
 
 def _exit_code(lines: list[ManifestLine]) -> int:
-    """5 where the same command may fetch more, 3 where an invoice has no PDF for us."""
+    """5 if the same command may fetch more, 3 if an invoice has no PDF, or what came is none."""
     states = {line.state for line in lines}
     if FileState.FAILED in states:
         return EXIT_PARTLY_DONE

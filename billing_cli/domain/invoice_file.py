@@ -24,7 +24,7 @@ class LinkExpired(Unavailable):
 
 
 class FileState(StrEnum):
-    """What became of an invoice's PDF in this run."""
+    """What became of an invoice's PDF in this run: only what failed may be there when it is asked for again."""
 
     FETCHED = "fetched"
     UNCHANGED = "unchanged"

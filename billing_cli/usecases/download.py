@@ -102,9 +102,9 @@ class Downloader:
                 return manifest_line(invoice, owner, FileState.UNCHANGED, before.sha256)
         try:
             content = self._fetch(self.invoices.linked(invoice.invoice_id))
-        except BadInput as error:
+        except (BadInput, FoundWrong) as error:
             return manifest_line(invoice, owner, FileState.SKIPPED, reason=error.message)
-        except (FoundWrong, Unavailable) as error:
+        except Unavailable as error:
             return manifest_line(invoice, owner, FileState.FAILED, reason=error.message)
         store.write(name, content)
         return manifest_line(invoice, owner, FileState.FETCHED, _sha256(content))

@@ -152,6 +152,19 @@ def test_one_failure_does_not_keep_the_others(billing: Billing, place: Path, str
     assert states(billing("download-invoice", "--month", MONTH))["in_1"] == "fetched"
 
 
+@pytest.mark.parametrize("kind", ["html", "huge", "foreign_redirect", "loop"])
+def test_a_month_with_what_is_no_pdf_exits_3_and_keeps_the_others(
+    kind: str, billing: Billing, place: Path, stripe: StripeDouble
+) -> None:
+    """5 would ask a scheduler to repeat it, and it would never end."""
+    fault(stripe, kind, "in_1")
+    answer = billing("download-invoice", "co_1", "--month", MONTH)
+    assert answer.code == 3
+    assert states(answer) == {"in_1": "skipped"}
+    fault(stripe, None, "in_1")
+    assert billing("download-invoice", "co_1", "--month", MONTH).code == 0
+
+
 def test_an_expired_link_is_read_anew(
     billing: Billing, place: Path, stripe: StripeDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
