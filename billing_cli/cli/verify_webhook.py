@@ -65,14 +65,14 @@ def read_body(file: Path) -> bytes:
 
 
 def _captured(file: Path, signature: str | None, header_file: Path | None) -> "Captured":
-    from billing_cli.domain.captured_request import Captured, read_captured, signature_in
+    from billing_cli.domain.captured_request import Captured, joined, read_captured, signature_in
 
     if signature is not None and header_file is not None:
         raise BadInput("--signature and --header-file exclude each other.")
     found = read_captured(read_body(file))
     if header_file is not None:
         signature = signature_in(read_body(header_file).decode("latin-1"))
-    return Captured(found.payload, signature if signature is not None else found.signature)
+    return Captured(found.payload, joined(signature) if signature is not None else found.signature)
 
 
 def _instant_s(text: str | None) -> int:

@@ -4,7 +4,12 @@ import re
 from dataclasses import dataclass
 
 _REQUEST_LINE = re.compile(rb"[A-Z]{3,7} [^\r\n ]+ HTTP/[0-9.]+\r?\n")
-_HEADER = re.compile(r"^\s*stripe-signature\s*:\s*(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+# As HTTP has it, and as programs print their headers.
+_HEADER = re.compile(
+    r"^[\s\"'{]*(?:http_)?stripe[-_]signature[\"']?[ \t]*(?::|=>?)[ \t]*[\"'\[]*([^\"'\]}\r\n]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FOLD = re.compile(r"\r?\n[ \t]+(?=,|t=|v\d+=)")
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
 
@@ -27,6 +32,12 @@ def read_captured(content: bytes) -> Captured:
 
 def signature_in(text: str, named: bool = False) -> str | None:
     """The value of the `Stripe-Signature` line; of a file that holds nothing else, its text, unless `named`."""
-    if found := _HEADER.search(text):
-        return found[1]
-    return None if named else text.strip() or None
+    text = _FOLD.sub(" ", text)
+    if found := _HEADER.findall(text):
+        return joined(",".join(found))
+    return None if named else joined(text) or None
+
+
+def joined(text: str) -> str:
+    """A header's value without the blanks that proxies put between its parts."""
+    return ",".join("".join(part.split()) for part in text.split(",") if part.strip())

@@ -7,17 +7,22 @@ from billing_cli.domain.captured_request import Captured
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.webhook_accident import explain
 from billing_cli.domain.webhook_event import WebhookEvent, read_event
+from billing_cli.domain.webhook_shape import named_shape
 from billing_cli.domain.webhook_signature import Failure, Verdict, read_header, verify
 
 
 @dataclass(frozen=True)
 class WebhookCheck:
-    """`verifies_when`: what must be undone for the signature to fit. `unreadable`: signed, but no event."""
+    """`verifies_when`: what must be undone for the signature to fit, or `shape`: what the body is instead.
+
+    `unreadable`: signed, but no event.
+    """
 
     verdict: Verdict
     event: WebhookEvent | None
     verifies_when: str | None = None
     unreadable: str | None = None
+    shape: str | None = None
 
     @property
     def believed(self) -> bool:
@@ -30,7 +35,8 @@ def check_webhook(captured: Captured, secrets: Sequence[str], at_s: int) -> Webh
     verdict = verify(captured.payload, captured.signature, secrets, at_s)
     if verdict.failure is Failure.NO_MATCH:
         header = read_header(captured.signature or "")
-        return WebhookCheck(verdict, None, explain(captured.payload, header, secrets) if header else None)
+        undone = explain(captured.payload, header, secrets) if header else None
+        return WebhookCheck(verdict, None, undone, shape=None if undone else named_shape(captured.payload))
     if verdict.secret_number is None:
         return WebhookCheck(verdict, None)
     try:

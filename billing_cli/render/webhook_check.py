@@ -20,7 +20,7 @@ def why(check: WebhookCheck) -> str | None:
     if verdict.failure is Failure.NO_MATCH:
         if check.verifies_when:
             return f"The body is not what Stripe signed: it verifies when {check.verifies_when}."
-        return (
+        return check.shape or (
             "No secret in STRIPE_WEBHOOK_SECRET made this signature: it is the secret of another endpoint or mode, "
             "or the body was changed in a way that is not known here."
         )
