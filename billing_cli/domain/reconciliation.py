@@ -30,6 +30,7 @@ class Verdict(StrEnum):
     ONLY_STRIPE = "only_stripe"
     ONLY_HERE = "only_here"
     DUPLICATE = "duplicate"
+    FAILED = "failed"
     IN_FLIGHT = "in_flight"
 
 
@@ -72,6 +73,8 @@ REASONS: Mapping[str, str] = {
     "not_counted": "exported and accepted, but Stripe's total lacks it",
     "more_than_sent": "Stripe counts more than was exported from here",
     "not_recorded": "Stripe counts it, and it is not recorded here as sent: an export would send it again",
+    "money_not_back": "the payout failed, and its money is neither at the bank nor on the Stripe balance yet",
+    "failed_and_came_back": "the payout failed, and its money came back to the Stripe balance, for the next one",
     "residual": "the payout is not the sum of its transactions",
     "payout_in_progress": "Stripe has not finished putting the payout together",
 }

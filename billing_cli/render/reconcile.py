@@ -61,6 +61,10 @@ def agreement(report: Report) -> str:
     if not report.totals:
         return "Nothing to compare: no row of either side lies in this window."
     in_flight = sum(total.items for total in report.totals if total.verdict is Verdict.IN_FLIGHT)
+    failed = sum(total.items for total in report.totals if total.reason == "failed_and_came_back")
+    if failed:
+        more = f"; {in_flight:,} in flight may still change" if in_flight else ""
+        return f"Nothing differs, but {failed:,} payouts failed: their money is on the Stripe balance again{more}."
     return f"Nothing differs, and {in_flight:,} in flight may still change." if in_flight else AGREES
 
 

@@ -31,6 +31,8 @@ create table judged as
 create table named as
   select *, case
       when fault is not null then 'only_here:' || fault
+      -- Of a payout, what came back of it is known only if it failed.
+      when getvariable('subject') = 'payouts' and came_back = 0 then 'failed:money_not_back'
       when at_stripe and not here then case
         when pending is not null then 'in_flight:' || pending
         when beyond_ours then 'in_flight:edge'
@@ -72,6 +74,7 @@ create table named as
         case when our_unit = settled_unit and our_amount = settled_amount
           then 'currency_differs:settlement_currency' else 'currency_differs:currency' end
       when our_amount is null then 'amount_differs:no_amount'
+      when same and getvariable('subject') = 'payouts' and came_back is not null then 'matched:failed_and_came_back'
       when same then case when coalesce(disputed, 0) <> 0 then 'matched:disputed' else 'matched:' end
       when close_enough then 'matched:within_tolerance'
       when pending is not null then 'in_flight:' || pending

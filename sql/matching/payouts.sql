@@ -1,19 +1,21 @@
 -- Payouts: what Stripe paid out beside the sum of the balance transactions in it.
 create table counted as
-  select *, row_number() over (partition by payout_id order by ordinal) as nth from payouts;
+  select *, row_number() over (partition by payout_id order by ordinal) as nth,
+    status in ('failed', 'canceled') as failed
+  from payouts;
 
 insert into duplicates
   select 'stripe', payout_id, currency, amount_minor, created_s, null, null from counted where nth > 1;
 
 insert into left_out
   select 'manual payout: Stripe does not tell what is in it', 'stripe', count(*), currency, sum(amount_minor)
-  from counted where nth = 1 and not automatic group by all;
+  from counted where nth = 1 and not automatic and not (failed and not came_back) group by all;
 
 insert into stripe_items
   select payout_id, null, currency, amount_minor, 0, '', status, created_s, 1,
     case when reconciliation_status = 'in_progress' then 'payout_in_progress' end,
-    false, null, null, null, null, null, null
-  from counted where nth = 1 and automatic;
+    false, null, case when failed and came_back then amount_minor when failed then 0 end, null, null, null, null
+  from counted where nth = 1 and (automatic or failed and not came_back);
 
 create table parts as
   select *, row_number() over (partition by transaction_id order by ordinal) as nth from transactions;

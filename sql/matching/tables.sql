@@ -18,6 +18,7 @@ create table transactions (
 create table payouts (
   ordinal bigint default nextval('ordinals'),
   payout_id varchar, amount_minor bigint, currency varchar, status varchar,
+  came_back boolean,                                                          -- of one that failed: on the balance
   automatic boolean, reconciliation_status varchar, created_s bigint, arrival_s bigint);
 
 create table stripe_invoices (

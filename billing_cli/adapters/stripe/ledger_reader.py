@@ -174,6 +174,7 @@ def _payout_row(document: Mapping[str, Any]) -> dict[str, object]:
         "amount_minor": document["amount"],
         "currency": document["currency"],
         "status": document["status"],
+        "came_back": document.get("failure_balance_transaction") is not None,
         "automatic": document["automatic"],
         "reconciliation_status": document["reconciliation_status"],
         "created_s": document["created"],

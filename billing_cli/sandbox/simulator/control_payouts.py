@@ -1,4 +1,4 @@
-"""The operator's side of payouts: pay out now, let one fail, and put a wrong transaction into one."""
+"""The operator's side of payouts: pay out, let one fail, put one as it is given, or a wrong transaction into one."""
 
 from typing import Any
 
@@ -16,6 +16,13 @@ def put_payout_failure(state: State, faults: Faults, wish: dict[str, Any]) -> An
     return payouts.fail(state, wish["id"], state.now_s())
 
 
+def put_payout_documents(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
+    """Payouts as they are given; by `id`, new or in place."""
+    for document in wish["payouts"]:
+        state.put(payouts.NOUN, document, state.now_s())
+    return {"payouts": len(wish["payouts"])}
+
+
 def put_transactions(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
     """Balance transactions as they are given, laid over what an ordinary one has; by `id`, new or in place."""
     known = state.objects(balance_transactions.NOUN)
@@ -29,5 +36,6 @@ def put_transactions(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
 ACTIONS = {
     ("POST", "/_sandbox/payouts"): put_payouts,
     ("POST", "/_sandbox/payout_failure"): put_payout_failure,
+    ("POST", "/_sandbox/payout_documents"): put_payout_documents,
     ("POST", "/_sandbox/transactions"): put_transactions,
 }
