@@ -68,6 +68,7 @@ REASONS: Mapping[str, str] = {
     "edge": "so close to the edge of what was read that its other half may lie beyond",
     "same_id_again": "the same id once more",
     "not_sent": "usage that was not exported",
+    "correction_due": "usage here went down after it was exported, so Stripe counts more; an export takes it back",
     "being_sent": "the export is not done with it, or does not know",
     "summary_lag": "exported a moment ago; Stripe's totals lag",
     "not_counted": "exported and accepted, but Stripe's total lacks it",

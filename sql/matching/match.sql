@@ -47,6 +47,7 @@ create table named as
         when getvariable('subject') = 'usage' then case
           when our_amount = 0 and reserved = 0 and accepted = 0 then 'matched:'
           when reserved <> 0 then 'in_flight:being_sent'
+          when accepted = 0 and our_amount < 0 then 'only_here:correction_due'
           when accepted = 0 then 'only_here:not_sent'
           when sent_s > getvariable('lag_from_s') then 'in_flight:summary_lag'
           else 'only_here:not_counted' end
@@ -60,6 +61,7 @@ create table named as
         when stripe_amount > accepted then 'amount_differs:more_than_sent'
         when stripe_amount < accepted and sent_s > getvariable('lag_from_s') then 'in_flight:summary_lag'
         when stripe_amount < accepted then 'amount_differs:not_counted'
+        when stripe_amount > our_amount then 'amount_differs:correction_due'
         else 'amount_differs:not_sent' end
       when earlier then case
         when stripe_unit is distinct from our_unit then 'currency_differs:currency'
