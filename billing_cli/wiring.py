@@ -12,6 +12,7 @@ from billing_cli.domain.doctor import Check
 from billing_cli.domain.errors import Misconfigured, Refused
 from billing_cli.domain.gate import ApprovedPlan, P
 from billing_cli.domain.journal import Account, Chart
+from billing_cli.domain.journal_programs import Programs
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.meter import Backend, MeterRule
 from billing_cli.domain.permit import Clocks, Permit
@@ -377,6 +378,16 @@ def chart(settings: Settings) -> Chart:
 
     accounts = {role: account(code) for role, code in config.__pydantic_extra__.items()}
     return Chart(accounts, account(config.suspense) if config.suspense else None)
+
+
+def programs(settings: Settings) -> Programs:
+    """What billing.toml names of the programs that read a journal."""
+    config = settings.config.gl
+    return Programs(
+        bank=chart(settings).accounts.get("bank"),
+        beancount_roots=config.beancount.roots,
+        xero_tax_rate=config.xero.tax_rate,
+    )
 
 
 def migrator(db_url: str) -> Migrator:

@@ -51,7 +51,7 @@ def journal(
     with closing(wiring.workbench()) as workbench, ConsoleCount(state, "transactions read"):
         reader, chart = wiring.ledger_reader(settings), wiring.chart(settings)
         entries = make_journal(reader, workbench, chart, period, by, stripe_csv, code)
-    text = write_journal(file_format, entries)
+    text = write_journal(file_format, entries, wiring.programs(settings))
     if not entries:
         state.err.print("No entries: nothing moved the Stripe balance in this period.", style="yellow", soft_wrap=True)
     if output:

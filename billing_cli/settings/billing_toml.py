@@ -12,11 +12,13 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
 from billing_cli.domain.billing_period import LateUsage
 from billing_cli.domain.errors import BadInput, Misconfigured
+from billing_cli.domain.journal_programs import BeancountRoot, is_beancount_root
 from billing_cli.domain.masking import holds_secret
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.money import currency_code, parse_major
@@ -115,6 +117,28 @@ class ReconcileConfig(BaseModel):
     payments: PaymentStatusConfig = PaymentStatusConfig()
 
 
+class BeancountConfig(BaseModel):
+    """[gl.beancount] in billing.toml: the roots that the ledger renames, `assets` to `expenses`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    roots: dict[BeancountRoot, str] = {}
+
+    @field_validator("roots")
+    @classmethod
+    def _roots(cls, roots: dict[BeancountRoot, str]) -> dict[BeancountRoot, str]:
+        for name in roots.values():
+            if not is_beancount_root(name):
+                raise ValueError(f"{name!r} is no root that beancount takes")
+        return roots
+
+
+class XeroConfig(BaseModel):
+    """[gl.xero] in billing.toml: the name that the organisation's country has for no tax."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    tax_rate: Annotated[str, Field(min_length=1)] = "Tax Exempt"
+
+
 class GlConfig(BaseModel):
     """[gl] in billing.toml: the chart of accounts; every other key is a role or a reporting category.
 
@@ -125,6 +149,8 @@ class GlConfig(BaseModel):
     __pydantic_extra__: dict[str, str] = Field(init=False)
     suspense: str | None = None
     names: dict[str, str] = {}
+    beancount: BeancountConfig = BeancountConfig()
+    xero: XeroConfig = XeroConfig()
 
 
 def _as_list(value: object) -> object:

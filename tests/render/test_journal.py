@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,10 +23,12 @@ from hypothesis import strategies as st
 from billing_cli.domain.balance_transaction import CUSTOMER_MONEY, BalanceTransaction
 from billing_cli.domain.errors import BadInput, Fault, Misconfigured
 from billing_cli.domain.journal import Account, Chart, Entry, Grouping, Posting, journal
+from billing_cli.domain.journal_programs import Programs
 from billing_cli.domain.money import exponent
 from billing_cli.domain.period import window_from_month
 from billing_cli.render.journal import Format, write_journal
 
+BEAN_CHECK = str(Path(sys.executable).parent / "bean-check")
 GOLDEN = Path(__file__).parent / "golden"
 OCTOBER = window_from_month("2026-10")
 CHART = Chart(
@@ -136,6 +139,91 @@ def test_months_are_included_in_an_hledger_journal(tmp_path: Path) -> None:
     (tmp_path / "main.journal").write_text("account Assets:Stripe\ninclude 0.journal\ninclude 1.journal\n")
     words = ["hledger", "-f", str(tmp_path / "main.journal"), "check", "--strict"]
     subprocess.run(words, check=True, capture_output=True)
+
+
+def beans(name: str, programs: Programs, tmp_path: Path) -> "subprocess.CompletedProcess[str]":
+    """bean-check of a ledger that includes a month with this account."""
+    chart = replace(CHART, accounts={**CHART.accounts, "charge": Account("4000", name)})
+    roots = {"Assets": programs.root_names()[0], "Expenses": programs.root_names()[4]}
+    renamed = {
+        role: Account(
+            each.code, roots.get(each.name.split(":")[0], each.name.split(":")[0]) + each.name[each.name.index(":") :]
+        )
+        for role, each in chart.accounts.items()
+    }
+    entries = journal(TRANSACTIONS, Chart(renamed), OCTOBER, Grouping.TRANSACTION)
+    text = write_journal(Format.BEANCOUNT, entries, programs)
+    (tmp_path / "month.beancount").write_text(text, encoding="utf-8")
+    options = [line for line in text.splitlines() if line.startswith("option")]
+    opens = [line.removeprefix("; ") for line in text.splitlines() if " open " in line]
+    main = tmp_path / "main.beancount"
+    main.write_text("\n".join([*options, *opens, 'include "month.beancount"']) + "\n", encoding="utf-8")
+    return subprocess.run([BEAN_CHECK, str(main)], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["Income:Verkäufe", "Income:Ünbar-2", "Income:Пример", "Income:4000", "Income:A:Bé:C9", "Income:Ж"]
+)
+def test_account_names_of_any_script_that_bean_check_takes_are_taken(name: str, tmp_path: Path) -> None:
+    checked = beans(name, Programs(), tmp_path)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_renamed_roots_are_those_of_the_ledger(tmp_path: Path) -> None:
+    programs = Programs(beancount_roots={"assets": "Vermögen", "expenses": "Ausgaben"})
+    checked = beans("Income:Sales", programs, tmp_path)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Income", "Income:", "Income:sales", "Income:银行", "Income:A_b", "Income:A b", "Aktiva:Bank", "Income::A", ""],
+)
+def test_account_names_that_bean_check_refuses_are_refused(name: str) -> None:
+    chart = replace(CHART, accounts={**CHART.accounts, "charge": Account("4000", name)})
+    with pytest.raises(Misconfigured, match="no account name that beancount takes"):
+        write_journal(Format.BEANCOUNT, journal(TRANSACTIONS, chart, OCTOBER, Grouping.CATEGORY))
+
+
+MISREAD = ["* starred", "! bang", "a  b", "a\tb", "(v)", "[v]", ";c", "a;b", " a", "a ", "", "a\nb", "a\u200bb"]
+
+
+@pytest.mark.parametrize("name", MISREAD)
+def test_names_that_hledger_would_misread_are_refused(name: str) -> None:
+    chart = replace(CHART, accounts={**CHART.accounts, "charge": Account("4000", name)})
+    with pytest.raises(Misconfigured, match="no account name that hledger takes"):
+        write_journal(Format.HLEDGER, journal(TRANSACTIONS, chart, OCTOBER, Grouping.CATEGORY))
+
+
+@pytest.mark.skipif(shutil.which("hledger") is None, reason="hledger is not installed here")
+@pytest.mark.parametrize(
+    "name", ["assets:stripe test", "a!b", "a*", "einnahmen:verkäufe", "4000", "a|b", '"q"', "银行"]
+)
+def test_names_that_are_taken_are_read_by_hledger_as_they_stand(name: str, tmp_path: Path) -> None:
+    chart = replace(CHART, accounts={**CHART.accounts, "charge": Account("4000", name)})
+    text = write_journal(Format.HLEDGER, journal(TRANSACTIONS, chart, OCTOBER, Grouping.TRANSACTION))
+    (tmp_path / "books.journal").write_text(text, encoding="utf-8")
+    base = ["hledger", "-f", str(tmp_path / "books.journal")]
+    utf8 = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    subprocess.run([*base, "check", "--strict"], check=True, capture_output=True, env=utf8)
+    out = subprocess.run([*base, "accounts", "--used"], check=True, capture_output=True, text=True, env=utf8).stdout
+    assert name in out.splitlines()
+
+
+def test_xero_gets_the_tax_rate_of_its_country_and_no_bank_account() -> None:
+    usd = [each for each in TRANSACTIONS if each.currency == "usd"]
+    entries = journal(usd, CHART, OCTOBER, Grouping.CATEGORY)
+    for rate in ("No VAT", "No GST", "BAS Excluded", "Tax Exempt"):
+        rows = list(csv.DictReader(io.StringIO(write_journal(Format.XERO, entries, Programs(xero_tax_rate=rate)))))
+        assert {row["*TaxRate"] for row in rows} == {rate}
+    with pytest.raises(
+        Misconfigured, match="no bank account in a manual journal, and the journal posts to 'Assets:Bank'"
+    ):
+        write_journal(Format.XERO, entries, Programs(bank=CHART.accounts["bank"]))
+    between = replace(CHART, accounts={**CHART.accounts, "payout": Account("1051", "Payouts under way")})
+    assert write_journal(
+        Format.XERO, journal(usd, between, OCTOBER, Grouping.CATEGORY), Programs(bank=CHART.accounts["bank"])
+    )
 
 
 @pytest.mark.parametrize("grouping", Grouping)
