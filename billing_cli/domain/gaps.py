@@ -10,7 +10,10 @@ from billing_cli.domain.webhook_event import WebhookEvent
 
 @dataclass(frozen=True)
 class Gaps:
-    """`missing`: Stripe has them, we do not. `unknown`: we have them, Stripe does not. Nothing else is wrong."""
+    """`missing`: Stripe has them, we do not. `unknown`: we have them, Stripe does not. Nothing else is wrong.
+
+    `connected` is how many are of connected accounts: those are kept here, and never in this account's own list.
+    """
 
     since: datetime
     until: datetime
@@ -21,6 +24,7 @@ class Gaps:
     stuck: tuple[KeptEvent, ...]
     unknown: tuple[KeptEvent, ...]
     warnings: tuple[str, ...] = ()
+    connected: int = 0
 
     @property
     def any(self) -> bool:
@@ -43,9 +47,11 @@ def find_gaps(
     until: datetime,
     at_stripe: Sequence[WebhookEvent],
     here: Sequence[KeptEvent],
+    account_id: str,
     stuck_after_s: int,
     warnings: Sequence[str] = (),
 ) -> Gaps:
+    """Compares with the list of `account_id`, which has the events of no other account."""
     stripe_ids = {event.event_id for event in at_stripe}
     kept_ids = {event.event_id for event in here}
     return Gaps(
@@ -56,8 +62,11 @@ def find_gaps(
         missing=tuple(event for event in at_stripe if event.event_id not in kept_ids),
         failed=tuple(event for event in here if event.state is KeptState.FAILED),
         stuck=tuple(event for event in here if event.waiting_s is not None and event.waiting_s >= stuck_after_s),
-        unknown=tuple(event for event in here if event.event_id not in stripe_ids),
+        unknown=tuple(
+            event for event in here if event.event_id not in stripe_ids and not event.is_connected(account_id)
+        ),
         warnings=tuple(warnings),
+        connected=sum(event.is_connected(account_id) for event in here),
     )
 
 

@@ -15,7 +15,10 @@ class KeptState(StrEnum):
 
 @dataclass(frozen=True)
 class KeptEvent:
-    """`deliveries`: how often Stripe brought it; `waiting_s`: for how long nobody has worked on it."""
+    """`deliveries`: how often Stripe brought it; `waiting_s`: for how long nobody has worked on it.
+
+    `stripe_account_id` is the connected account that it is of; None for the account's own events.
+    """
 
     event_id: str
     event_type: str
@@ -36,6 +39,11 @@ class KeptEvent:
     error: str | None
     effect: str | None
     waiting_s: int | None
+    stripe_account_id: str | None
+
+    def is_connected(self, account_id: str) -> bool:
+        """Whether it is of another account than this one, whose list at Stripe never has it."""
+        return self.stripe_account_id not in (None, account_id)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "KeptEvent":

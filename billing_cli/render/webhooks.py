@@ -18,7 +18,8 @@ from billing_cli.render.columns import Columns, Facts
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 
 _FACTS = ("event_id", "event_type", "created_at", "livemode", "object_id", "company_id", "state", "attempts", "error",
-          "claimed_by", "settled_at", "effect", "source", "deliveries", "received_at", "last_received_at")  # fmt: skip
+          "claimed_by", "settled_at", "effect", "source", "deliveries", "received_at", "last_received_at",
+          "stripe_account_id")  # fmt: skip
 _SHOWN = 20
 _STYLES = {KeptState.PROCESSED: "green", KeptState.FAILED: "red", KeptState.PROCESSING: "yellow"}
 
@@ -43,7 +44,7 @@ def _table(events: Sequence[KeptEvent]) -> Columns:
     for name in ("deliveries", "attempts"):
         table.add_column(name, justify="right")
     for event in events:
-        what = f"{event.event_id}\n{event.event_type}"
+        what = f"{event.event_id}\n{event.event_type}" + _of_account(event, "\n")
         state = _state(event)
         if event.error:
             state.append(f"\n{event.error}", "red")
@@ -53,10 +54,17 @@ def _table(events: Sequence[KeptEvent]) -> Columns:
     return table
 
 
+def _of_account(event: KeptEvent, before: str) -> str:
+    return f"{before}of {event.stripe_account_id}" if event.stripe_account_id else ""
+
+
 def _lines(event: KeptEvent) -> Text:
     said = Text.assemble(
         *(_state(event), f"  {event.event_type}"),
-        (f"\n  {event.event_id}\n  {event.created_at[:19]}  {event.company_id or '-'}", "dim"),
+        (
+            f"\n  {event.event_id}\n  {event.created_at[:19]}  {event.company_id or '-'}{_of_account(event, '  ')}",
+            "dim",
+        ),
     )
     return said.append(f"\n  {event.error}", "red") if event.error else said
 
@@ -153,6 +161,8 @@ class GapsView:
         yield Text(f"{gaps.since:%Y-%m-%d %H:%M}Z up to {gaps.until:%Y-%m-%d %H:%M}Z", "dim")
         yield from (Text(warning, "yellow") for warning in gaps.warnings)
         yield Text(f"{gaps.at_stripe:,} events at Stripe, {gaps.here:,} here.")
+        if gaps.connected:
+            yield Text(f"{gaps.connected:,} of those here are of connected accounts: Stripe lists them there.", "dim")
         if not gaps.any:
             yield Text("No gaps.", "bold green")
             return
@@ -189,4 +199,5 @@ def gaps_document(gaps: Gaps) -> dict[str, object]:
         **{kind: [event.event_id for event in events] for kind, events in kinds.items()},
         "warnings": list(gaps.warnings),
         "next_command": gaps.next_command,
+        "connected": gaps.connected,
     }

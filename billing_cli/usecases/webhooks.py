@@ -147,10 +147,10 @@ def _once(database: Database, function: str, **arguments: object) -> dict[str, A
 
 def find_window_gaps(database: Database, stripe: EventReader, window: Window, stuck_after_s: int) -> Gaps:
     """Stripe's list beside ours; the last five minutes are left out, for deliveries are on their way."""
-    livemode = stripe.identity().livemode
+    identity = stripe.identity()
     until = max(min(window.until, window.now - _SETTLED_AFTER), window.within_reach + timedelta(seconds=1))
     at_stripe = stripe.events(window.within_reach, until)
     kept = find_events(database, EventFilter(since=window.within_reach, until=until))
-    here = [event for event in kept if event.livemode == livemode]
+    here = [event for event in kept if event.livemode == identity.livemode]
     warnings = cliff_warnings(window.since, window.now)
-    return find_gaps(window.since, until, at_stripe, here, stuck_after_s, warnings)
+    return find_gaps(window.since, until, at_stripe, here, identity.account_id, stuck_after_s, warnings)

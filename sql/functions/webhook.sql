@@ -23,7 +23,9 @@ language sql stable set search_path = '' as $$
     -- How long nothing has happened to it that should have; null once it is settled or while a claim holds.
     'waiting_s', case when p_event.state in ('received', 'processing')
                        and coalesce(p_event.claimed_until, '-infinity') <= now()
-      then extract(epoch from now() - coalesce(p_event.claimed_until, p_event.received_at))::int end)
+      then extract(epoch from now() - coalesce(p_event.claimed_until, p_event.received_at))::int end,
+    -- The connected account that the event is of; null for the platform's own.
+    'stripe_account_id', p_event.stripe_account_id)
 $$;
 
 create or replace function public.billing_webhook_lacks_data_v1(p_thin boolean, p_payload text) returns boolean

@@ -151,6 +151,28 @@ def test_gaps_name_each_kind_and_what_mends_it(
     assert found.code == 3
 
 
+def test_events_of_connected_accounts_are_kept_with_it_and_are_not_unknown(
+    billing: Billing, stripe: StripeDouble, sql: Connection, deliver: Billing
+) -> None:
+    """The platform's own list at Stripe never has them."""
+    stripe.stripe_events([event(1)])
+    fetched(billing)
+    deliver(wanted={**event(2), "account": "acct_connected"})
+    for event_id in ("evt_0001", "evt_0002"):
+        handle(sql, event_id, "processed")
+    found = billing("webhooks", "gaps", "--since", "2h")
+    assert (found.code, found.document["unknown"], found.document["connected"]) == (0, [], 1)
+    listed = billing("webhooks", "list").document["events"]
+    assert {each["event_id"]: each["stripe_account_id"] for each in listed} == {
+        "evt_0001": None,
+        "evt_0002": "acct_connected",
+    }
+    assert billing("webhooks", "show", "evt_0002").document["event"]["stripe_account_id"] == "acct_connected"
+    deliver(wanted={**event(3), "account": "acct_connected"})
+    handle(sql, "evt_0003", "failed")
+    assert billing("webhooks", "gaps", "--since", "2h").document["failed"] == ["evt_0003"]
+
+
 def test_no_gaps_exit_0(billing: Billing, stripe: StripeDouble, sql: Connection) -> None:
     stripe.stripe_events([event(1)])
     fetched(billing)

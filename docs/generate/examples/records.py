@@ -27,7 +27,7 @@ def event(
         event_id=event_id, event_type=kind, thin=False, livemode=False, created_at="2026-11-01T04:22:01+00:00",
         sequence=1, object_id="re_3QzyxwvutsrqponmlkjihgfeZ", company_id=company, source="delivery", deliveries=2,
         received_at="2026-11-01T04:22:02+00:00", last_received_at="2026-11-01T04:23:02+00:00", state=state, attempts=1,
-        claimed_by=None, settled_at=None, error=error, effect=None, waiting_s=None,
+        claimed_by=None, settled_at=None, error=error, effect=None, waiting_s=None, stripe_account_id=None,
     )  # fmt: skip
 
 
