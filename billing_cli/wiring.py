@@ -387,6 +387,8 @@ def programs(settings: Settings) -> Programs:
         bank=chart(settings).accounts.get("bank"),
         beancount_roots=config.beancount.roots,
         xero_tax_rate=config.xero.tax_rate,
+        quickbooks_dates=config.quickbooks.dates,
+        quickbooks_lines=config.quickbooks.lines,
     )
 
 

@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
 from typing import Literal
 
 from billing_cli.domain.journal import Account
@@ -11,16 +13,31 @@ BeancountRoot = Literal["assets", "liabilities", "equity", "income", "expenses"]
 BEANCOUNT_ROOTS: tuple[BeancountRoot, ...] = ("assets", "liabilities", "equity", "income", "expenses")
 
 
+class DateOrder(StrEnum):
+    """How QuickBooks writes dates in the company's country."""
+
+    US = "MM/DD/YYYY"
+    EUROPE = "DD/MM/YYYY"
+    ISO = "YYYY-MM-DD"
+
+    def written(self, day: date) -> str:
+        """The day in this order."""
+        return {self.US: f"{day:%m/%d/%Y}", self.EUROPE: f"{day:%d/%m/%Y}", self.ISO: day.isoformat()}[self]
+
+
 @dataclass(frozen=True)
 class Programs:
     """`bank` is the account that payouts arrive on. `beancount_roots` are the roots that a ledger renames, by theirs.
 
-    `xero_tax_rate` is the name that the organisation's country has for no tax.
+    `xero_tax_rate` is the name that the organisation's country has for no tax. `quickbooks_lines` is how many lines
+    QuickBooks imports at once.
     """
 
     bank: Account | None = None
     beancount_roots: Mapping[BeancountRoot, str] = field(default_factory=dict)
     xero_tax_rate: str = "Tax Exempt"
+    quickbooks_dates: DateOrder = DateOrder.US
+    quickbooks_lines: int = 1_000
 
     def root_names(self) -> tuple[str, ...]:
         """The five roots as the ledger calls them."""
@@ -45,6 +62,11 @@ def _is_part(part: str) -> bool:
     kinds = [unicodedata.category(letter) for letter in part]
     rest = zip(part[1:], kinds[1:], strict=True)
     return kinds[:1] in (["Lu"], ["Nd"]) and all(kind[0] == "L" or kind == "Nd" or one == "-" for one, kind in rest)
+
+
+def is_quickbooks_account(name: str) -> bool:
+    """`Account`, or `Parent:Sub` without blanks around the colon."""
+    return bool(name) and all(part and part == part.strip() for part in name.split(":"))
 
 
 def is_hledger_account(name: str) -> bool:

@@ -2,18 +2,18 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from billing_cli.domain.errors import BadInput, Misconfigured
 from billing_cli.domain.journal import Entry, Posting
-from billing_cli.domain.journal_programs import Programs
+from billing_cli.domain.journal_programs import Programs, is_quickbooks_account
 from billing_cli.domain.money import Money, major
 from billing_cli.domain.spreadsheet import neutral
 from billing_cli.render.journal_plaintext import beancount, hledger, lines_of, one_line
 
 _DEFAULTS = Programs()
-_QUICKBOOKS_LINES = 1_000
 _QUICKBOOKS_NUMBER_CHARS = 21
 _FACTS = ("transaction", "category", "source", "payment", "customer", "payout", "exchange_rate")
 
@@ -56,20 +56,20 @@ def _generic(entries: Sequence[Entry], _: Programs) -> str:
     return _table([*head, *_FACTS], lines)
 
 
-def _quickbooks(entries: Sequence[Entry], _: Programs) -> str:
+def _quickbooks(entries: Sequence[Entry], programs: Programs) -> str:
     """QuickBooks Online, Import data → Journal entries."""
     count = sum(len(entry.postings) for entry in entries)
-    if count > _QUICKBOOKS_LINES:
+    if count > programs.quickbooks_lines:
         raise BadInput(
-            f"QuickBooks imports {_QUICKBOOKS_LINES:,} lines at once; this journal has {count:,}.",
+            f"QuickBooks imports {programs.quickbooks_lines:,} lines at once; this journal has {count:,}.",
             "Use --by category, or fewer days.",
         )
+    _check_quickbooks(entries)
     head = ["*JournalNo", "*JournalDate", "*AccountName", "*Debits", "*Credits", "Description", "Name", "Currency"]
     lines = (
         [
-            # The end of a Stripe id is what tells it apart.
-            entry.entry_id[-_QUICKBOOKS_NUMBER_CHARS:],
-            f"{entry.day:%m/%d/%Y}",
+            _quickbooks_number(entry),
+            programs.quickbooks_dates.written(entry.day),
             posting.account.name,
             *_debit_credit(entry, posting),
             f"{entry.memo}: {posting.memo}",
@@ -79,6 +79,25 @@ def _quickbooks(entries: Sequence[Entry], _: Programs) -> str:
         for entry, posting in lines_of(entries)
     )
     return _table(head, lines)
+
+
+def _check_quickbooks(entries: Sequence[Entry]) -> None:
+    names = {posting.account.name: posting.account for _, posting in lines_of(entries)}
+    for account in names.values():
+        if not is_quickbooks_account(account.name):
+            raise Misconfigured(
+                f"{account.name!r} is no account name that QuickBooks finds.",
+                f'Name it in billing.toml, under [gl.names]: "{account.code}" = "Parent:Sub".',
+            )
+    numbers = Counter(map(_quickbooks_number, entries))
+    number, times = max(numbers.items(), key=lambda each: each[1], default=("", 0))
+    if times > 1:
+        raise BadInput(f"{times:,} entries would have the journal number {number}.", "Use --by category.")
+
+
+def _quickbooks_number(entry: Entry) -> str:
+    """The end of a Stripe id is what distinguishes it."""
+    return entry.entry_id[-_QUICKBOOKS_NUMBER_CHARS:]
 
 
 def _xero(entries: Sequence[Entry], programs: Programs) -> str:
@@ -128,12 +147,22 @@ def _netsuite(entries: Sequence[Entry], _: Programs) -> str:
             entry.currency.upper(),
             entry.memo,
             posting.account.code,
-            *_debit_credit(entry, posting),
+            *map(_two_decimals, _debit_credit(entry, posting)),
             posting.memo,
         ]
         for entry, posting in lines_of(entries)
     )
     return _table(head, lines)
+
+
+def _two_decimals(amount: str) -> str:
+    """NetSuite's amounts have two decimals at most; Stripe's third one is nearly always 0."""
+    whole, _, fraction = amount.partition(".")
+    if len(fraction) < 3:
+        return amount
+    if fraction[2] != "0":
+        raise BadInput(f"NetSuite takes two decimals; {amount} has three.", "Book this currency by hand, or as csv.")
+    return f"{whole}.{fraction[:2]}"
 
 
 def _debit_credit(entry: Entry, posting: Posting) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from pydantic import (
 
 from billing_cli.domain.billing_period import LateUsage
 from billing_cli.domain.errors import BadInput, Misconfigured
-from billing_cli.domain.journal_programs import BeancountRoot, is_beancount_root
+from billing_cli.domain.journal_programs import BeancountRoot, DateOrder, is_beancount_root
 from billing_cli.domain.masking import holds_secret
 from billing_cli.domain.meter import Backend
 from billing_cli.domain.money import currency_code, parse_major
@@ -132,6 +132,14 @@ class BeancountConfig(BaseModel):
         return roots
 
 
+class QuickBooksConfig(BaseModel):
+    """[gl.quickbooks] in billing.toml: how the company writes dates, and how many lines a file may have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    dates: DateOrder = DateOrder.US
+    lines: Annotated[int, Field(ge=2)] = 1_000
+
+
 class XeroConfig(BaseModel):
     """[gl.xero] in billing.toml: the name that the organisation's country has for no tax."""
 
@@ -150,6 +158,7 @@ class GlConfig(BaseModel):
     suspense: str | None = None
     names: dict[str, str] = {}
     beancount: BeancountConfig = BeancountConfig()
+    quickbooks: QuickBooksConfig = QuickBooksConfig()
     xero: XeroConfig = XeroConfig()
 
 

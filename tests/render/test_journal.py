@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from billing_cli.domain.balance_transaction import CUSTOMER_MONEY, BalanceTransaction
 from billing_cli.domain.errors import BadInput, Fault, Misconfigured
 from billing_cli.domain.journal import Account, Chart, Entry, Grouping, Posting, journal
-from billing_cli.domain.journal_programs import Programs
+from billing_cli.domain.journal_programs import DateOrder, Programs
 from billing_cli.domain.money import exponent
 from billing_cli.domain.period import window_from_month
 from billing_cli.render.journal import Format, write_journal
@@ -208,6 +208,35 @@ def test_names_that_are_taken_are_read_by_hledger_as_they_stand(name: str, tmp_p
     subprocess.run([*base, "check", "--strict"], check=True, capture_output=True, env=utf8)
     out = subprocess.run([*base, "accounts", "--used"], check=True, capture_output=True, text=True, env=utf8).stdout
     assert name in out.splitlines()
+
+
+def test_quickbooks_gets_its_dates_and_accounts_and_no_number_twice() -> None:
+    entries = journal(TRANSACTIONS, CHART, OCTOBER, Grouping.TRANSACTION)
+    for order, day in (
+        (DateOrder.US, "10/05/2026"),
+        (DateOrder.EUROPE, "05/10/2026"),
+        (DateOrder.ISO, "2026-10-05"),
+    ):
+        text = write_journal(Format.QUICKBOOKS, entries, Programs(quickbooks_dates=order))
+        assert {row["*JournalDate"] for row in csv.DictReader(io.StringIO(text))} == {day}
+    with pytest.raises(BadInput, match="imports 5 lines at once"):
+        write_journal(Format.QUICKBOOKS, entries, Programs(quickbooks_lines=5))
+    with pytest.raises(BadInput, match="2 entries would have the journal number"):
+        write_journal(Format.QUICKBOOKS, [*entries, entries[0]])
+    for name in ("Income : Sales", "Income:", ":Sales", ""):
+        chart = replace(CHART, accounts={**CHART.accounts, "charge": Account("4000", name)})
+        with pytest.raises(Misconfigured, match="no account name that QuickBooks finds"):
+            write_journal(Format.QUICKBOOKS, journal(TRANSACTIONS, chart, OCTOBER, Grouping.CATEGORY))
+
+
+def test_netsuite_gets_two_decimals_or_nothing() -> None:
+    exact = [one(1, "charge", 12_340, 560, currency="kwd")]
+    text = write_journal(Format.NETSUITE, journal(exact, CHART, OCTOBER, Grouping.CATEGORY))
+    assert {row["Debit"] for row in csv.DictReader(io.StringIO(text))} == {"11.78", "0.56", ""}
+    with pytest.raises(BadInput, match=r"two decimals; 12\.341 has three|two decimals; 11\.781 has three"):
+        write_journal(
+            Format.NETSUITE, journal([one(1, "charge", 12_341, 560, currency="kwd")], CHART, OCTOBER, Grouping.CATEGORY)
+        )
 
 
 def test_xero_gets_the_tax_rate_of_its_country_and_no_bank_account() -> None:
