@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.money import currency_code
@@ -114,7 +115,7 @@ class StripeRecord:
     def _currency(self, column: str) -> str:
         self._need((column,))
         try:
-            return currency_code(self.cells[column])
+            return _code(self.cells[column])
         except BadInput:
             text = self.cells[column]
             raise BadInput(f"line {self.line}, column {column}: {text!r} is no currency.", _AGAIN) from None
@@ -129,3 +130,8 @@ class StripeRecord:
             return int(read_instant(text).timestamp()) if text else None
         except BadInput as error:
             raise BadInput(f"line {self.line}, column {column}: {text!r} {error.message}", error.next_step) from None
+
+
+@lru_cache(maxsize=1_000)
+def _code(text: str) -> str:
+    return currency_code(text)

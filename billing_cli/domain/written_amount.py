@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
+from typing import NamedTuple
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.money import exponent
 
+_REMEMBERED = 100_000
 _AGAIN = "Export the file from Stripe again, and give it here before a spreadsheet saves it."
 _BLANKS = "\\u0020\\u00a0\\u2009\\u202f"
 # A mark between thousands, and the characters that it is written with.
@@ -35,8 +37,7 @@ _SIGNS_OF: Mapping[str, str] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, order=True)
-class Marks:
+class Marks(NamedTuple):
     """How numbers are written: `decimal` is a point or a comma, `thousands` one of `,` `.` `'` and blank."""
 
     decimal: str
@@ -60,7 +61,7 @@ class Place:
         return f"line {self.line}, column {self.column}: {self.text!r}"
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=_REMEMBERED)
 def readings(text: str, currency: str) -> Mapping[Marks, int]:
     """What a written amount can be, in minor units of `currency`, by the marks that could have written it.
 
@@ -82,11 +83,15 @@ class Convention:
 
     _marks: frozenset[Marks] = frozenset(_ALL_MARKS)
     _narrowed_by: Place | None = None
+    # Values that agreed with the marks as they are, of which most files have many alike.
+    _agreed: set[tuple[str, str]] = field(default_factory=set)
     # The first value of each kind that the marks disagree about.
     _open: dict[frozenset[frozenset[Marks]], tuple[Place, Mapping[Marks, int]]] = field(default_factory=dict)
 
     def agree(self, text: str, currency: str, line: int, column: str) -> None:
         """Raises BadInput if the value is no amount, or was written in another way than those before."""
+        if (text, currency) in self._agreed:
+            return
         place = Place(line, column, text)
         try:
             found = readings(text, currency)
@@ -97,8 +102,11 @@ class Convention:
             raise BadInput(f"{place} is written in another way than {self._narrowed_by}.", _AGAIN)
         if left != self._marks:
             self._marks, self._narrowed_by = left, place
+            self._agreed.clear()
         if len({found[marks] for marks in left}) > 1:
             self._open.setdefault(_split(found), (place, found))
+        if len(self._agreed) < _REMEMBERED:
+            self._agreed.add((text, currency))
 
     def settle(self) -> None:
         """Raises BadInput if a value could still be read in two ways."""
@@ -113,7 +121,12 @@ class Convention:
 
     def minor(self, text: str, currency: str) -> int:
         """An amount that agreed, in minor units of `currency`."""
-        return readings(text, currency)[min(self._marks)]
+        return readings(text, currency)[self._any_marks]
+
+    @cached_property
+    def _any_marks(self) -> Marks:
+        """Those that are left read every value alike."""
+        return min(self._marks)
 
 
 def _split(found: Mapping[Marks, int]) -> frozenset[frozenset[Marks]]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import time
 from collections import Counter
 from datetime import timedelta
@@ -144,3 +145,15 @@ def test_the_bank_got_the_payouts_and_clearing_is_what_stripe_still_holds(
     )
     proofs = billing("reconcile", "payouts", *DAYS)
     assert (proofs.code, len(proofs.document["payouts"])) == (0, 2)
+
+
+@pytest.mark.parametrize("name", ["totals", "total_named", "mixed", "two_ways", "us_dates"])
+def test_what_a_spreadsheet_left_in_a_file_is_refused_with_its_line(
+    books: Billing, billing: Billing, name: str
+) -> None:
+    """By the journal and the comparison alike."""
+    words = ["--stripe-csv", str(Path(__file__).parents[1] / "data" / "stripe_csv" / f"{name}.csv")]
+    for answer in (books(*words), billing("reconcile", "payments", *DAYS, *words)):
+        assert answer.code == 2
+        assert re.search(r"csv, line [23]\b", answer.document["message"])
+        assert "xport" in answer.document["next_step"]
