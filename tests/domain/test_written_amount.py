@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from babel import Locale, UnknownLocaleError, localedata
 from babel.numbers import format_currency, format_decimal
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing_cli.domain.errors import BadInput
@@ -34,6 +34,8 @@ def written(minor: int, currency: str, locale: Locale, dressed: bool) -> str:
     return format_decimal(amount, f"#,##0.{'0' * exponent(currency)}".rstrip("."), locale=locale)
 
 
+# A locale is read from its file at first.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(amounts, min_size=1, max_size=5), st.sampled_from(CURRENCIES), st.sampled_from(LOCALES), st.booleans())
 def test_what_a_locale_writes_is_read_as_itself_or_refused(
     minors: list[int], currency: str, name: str, dressed: bool
@@ -53,6 +55,7 @@ def test_what_a_locale_writes_is_read_as_itself_or_refused(
         return
 
 
+@settings(deadline=None)
 @given(amounts, st.sampled_from(CURRENCIES))
 def test_what_stripe_writes_is_read_as_itself(minor: int, currency: str) -> None:
     """A file of three-decimal amounts shows its mark by a fee below one."""
