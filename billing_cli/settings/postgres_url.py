@@ -26,10 +26,14 @@ def with_sslmode(url: str, without_tls: bool) -> str:
 
 
 def is_local(url: str) -> bool:
-    """Whether every host is a loopback name or a socket's directory."""
+    """Whether every host is a loopback name or a socket's directory.
+
+    As libpq does, takes PGHOST if the address names no host, and PGHOSTADDR if it has no `hostaddr`.
+    """
     places = re.split("[/?]", _place(url), maxsplit=1)[0].split(",")
-    hosts = [unquote(_name(place)) for place in places]
-    hosts += [host for value in parse_qs(_query(url)).get("host", []) for host in value.split(",")]
+    names = [unquote(_name(place)) for place in places] + _listed(url, "host")
+    hosts = list(filter(None, names)) or os.environ.get("PGHOST", "").split(",")
+    hosts += _listed(url, "hostaddr") or os.environ.get("PGHOSTADDR", "").split(",")
     return all(host in LOOPBACK or host.startswith("/") for host in hosts if host)
 
 
@@ -41,7 +45,7 @@ def password_ends_early(url: str) -> bool:
 
 
 def passwords(address: str) -> list[str]:
-    """What may be the password in a Postgres address or key=value string, as it stands and decoded.
+    """The possible passwords in a Postgres address or key=value string, as written and decoded.
 
     Not where it is the name of the user, host or database too, as on many a developer's machine: it hides nothing
     there, and would be taken out of all that has the word.
@@ -51,6 +55,11 @@ def passwords(address: str) -> list[str]:
     names = {"postgres", user, *re.split("[/:,?&=]", _PASSWORD.sub("", place))}
     found = [password, *_PASSWORD.findall(address)]
     return [form for text in found for form in (text, unquote(text)) if form and form not in names]
+
+
+def _listed(url: str, parameter: str) -> list[str]:
+    """The values of a parameter, which may have several with commas."""
+    return [each for value in parse_qs(_query(url)).get(parameter, []) for each in value.split(",")]
 
 
 def _name(place: str) -> str:

@@ -143,6 +143,8 @@ def test_an_env_file_is_not_read_beyond_measure() -> None:
         ("postgresql://u:p@127.0.0.1:5432/postgres", None),
         ("postgresql://u:p@[::1]:5432/postgres", None),
         ("postgresql:///postgres?host=/var/run/postgresql", None),
+        ("postgresql:///postgres", None),
+        ("postgresql://u:p@localhost/postgres?hostaddr=10.0.0.1", "require"),
     ],
 )
 def test_tls_is_required_unless_the_database_is_on_this_machine(
@@ -152,6 +154,15 @@ def test_tls_is_required_unless_the_database_is_on_this_machine(
     settings = Settings.load()
     assert settings.db_tls() == mode
     assert settings.require_db_url().count("sslmode=") == (mode is not None)
+
+
+@pytest.mark.parametrize(("variable", "host"), [("PGHOST", "db.x.supabase.co"), ("PGHOSTADDR", "10.0.0.1")])
+def test_tls_is_required_if_the_host_comes_from_libpqs_variables(
+    variable: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", "postgresql:///postgres")
+    monkeypatch.setenv(variable, host)
+    assert Settings.load().db_tls() == "require"
 
 
 def test_the_password_goes_in_clear_only_by_a_setting_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
