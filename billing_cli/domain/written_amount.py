@@ -17,7 +17,7 @@ _BLANKS = "\\u0020\\u00a0\\u2009\\u202f"
 # A mark between thousands, and the characters that it is written with.
 _THOUSANDS = {",": ",", ".": ".", "'": "'\u2019", " ": _BLANKS}
 _SIGNS = "+\\-\u2212"
-# What may stand beside a number; the letters must be the row's currency.
+# Characters beside a number; its letters must be the row's currency.
 _AROUND = "[^0-9.,'\u2019()" + _SIGNS + "]*"
 _DRESSED = re.compile(
     rf"(?P<open>\()?[{_BLANKS}]*(?P<before>{_AROUND})(?P<lead>[{_SIGNS}]?)(?P<inner>{_AROUND})"
@@ -32,7 +32,8 @@ _SIGNS_OF: Mapping[str, str] = {
     "$": _DOLLARS, "€": "eur", "£": "gbp egp fkp gip lbp shp", "¥": "jpy cny", "￥": "jpy cny", "円": "jpy",
     "₹": "inr", "₩": "krw", "₫": "vnd", "₪": "ils", "₱": "php", "฿": "thb", "₴": "uah", "₦": "ngn", "₺": "try",
     "₽": "rub", "zł": "pln", "kr": "dkk isk nok sek", "kr.": "dkk", "kč": "czk", "ft": "huf", "lei": "ron mdl",
-    "r$": "brl", "us$": "usd", "a$": "aud", "ca$": "cad", "hk$": "hkd", "mx$": "mxn", "nz$": "nzd", "s$": "sgd",
+    "r$": "brl", "br$": "brl", "us$": "usd", "$us": "usd",
+    "$ca": "cad", "$au": "aud", "a$": "aud", "ca$": "cad", "hk$": "hkd", "mx$": "mxn", "nz$": "nzd", "s$": "sgd",
     "nt$": "twd", "fr": "chf", "fr.": "chf", "sfr.": "chf", "r": "zar", "rm": "myr", "rp": "idr", "s/": "pen",
 }  # fmt: skip
 
@@ -63,7 +64,7 @@ class Place:
 
 @lru_cache(maxsize=_REMEMBERED)
 def readings(text: str, currency: str) -> Mapping[Marks, int]:
-    """What a written amount can be, in minor units of `currency`, by the marks that could have written it.
+    """The possible values of a written amount, in minor units of `currency`, by the marks that could have written it.
 
     Three digits behind a mark are decimals in a currency of three decimals only. Raises BadInput if it is no amount.
     """
