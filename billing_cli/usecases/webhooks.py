@@ -62,7 +62,7 @@ def find_events(
     while left is None or left > 0:
         size = _PAGE if left is None else min(_PAGE, left)
         page = database.call(
-            "billing_webhooks_find_v1", **wanted.arguments(), **after, p_newest_first=newest_first, p_limit=size
+            "billing_webhooks_find_v2", **wanted.arguments(), **after, p_newest_first=newest_first, p_limit=size
         )
         yield from map(KeptEvent.from_document, page)
         if len(page) < size:
@@ -73,7 +73,7 @@ def find_events(
 
 def show_event(database: Database, event_id: str) -> dict[str, Any]:
     """The event's document with `payload` and `replays`. Raises BadInput where it is not kept."""
-    found: dict[str, Any] = database.call("billing_webhook_show_v1", p_event_id=event_id)
+    found: dict[str, Any] = database.call("billing_webhook_show_v2", p_event_id=event_id)
     return found
 
 

@@ -166,8 +166,13 @@ language sql stable set search_path = '' as $$
     and not (p_whole and public.billing_webhook_lacks_data_v1(thin, payload))
 $$;
 
+-- Of earlier versions, whose documents have no stripe_account_id.
+drop function if exists
+  public.billing_webhooks_find_v1(text, text, text, timestamptz, timestamptz, jsonb, boolean, timestamptz, bigint, int),
+  public.billing_webhook_show_v1(text);
+
 -- A page of events in Stripe's order; go on with the last one's created_at and sequence.
-create or replace function public.billing_webhooks_find_v1(
+create or replace function public.billing_webhooks_find_v2(
   p_type text default null, p_company_id text default null, p_state text default null,
   p_since timestamptz default null, p_until timestamptz default null, p_event_ids jsonb default null,
   p_newest_first boolean default false, p_after timestamptz default null, p_after_sequence bigint default 0,
@@ -192,7 +197,7 @@ returns jsonb language sql stable set search_path = '' as $$
 $$;
 
 -- One event with its payload and every time it was replayed.
-create or replace function public.billing_webhook_show_v1(p_event_id text) returns jsonb
+create or replace function public.billing_webhook_show_v2(p_event_id text) returns jsonb
 language plpgsql stable set search_path = '' as $$
 declare
   v_event public.billing_webhooks;
@@ -272,8 +277,8 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_webhook_meter_error_v1(jsonb, text, boolean, text)',
   'public.billing_webhook_lacks_data_v1(boolean, text)',
   'public.billing_webhooks_known_v1(jsonb, boolean)',
-  'public.billing_webhooks_find_v1(text, text, text, timestamptz, timestamptz, jsonb, boolean, timestamptz, bigint, int)',
-  'public.billing_webhook_show_v1(text)',
+  'public.billing_webhooks_find_v2(text, text, text, timestamptz, timestamptz, jsonb, boolean, timestamptz, bigint, int)',
+  'public.billing_webhook_show_v2(text)',
   'public.billing_webhook_claim_v1(text, text, int)',
   'public.billing_webhook_settle_v1(text, text, text, text)'
 ]) as f;
