@@ -62,7 +62,7 @@ class StripeRecord:
             "source_id": cells["source_id"] or None,
             "payment_id": cells["payment_intent_id"] or cells["charge_id"] or None,
             "customer_id": cells["customer_id"] or None,
-            # Stripe gives what the customer saw without a sign of its own in some versions; the gross has it.
+            # In some versions of the report, this amount has no sign; gross has it.
             "shown_minor": None if shown is None else abs(shown) * ((gross > 0) - (gross < 0)),
             "shown_currency": cells["customer_facing_currency"].lower() or None,
             "payout_id": cells["automatic_payout_id"] or None,

@@ -13,7 +13,7 @@ from billing_cli.domain.webhook_signature import Failure, Verdict, read_header, 
 
 @dataclass(frozen=True)
 class WebhookCheck:
-    """`verifies_when`: what must be undone for the signature to fit, or `shape`: what the body is instead.
+    """`verifies_when`: the change to undo for the signature to fit; `shape`: a sentence about another body.
 
     `unreadable`: signed, but no event.
     """

@@ -1,4 +1,4 @@
-"""Bodies that cannot be what Stripe signed, by what they look like."""
+"""Bodies that Stripe cannot have signed, by their shape."""
 
 import json
 import re
@@ -9,7 +9,7 @@ _PRINTED = re.compile(r"\[object [A-Z]\w*\]|<Buffer [0-9a-f. ]+|undefined|null|N
 
 
 def named_shape(payload: bytes) -> str | None:
-    """What the body is, as a sentence with the next step; None for a JSON object with its keys as Stripe has them.
+    """A sentence about the body's shape, with the next step; None for a JSON object with its keys as Stripe has them.
 
     For a body whose signature does not fit and that no accident explains.
     """

@@ -18,7 +18,7 @@ OPEN, CLOSE = "\ue000", "\ue001"
 
 
 def unwrapped(payload: bytes) -> Iterator[tuple[str, bytes]]:
-    """Every body that may be in there, with what was done to it, as the end of `it verifies when …`."""
+    """Every body that may be in there, with the change that gives it, as the end of `it verifies when …`."""
     for what, unwrap in _UNWRAPPINGS:
         body = unwrap(payload)
         if body not in (None, payload):

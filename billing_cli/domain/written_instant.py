@@ -1,4 +1,4 @@
-"""Instants as files have them: ISO 8601 only, because the order of day and month cannot be told in any other."""
+"""Instants as files have them: ISO 8601 only, because every other form leaves the order of day and month open."""
 
 import re
 from datetime import UTC, datetime

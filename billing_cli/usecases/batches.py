@@ -129,7 +129,7 @@ def _one_turn(
         try:
             stopped = work(batch, run)
         except BillingError:
-            # The next run need not wait for a lease that nobody holds any more. Once: the database may be what failed.
+            # Ends the lease, so that the next run need not wait for it. Tried once: the database may have failed.
             with suppress(BillingError):
                 finish(one_call)
             raise

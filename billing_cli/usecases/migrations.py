@@ -11,7 +11,7 @@ def schema_status(migrator: Migrator) -> list[FileStatus]:
 
 
 def applied_in_force(migrator: Migrator) -> dict[str, str]:
-    """Name to checksum of what was applied; an empty one if functions of the file were dropped or replaced since."""
+    """Name to checksum of each applied file; empty if functions of the file were dropped or replaced since."""
     files, applied = migrator.files(), migrator.applied()
     return in_force(files, applied, migrator.bodies(created_by(files).functions))
 

@@ -54,7 +54,7 @@ DatabaseCall = Callable[..., dict[str, Any]]
 
 
 def one_call(database: Database, function: str, **args: object) -> dict[str, Any]:
-    """Without a repetition: where the run has been patient before."""
+    """Calls once, for a run that has already waited."""
     answer: dict[str, Any] = database.call(function, **args)
     return answer
 

@@ -46,14 +46,14 @@ def fill(bench: DuckWorkbench, table: str, found: list[dict[str, object]]) -> No
 
 @dataclass(frozen=True)
 class Usage:
-    """What the usage rows come to, what was accepted of it, and Stripe's total."""
+    """The total of the usage rows, the accepted part of it, and Stripe's total."""
 
     ours: int
     accepted: int
     stripe: int
 
     def exported(self) -> "Usage":
-        """An export sends the usage less what was accepted."""
+        """An export sends the usage less its accepted part."""
         sent = self.ours - self.accepted
         return Usage(self.ours, self.accepted + sent, self.stripe + sent)
 

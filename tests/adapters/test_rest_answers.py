@@ -1,4 +1,4 @@
-"""What a gateway, a website or PostgREST answers over REST, as the sentence and the kind that it becomes."""
+"""Answers of a gateway, a website or PostgREST over REST, as the sentence and the kind that it becomes."""
 
 import json
 from http.server import BaseHTTPRequestHandler, HTTPServer

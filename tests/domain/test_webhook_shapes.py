@@ -1,4 +1,4 @@
-"""About a hundred shapes in which people captured a webhook: each is undone, or named for what it is."""
+"""About a hundred shapes in which people captured a webhook: each is undone, or named."""
 
 import base64
 import gzip

@@ -115,7 +115,7 @@ def test_a_failed_payout_differs_until_its_money_came_back(
 
 
 def test_instant_manual_reversed_and_negative_payouts(billing: Billing, stripe: StripeDouble) -> None:
-    """What Stripe does not break down is left out by name; one that takes money from the bank adds up too."""
+    """A payout that Stripe does not break down is left out by name; one that takes money from the bank adds up too."""
     shape = {"created": PAID_S, "currency": "usd", "status": "paid", "failure_balance_transaction": None}
     payout_document(stripe, id="po_instant", amount=500, automatic=False, method="instant", **shape)
     payout_document(stripe, id="po_paid", amount=700, automatic=False, reversed_by="po_back", **shape)
@@ -128,7 +128,7 @@ def test_instant_manual_reversed_and_negative_payouts(billing: Billing, stripe: 
 
 
 def payout_document(stripe: StripeDouble, **document: Any) -> str:
-    """A payout as it is given, over what an ordinary one has."""
+    """A payout as given, over the fields of an ordinary one."""
     shape = {"object": "payout", "arrival_date": document["created"], "reconciliation_status": "completed"}
     ask(stripe.url, "POST", "payout_documents", {"payouts": [shape | document]})
     return str(document["id"])

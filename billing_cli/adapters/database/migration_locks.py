@@ -31,7 +31,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @contextmanager
 def locked(connection: Connection, failure: str) -> Iterator[None]:
-    """A transaction that no other migration runs beside. `failure` is said if a table's lock is not free in 5 s.
+    """A transaction that no other migration runs beside. `failure` begins the error if a table stays locked for 5 s.
 
     Raises LockHeld.
     """

@@ -117,7 +117,7 @@ class PostgresMigrator:
                     self._apply(connection, file, actor)
                 else:
                     self._apply_outside(connection, file, actor)
-            # PostgREST finds new functions at once; without one, nobody listens.
+            # PostgREST reloads its schema cache; without PostgREST, the notification has no effect.
             connection.execute("notify pgrst, 'reload schema'")
 
     def _apply(self, connection: Connection, file: SqlFile, actor: str) -> None:

@@ -1,4 +1,4 @@
-"""An answer over REST: PostgREST's document, or the error for what a gateway or a website answered in its place."""
+"""An answer over REST: PostgREST's document, or the error for an answer of a gateway or a website."""
 
 import json
 import re

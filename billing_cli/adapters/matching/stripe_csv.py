@@ -36,7 +36,7 @@ class StripeCsv:
         return EXPORTS[self.kind].table
 
     def rows(self) -> Iterator[Row]:
-        """Its rows for that table. Raises BadInput naming line, column and value of what cannot be read."""
+        """Its rows for that table. Raises BadInput with line, column and value of a cell that cannot be read."""
         convention = Convention()
         try:
             for record in self._records():
