@@ -221,7 +221,7 @@ language plpgsql set search_path = '' as $$
 declare
   v_items bigint;
 begin
-  -- Items of step 3 exist beside items of step 1 only, so most batches end here.
+  -- Items of steps 3 and 4 exist beside items of step 1 only, so most batches end here.
   if not exists (select from public.billing_export_items i
                  where i.batch_id = p_batch_id and i.step = 1 and i.state in ('rejected', 'ambiguous', 'missing')) then
     return;
@@ -229,11 +229,11 @@ begin
   update public.billing_export_items i
     set state = 'rejected', settled_at = now(),
         error = 'Not sent: a correction that comes first was not accepted. Plan the export again.'
-    where i.batch_id = p_batch_id and i.state = 'pending' and i.step = 3 and i.first_sent_at is null
+    where i.batch_id = p_batch_id and i.state = 'pending' and i.step >= 3 and i.first_sent_at is null
       and exists (
         select from public.billing_export_items f
         where f.batch_id = p_batch_id and f.step = 1 and f.state in ('rejected', 'ambiguous', 'missing')
-          and (f.stripe_customer_id = i.stripe_customer_id and f.event_name = i.event_name
+          and (i.step = 4 or f.stripe_customer_id = i.stripe_customer_id and f.event_name = i.event_name
             or f.bucket_start = i.bucket_start));
   get diagnostics v_items = row_count;
   if v_items > 0 then
@@ -244,7 +244,7 @@ $$;
 
 -- Orphans, then pending items of every p_places-th customer and meter; for billing_batch_claim_v2.
 -- Statistics lag behind a batch that is being sent. Any plan but these index scans, in the order of their index,
--- goes through all that was sent already, at every claim. Items of step 3 wait until none of step 1 is left.
+-- goes through all that was sent already, at every claim. Items of steps 3 and 4 wait until none of step 1 is left.
 create or replace function public.billing_batch_take_v1(
   p_batch_id text, p_runner text, p_backend text, p_limit int, p_place int, p_places int)
 returns jsonb language plpgsql
@@ -253,7 +253,7 @@ declare
   v_orphans bigint[];
   v_fresh bigint[];
   v_items jsonb;
-  v_last_step int := case when public.billing_batch_lowering_v1(p_batch_id) then 2 else 3 end;
+  v_last_step int := case when public.billing_batch_lowering_v1(p_batch_id) then 2 else 4 end;
 begin
   select coalesce(array_agg(o.item_id), '{}') into v_orphans from (
     select item_id from public.billing_export_items
@@ -317,7 +317,7 @@ begin
   if v_items = '[]' then
     v_waits := public.billing_batch_lowering_v1(p_batch_id) and exists (
       select from public.billing_export_items i
-      where i.batch_id = p_batch_id and i.state = 'pending' and i.step = 3 and i.backend = p_backend);
+      where i.batch_id = p_batch_id and i.state = 'pending' and i.step >= 3 and i.backend = p_backend);
   else
     perform public.billing_audit_append_v1(p_actor, 'export.claimed', p_batch_id, jsonb_build_object(
       'items', jsonb_array_length(v_items), 'runner', p_runner));

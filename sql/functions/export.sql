@@ -68,7 +68,7 @@ returns table (
   unbilled boolean,       -- Stripe counts it, and the customer's subscriptions do not reach its time
   origins jsonb,          -- [{company_id, meter, quantity, usage_rows}], null if there is one at most
   meter_id text,
-  step int)               -- as in billing_export_items
+  step int)               -- 1 lowers a total; 2 does not; 3 waits for those of 1 of its receiver or hour, 4 for all of 1
 language sql stable as $$
   with meters as (
     select m.meter, m.event_name, m.problem, m.bucket, m.aggregation,
@@ -336,7 +336,7 @@ language sql stable as $$
   ),
   -- `goes` by the first judgement, `short`; a run for a company or meter does not send the corrections of others.
   removals as (
-    select r.stripe_customer_id, r.event_name, r.former, r.bucket_start, r.delta, r.on_draft,
+    select r.stripe_customer_id, r.event_name, r.former, r.bucket_start, r.delta, r.on_draft, r.good_rows = 0 as emptied,
            r.rule in ('send', 'lower') and h.stripe_customer_id is null
              and coalesce(n.customers is null or r.stripe_customer_id = any (n.customers), false)
              and coalesce(n.events is null or r.event_name = any (n.events), false) as goes
@@ -345,40 +345,85 @@ language sql stable as $$
     where r.delta < 0 and r.accepted + r.reserved > 0
   ),
   additions as (
-    select r.stripe_customer_id, r.event_name, r.bucket_start, r.delta
-    from ruled r where r.delta > 0 and r.rule = 'send'
-      and exists (select from removals m where m.bucket_start = r.bucket_start)
+    select r.stripe_customer_id, r.event_name, r.bucket_start, r.delta, r.accepted + r.reserved = 0 as first
+    from ruled r where r.delta > 0 and r.rule = 'send' and exists (select from removals)
   ),
-  -- Usage that left one receiver and came to another: an origin that is counted there, or equal amounts, one to one
-  -- or all of an hour together.
-  moves as (
-    select m.stripe_customer_id as from_customer, m.event_name as from_event, m.on_draft, m.goes,
-           m.bucket_start, a.stripe_customer_id, a.event_name
-    from removals m join additions a using (bucket_start)
-    where m.event_name = a.event_name and (m.stripe_customer_id <> a.stripe_customer_id or m.former) and a.delta = - m.delta
-    union
-    select m.stripe_customer_id, m.event_name, m.on_draft, m.goes, m.bucket_start, a.stripe_customer_id, a.event_name
-    from removals m join additions a using (bucket_start, stripe_customer_id)
-    where m.event_name <> a.event_name and a.delta = - m.delta
-    union
-    select m.stripe_customer_id, m.event_name, m.on_draft, m.goes, m.bucket_start, a.stripe_customer_id, a.event_name
-    from (select bucket_start, event_name, sum(delta) as delta from removals group by 1, 2) ms
-    join (select bucket_start, event_name, sum(delta) as delta from additions group by 1, 2) sa
-      using (bucket_start, event_name)
-    join removals m using (bucket_start, event_name)
-    join additions a using (bucket_start, event_name)
-    where sa.delta = - ms.delta and m.stripe_customer_id <> a.stripe_customer_id
-    union
-    select m.stripe_customer_id, m.event_name, m.on_draft, m.goes, m.bucket_start, a.stripe_customer_id, a.event_name
+  -- Usage that left one receiver and came to another has equal marks: amounts of an hour or of the whole window, at one
+  -- event name or customer, or of all receivers together. Of removals with equal marks one stands for all, if there is
+  -- one that does not go: many customers may have equal amounts.
+  left_marks as (
+    select distinct on (k.mark, k.bucket_start, k.name, k.amount) k.*, m.*
+    from (
+      select m.stripe_customer_id as from_customer, m.event_name as from_event, m.former, m.on_draft, m.goes,
+             m.bucket_start as from_bucket, m.delta,
+             sum(m.delta) over (partition by m.bucket_start, m.event_name) as hour_delta,
+             sum(m.delta) over (partition by m.stripe_customer_id, m.event_name, m.on_draft) as window_delta
+      from removals m) m
+    cross join lateral (values
+      ('hour event', m.from_bucket, m.from_event, - m.delta), ('hour customer', m.from_bucket, m.from_customer, - m.delta),
+      ('hour total', m.from_bucket, m.from_event, - m.hour_delta),
+      ('window event', p_start, m.from_event, - m.window_delta),
+      ('window customer', p_start, m.from_customer, - m.window_delta)) as k(mark, bucket_start, name, amount)
+    order by k.mark, k.bucket_start, k.name, k.amount, m.goes
+  ),
+  came_marks as (
+    select k.*, a.stripe_customer_id, a.event_name, a.bucket_start as to_bucket
+    from (
+      select a.*, sum(a.delta) over (partition by a.bucket_start, a.event_name) as hour_delta,
+             sum(a.delta) over (partition by a.stripe_customer_id, a.event_name) as window_delta
+      from additions a) a
+    cross join lateral (values
+      ('hour event', a.bucket_start, a.event_name, a.delta), ('hour customer', a.bucket_start, a.stripe_customer_id, a.delta),
+      ('hour total', a.bucket_start, a.event_name, a.hour_delta),
+      ('window event', p_start, a.event_name, a.window_delta),
+      ('window customer', p_start, a.stripe_customer_id, a.window_delta)) as k(mark, bucket_start, name, amount)
+  ),
+  -- Evidence of removals whose company and meter have another receiver now.
+  left_behind as (
+    select m.stripe_customer_id as from_customer, m.event_name as from_event, m.former, m.on_draft, m.goes,
+           m.bucket_start, e.company_id, e.meter, sum(e.quantity) as quantity
     from removals m
     join public.billing_evidence_v1(p_account, p_livemode, p_start, p_end) e
       using (stripe_customer_id, event_name, bucket_start)
-    join origins o on o.company_id = e.company_id and o.meter = e.meter and o.bucket_start = e.bucket_start
-      and o.stray is null
+    where exists (select from additions)
+    group by 1, 2, 3, 4, 5, 6, 7, 8 having sum(e.quantity) > 0
+  ),
+  -- Companies and meters with less usage in such an hour than was left behind: the rest may be in any other hour.
+  scattered as (
+    select distinct on (l.company_id, l.meter) l.*
+    from left_behind l left join origins o using (company_id, meter, bucket_start)
+    where coalesce(o.quantity, 0) < l.quantity
+    order by l.company_id, l.meter, l.goes
+  ),
+  -- Of an hour: the smallest amount of a receiver that lost all its usage.
+  emptied as (
+    select distinct on (m.bucket_start, m.event_name) m.*
+    from removals m where m.emptied order by m.bucket_start, m.event_name, m.goes, m.delta desc
+  ),
+  -- `apart`: neither of one receiver nor of one hour.
+  moves as (
+    select l.from_customer, l.from_event, l.on_draft, l.goes, c.stripe_customer_id, c.event_name,
+           c.to_bucket as bucket_start, l.mark like 'window%' as apart
+    from left_marks l join came_marks c using (mark, bucket_start, name, amount)
+    where l.former or (l.from_customer, l.from_event) <> (c.stripe_customer_id, c.event_name)
+    union
+    select m.stripe_customer_id, m.event_name, m.on_draft, m.goes, a.stripe_customer_id, a.event_name, a.bucket_start, false
+    from emptied m join additions a using (bucket_start, event_name)
+    where a.first and a.delta > - m.delta
+    union
+    select l.from_customer, l.from_event, l.on_draft, l.goes, a.stripe_customer_id, a.event_name, a.bucket_start, false
+    from left_behind l
+    join origins o using (company_id, meter, bucket_start)
     join additions a on a.stripe_customer_id = o.stripe_customer_id and a.event_name = o.event_name
       and a.bucket_start = o.bucket_start
-    where exists (select from additions)
-      and (m.former or (m.stripe_customer_id, m.event_name) <> (a.stripe_customer_id, a.event_name))
+    where o.stray is null and (l.former or (l.from_customer, l.from_event) <> (o.stripe_customer_id, o.event_name))
+    union
+    select l.from_customer, l.from_event, l.on_draft, l.goes, a.stripe_customer_id, a.event_name, a.bucket_start, true
+    from scattered l
+    join origins o using (company_id, meter)
+    join additions a on a.stripe_customer_id = o.stripe_customer_id and a.event_name = o.event_name
+      and a.bucket_start = o.bucket_start
+    where o.stray is null and (l.former or (l.from_customer, l.from_event) <> (o.stripe_customer_id, o.event_name))
   ),
   -- And those whose total would shrink without the increases that are held as moved: these cover nothing.
   shrinking as (
@@ -394,7 +439,7 @@ language sql stable as $$
     group by 1, 2, 3 having sum(r.delta) < 0
   ),
   moved as (
-    select m.stripe_customer_id, m.event_name, m.bucket_start,
+    select m.stripe_customer_id, m.event_name, m.bucket_start, bool_or(m.apart) as apart,
            bool_or(not m.goes or h.stripe_customer_id is not null) as held
     from moves m
     left join shrinking h on h.stripe_customer_id = m.from_customer and h.event_name = m.from_event
@@ -413,7 +458,7 @@ language sql stable as $$
         when r.rule = 'send' and r.delta > 0 and v.held then 'moved'
         else r.rule
       end as disposition,
-      case when r.delta < 0 then 1 when v.held is not null or w.event_name is not null then 3 else 2 end as step
+      case when r.delta < 0 then 1 when v.apart then 4 when v.held is not null or w.event_name is not null then 3 else 2 end as step
     from ruled r
     left join shrinking h using (stripe_customer_id, event_name, on_draft)
     left join moved v on v.stripe_customer_id = r.stripe_customer_id and v.event_name = r.event_name
