@@ -222,16 +222,22 @@ language sql stable as $$
       window earlier as (partition by e.company_id, e.meter, e.bucket_start order by e.stripe_customer_id, e.event_name
                          rows between unbounded preceding and 1 preceding)) e
   ),
+  -- Receivers of one origin need no adding up, and most are; if usage is kept anywhere, all are added up.
   routed as (
-    select o.stripe_customer_id, o.event_name, o.bucket_start, false as former,
-           min(o.company_id collate "C") as company_id, min(o.meter collate "C") as meter,
-           sum(o.good_rows)::bigint as good_rows, sum(o.quantity) as quantity,
+    select o.stripe_customer_id, o.event_name, o.bucket_start, false as former, o.company_id, o.meter,
+           o.good_rows, o.quantity, null::jsonb as origins
+    from origins o
+    where o.stray is null and not o.shared and not exists (select from kept where kept <> 0 or kept_rows <> 0)
+    union all
+    select o.stripe_customer_id, o.event_name, o.bucket_start, false,
+           min(o.company_id collate "C"), min(o.meter collate "C"), sum(o.good_rows)::bigint, sum(o.quantity),
            jsonb_agg(jsonb_build_object('company_id', o.company_id, 'meter', o.meter, 'quantity', o.quantity,
                                         'usage_rows', o.good_rows))
-             filter (where o.shared) as origins
+             filter (where o.shared)
     from (
       select company_id, meter, bucket_start, stripe_customer_id, event_name, good_rows, quantity, shared
-      from origins where stray is null
+      from origins
+      where stray is null and (shared or exists (select from kept where kept <> 0 or kept_rows <> 0))
       union all
       select company_id, meter, bucket_start, stripe_customer_id, event_name, kept_rows, kept, true
       from kept where kept <> 0 or kept_rows <> 0) o
@@ -328,9 +334,7 @@ language sql stable as $$
   short as (
     select r.stripe_customer_id, r.event_name, r.on_draft
     from ruled r
-    where not p_allow_corrections
-      and exists (select from ruled w where w.rule = 'lower' and w.stripe_customer_id = r.stripe_customer_id
-                  and w.event_name = r.event_name)
+    where not p_allow_corrections and exists (select from ruled where rule = 'lower')
       and r.rule in ('send', 'lower') and r.aggregation <> 'last'
     group by 1, 2, 3 having sum(r.delta) < 0
   ),

@@ -9,16 +9,25 @@ drop function if exists
                                    jsonb),
   public.billing_export_line_text_v2(text, text, timestamptz, numeric, text, text, text, text, text, numeric,
                                      timestamptz, text),
+  public.billing_export_line_text_v3(text, text, timestamptz, numeric, text, text, text, numeric, timestamptz, text),
   public.billing_export_lines_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb);
 
--- The text of one line to send; the digest of a plan is made of these.
-create or replace function public.billing_export_line_text_v3(
-  p_customer text, p_event_name text, p_bucket timestamptz, p_quantity numeric, p_customer_key text, p_value_key text,
-  p_backend text, p_sent_value numeric, p_event_at timestamptz, p_subscription_item text)
+-- What is sent to one receiver, as text; the digest of a plan is made of these. A line is made of numbers only, and all
+-- that its receiver decides is named once: this runs for every hour of a plan. Stable, as
+-- extract is: it would not be inlined else.
+create or replace function public.billing_export_line_text_v4(
+  p_bucket timestamptz, p_quantity numeric, p_sent_value numeric, p_event_at timestamptz)
+returns text language sql stable as $$
+  select extract(epoch from p_bucket)::bigint || ' ' || trim_scale(p_quantity) || ' ' || trim_scale(p_sent_value)
+    || ' ' || extract(epoch from p_event_at)::bigint
+$$;
+
+create or replace function public.billing_export_receiver_hash_v1(
+  p_customer text, p_event_name text, p_customer_key text, p_value_key text, p_backend text, p_subscription_item text,
+  p_lines text)
 returns text language sql immutable as $$
-  select json_build_array(p_customer, p_event_name, extract(epoch from p_bucket)::bigint, trim_scale(p_quantity)::text,
-                           p_customer_key, p_value_key, p_backend, trim_scale(p_sent_value)::text,
-                           extract(epoch from p_event_at)::bigint, p_subscription_item)::text
+  select encode(sha256(convert_to(json_build_array(
+    p_customer, p_event_name, p_customer_key, p_value_key, p_backend, p_subscription_item, p_lines)::text, 'UTF8')), 'hex')
 $$;
 
 create or replace function public.billing_export_preview_v3(
@@ -28,7 +37,7 @@ create or replace function public.billing_export_preview_v3(
 returns jsonb language sql stable
 set search_path = '' set statement_timeout = '10min'
 -- Estimates of nested CTEs are far off: other joins than by hash can take hours.
-set jit = off set work_mem = '64MB' set enable_mergejoin = off set enable_nestloop = off as $$
+set jit = off set work_mem = '64MB' set enable_mergejoin = off set enable_nestloop = off set enable_sort = off as $$
   with lines as materialized (
     select * from public.billing_export_lines_v3(
       p_account, p_livemode, p_start, p_end, p_meters, p_company, p_meter, p_allow_corrections,
@@ -58,11 +67,10 @@ set jit = off set work_mem = '64MB' set enable_mergejoin = off set enable_nestlo
                                        and not l.replaces) as carried_from,
            max(l.event_at) filter (where l.disposition = 'send' and l.event_at > l.bucket_start
                                    and not l.replaces) as carried_to,
-           encode(sha256(convert_to(coalesce(string_agg(public.billing_export_line_text_v3(
-             l.stripe_customer_id, l.event_name, l.bucket_start, l.delta, l.customer_key, l.value_key, l.backend,
-             l.sent_value, l.event_at, l.subscription_item),
-             ',' order by l.bucket_start) filter (where l.disposition = 'send'), ''),
-             'UTF8')), 'hex') as lines_hash
+           public.billing_export_receiver_hash_v1(
+             l.stripe_customer_id, l.event_name, min(l.customer_key), min(l.value_key), min(l.backend), min(l.subscription_item),
+             string_agg(public.billing_export_line_text_v4(l.bucket_start, l.delta, l.sent_value, l.event_at), ','
+                        order by l.bucket_start) filter (where l.disposition = 'send')) as lines_hash
     from lines l where l.disposition in ('send', 'sent', 'correction', 'moved')
     group by 1, 2
   ),
@@ -157,7 +165,7 @@ create or replace function public.billing_export_open_v3(
 returns jsonb language plpgsql
 set search_path = '' set statement_timeout = '10min'
 -- Estimates of nested CTEs are far off: other joins than by hash can take hours.
-set jit = off set work_mem = '64MB' set enable_mergejoin = off set enable_nestloop = off as $$
+set jit = off set work_mem = '64MB' set enable_mergejoin = off set enable_nestloop = off set enable_sort = off as $$
 declare
   v_hash text;
   v_items bigint;
@@ -239,10 +247,11 @@ begin
     into v_hash
     from (
       select i.stripe_customer_id, i.event_name,
-             encode(sha256(convert_to(string_agg(public.billing_export_line_text_v3(
-               i.stripe_customer_id, i.event_name, i.bucket_start, i.quantity, i.customer_key, i.value_key, i.backend,
-               i.sent_value, i.event_at, i.subscription_item),
-               ',' order by i.bucket_start), 'UTF8')), 'hex') as lines_hash
+             public.billing_export_receiver_hash_v1(
+               i.stripe_customer_id, i.event_name, min(i.customer_key), min(i.value_key), min(i.backend),
+               min(i.subscription_item),
+               string_agg(public.billing_export_line_text_v4(i.bucket_start, i.quantity, i.sent_value, i.event_at), ','
+                          order by i.bucket_start)) as lines_hash
       from public.billing_export_items i where i.batch_id = p_batch_id group by 1, 2) g;
   if v_hash <> p_lines_hash then
     raise exception 'Plan changed: usage, customers or meters are not what the plan showed.' using errcode = 'BL001',
@@ -276,7 +285,8 @@ returns jsonb language sql stable set search_path = '' as $$
 $$;
 
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
-  'public.billing_export_line_text_v3(text, text, timestamptz, numeric, text, text, text, numeric, timestamptz, text)',
+  'public.billing_export_line_text_v4(timestamptz, numeric, numeric, timestamptz)',
+  'public.billing_export_receiver_hash_v1(text, text, text, text, text, text, text)',
   'public.billing_export_preview_v3(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb)',
   'public.billing_export_open_v3(text, boolean, timestamptz, timestamptz, jsonb, text, text, boolean, boolean, text, jsonb, text, text, text, text)',
   'public.billing_export_customers_v2(text, boolean, timestamptz, timestamptz, jsonb, text, text, int)'
