@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from billing_cli.domain.account import StripeIdentity, is_live_key
 from billing_cli.domain.doctor import Check
 from billing_cli.domain.errors import Misconfigured, Refused
+from billing_cli.domain.export import Alarm
 from billing_cli.domain.gate import ApprovedPlan, P
 from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.journal_programs import Programs
@@ -152,7 +153,7 @@ def export_planner(settings: Settings, database: Database) -> ExportPlanner:
         StripeSubscriptionReader(connection, _for_lists(connection)),
         ledger_reader(settings),
         _meter_rules(settings),
-        config.expected_skips,
+        Alarm(config.expected_skips, config.fail_on),
         config.late_usage,
         has_stream,
     )

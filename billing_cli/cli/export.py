@@ -1,5 +1,6 @@
 """`billing export`: usage in Postgres becomes billed usage in Stripe."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,12 +25,13 @@ from billing_cli.cli.options import (
     send_options,
 )
 from billing_cli.cli.session import Session, open_session
+from billing_cli.cli.state import warn
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.export import ExportPlan, ExportRequest
 from billing_cli.domain.gate import ApprovedPlan, Gates
 from billing_cli.domain.meter import Backend
-from billing_cli.domain.period import chosen_window, window_from_bounds
+from billing_cli.domain.period import OUTSTANDING, chosen_window, window_from_bounds
 from billing_cli.domain.verify_plan import VerifyPlan
 
 if TYPE_CHECKING:
@@ -66,19 +68,22 @@ def export(
     plan_out: PlanOut = None,
     sign_key: SignKey = None,
 ) -> int:
-    """Send usage to Stripe's meters: what the usage says minus what was sent.
+    """Send usage to Stripe's meters: usage minus what was sent.
 
-    Without --confirm it only shows what it would do. Running it again is always safe.
+    Without dates it takes all hours that Stripe still accepts: the last 35 days. Without --confirm it only shows what
+    it would do. Running it again is always safe.
 
     Writes: Stripe, database (with --confirm and LIVE=true)
     Needs: Stripe key, database
 
     Examples:
-    billing export --period yesterday
-    LIVE=true billing export --period yesterday --confirm --expect 4b76ccf6c5e80e8d
+    billing export
+    LIVE=true billing export --confirm --expect 4b76ccf6c5e80e8d
     LIVE=true billing export --start 2026-10-01 --end 2026-10-31 --confirm --verify
     """
     chosen = Backend(backend) if backend else None
+    if start is None and end is None:
+        period = period or OUTSTANDING
     window = chosen_window(start, end, period, datetime.now(UTC))
     request = ExportRequest(window, company, meter, allow_corrections, resend_rolled_back, chosen)
     with open_session(ctx) as session:
@@ -99,7 +104,12 @@ class ExportCommand:
     def plan(self) -> ExportPlan:
         from billing_cli import wiring
 
-        return wiring.export_planner(self.session.settings, self.session.database).plan(self.request)
+        plan = wiring.export_planner(self.session.settings, self.session.database).plan(self.request)
+        if self.session.state.json or not sys.stdout.isatty():
+            # On a terminal the plan itself shows them.
+            for warning in plan.warnings:
+                warn(warning.code, warning.sentence)
+        return plan
 
     def document(self, plan: ExportPlan, gates: Gates) -> dict[str, object]:
         from billing_cli.render.export import export_document
@@ -129,7 +139,7 @@ class ExportCommand:
             render_result(plan, runs, verified),
             state.next_steps([*next_commands(runs), *next_verifications(verified)]),
         )
-        return exit_code(runs, bool(plan.to_mend), verified)
+        return exit_code(runs, plan.alarming, verified)
 
     def _verified(self, approved: ApprovedPlan[ExportPlan], runs: Sequence[BatchRun]) -> list[VerifyPlan]:
         """What Stripe's totals say, once all is sent and where that was asked for."""

@@ -45,6 +45,14 @@ def bind(**fields: str) -> None:
         sys.stderr.fields.update(fields)
 
 
+def record_warning(code: str, message: str) -> bool:
+    """One line of the log; False if stderr is for people."""
+    if not isinstance(sys.stderr, JsonLines):
+        return False
+    sys.stderr.record("warning", message, code=code)
+    return True
+
+
 def record_error(message: str, next_step: str) -> bool:
     """One line of the log; False where there is none, but a stderr for people."""
     if not isinstance(sys.stderr, JsonLines):

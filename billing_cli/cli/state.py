@@ -13,7 +13,7 @@ import typer
 
 from billing_cli.adapters import clock
 from billing_cli.cli.commands import COMMANDS
-from billing_cli.cli.log import record_error
+from billing_cli.cli.log import record_error, record_warning
 from billing_cli.cli.secrecy import Secrecy
 
 if TYPE_CHECKING:
@@ -113,6 +113,15 @@ class State:
 
         self.printed.append(noun)
         typer.echo(documents.json_text(noun, document))
+
+
+def warn(code: str, message: str) -> None:
+    """A warning with its code, on stderr; with --quiet too."""
+    if record_warning(code, message):
+        return
+    from billing_cli.render.terminal import terminal
+
+    terminal(stderr=True).print(f"warning: {message} ({code})", style="yellow", soft_wrap=True)
 
 
 def complain(message: str, next_step: str) -> None:

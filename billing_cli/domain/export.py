@@ -1,23 +1,19 @@
 """The export's plan: usage minus what was sent, with every row accounted for."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.billing_period import UNASKED, Billing
 from billing_cli.domain.errors import BadInput, Fault
+from billing_cli.domain.export_warning import ExportWarning, export_warnings, sent_now
 from billing_cli.domain.limits import NO_DEMANDS, Demands
 from billing_cli.domain.meter import Backend, MeterRoute
 from billing_cli.domain.period import Window
 from billing_cli.domain.plan import digest_of
-from billing_cli.domain.quantity import exact_sum, plain
+from billing_cli.domain.quantity import plain
 from billing_cli.domain.skip import SKIP_REASONS
 from billing_cli.domain.usage import UsageFacts, UsageLine
-
-_UNUSUAL_FACTOR = 10
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -44,20 +40,37 @@ class ExportRequest:
 
 
 @dataclass(frozen=True)
+class Alarm:
+    """When an export exits 3: skip reasons that do not count, and codes of warnings that do."""
+
+    expected_skips: frozenset[str] = frozenset()
+    fail_on: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class ExportPlan:
-    """Everything an export would do, and everything it would not, with the reason."""
+    """Everything an export would do, and everything it would not, with the reason.
+
+    `to_mend` are skip reasons and `failing` codes of warnings for which the exit code is 3.
+    """
 
     wanted: ExportRequest
     identity: StripeIdentity
     routes: tuple[MeterRoute, ...]
     usage: UsageFacts
-    warnings: tuple[str, ...]
+    warnings: tuple[ExportWarning, ...]
     to_mend: tuple[str, ...]
+    failing: tuple[str, ...]
     changes: Mapping[str, object]
     digest: str
     billing: Billing
     demands: Demands = NO_DEMANDS
     command: str = "export"
+
+    @property
+    def alarming(self) -> bool:
+        """Whether a person has to look, however well everything is sent."""
+        return bool(self.to_mend or self.failing)
 
     @property
     def rows_to_mend(self) -> int:
@@ -106,7 +119,7 @@ def plan_export(
     identity: StripeIdentity,
     routes: list[MeterRoute],
     usage: UsageFacts,
-    expected_skips: frozenset[str],
+    alarm: Alarm,
     billing: Billing = UNASKED,
 ) -> ExportPlan:
     """The plan that follows from the facts.
@@ -117,15 +130,17 @@ def plan_export(
     _check_known(request, routes, usage)
     usage = replace(usage, lines=tuple(_with_unbilled(line, billing) for line in usage.lines))
     changes = _changes(request, usage)
+    warnings = tuple(export_warnings(routes, usage))
     plan = ExportPlan(
         wanted=request,
         identity=identity,
         routes=tuple(routes),
         usage=usage,
-        warnings=tuple(_warnings(routes, usage)),
+        warnings=warnings,
         to_mend=tuple(
-            s.reason for s in usage.skipped if SKIP_REASONS[s.reason].mend and s.reason not in expected_skips
+            s.reason for s in usage.skipped if SKIP_REASONS[s.reason].mend and s.reason not in alarm.expected_skips
         ),
+        failing=tuple(dict.fromkeys(w.code for w in warnings if w.code in alarm.fail_on)),
         changes=changes,
         digest=digest_of("export", identity, changes),
         billing=billing,
@@ -151,7 +166,7 @@ def _with_unbilled(line: UsageLine, billing: Billing) -> UsageLine:
     """Without any subscription, nothing of it is billed; the database knows those that begin or end."""
     if line.event_name not in billing.asked or (line.stripe_customer_id, line.event_name) in billing.subscribed:
         return line
-    return replace(line, unbilled=_sent_now(line))
+    return replace(line, unbilled=sent_now(line))
 
 
 def _changes(request: ExportRequest, usage: UsageFacts) -> Mapping[str, object]:
@@ -159,51 +174,9 @@ def _changes(request: ExportRequest, usage: UsageFacts) -> Mapping[str, object]:
         **request.document(),
         "lines": usage.lines_hash,
         # So that a difference can be named; the hash alone would only say that there is one.
-        "to_send": {f"{line.stripe_customer_id} {line.event_name}": plain(_sent_now(line)) for line in usage.lines},
+        "to_send": {f"{line.stripe_customer_id} {line.event_name}": plain(sent_now(line)) for line in usage.lines},
         "resumes": {batch.batch_id: batch.left for batch in usage.open_batches},
     }
-
-
-def _sent_now(line: UsageLine) -> Decimal:
-    """The change of Stripe's total by this run, without held corrections."""
-    return exact_sum((line.to_send, line.corrections, -line.held_removed))
-
-
-def _warnings(routes: list[MeterRoute], usage: UsageFacts) -> list[str]:
-    warnings = list(usage.odd_rows.sentences())
-    metered = {line.event_name for line in usage.lines}
-    for line in usage.lines:
-        if not line.buckets:
-            continue
-        where = f"{line.company_id} {line.meter}"
-        after = exact_sum((line.accepted, line.reserved, _sent_now(line)))
-        if after < 0:
-            warnings.append(f"{where}: the total is negative ({plain(after)}); Stripe bills a negative period as 0.")
-        if line.usual is not None and line.usual > 0 and after >= _UNUSUAL_FACTOR * line.usual:
-            warnings.append(f"{where}: {plain(after)} is ten times the usual {plain(line.usual)} or more.")
-    warnings += _unbilled(usage)
-    for route in routes:
-        skipped = any(s.reason == route.problem for s in usage.skipped) if route.problem else False
-        if route.problem == "meter_formula" and (skipped or route.event_name in metered):
-            warnings.append(f"Meter {route.meter}: its formula is {route.formula!r}; sum and last meters are sent.")
-    return warnings
-
-
-def _unbilled(usage: UsageFacts) -> list[str]:
-    by_meter: dict[str, list[UsageLine]] = defaultdict(list)
-    for line in usage.lines:
-        if line.unbilled:
-            by_meter[line.meter].append(line)
-    return [
-        f"Meter {meter}: Stripe counts {plain(exact_sum(line.unbilled for line in lines))} and bills nobody for it: "
-        f"no subscription to the meter at its time ({_some([line.company_id for line in lines])})."
-        for meter, lines in sorted(by_meter.items())
-    ]
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _check_balance(plan: ExportPlan) -> None:

@@ -9,6 +9,9 @@ from billing_cli.domain.errors import BadInput
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
+# https://docs.stripe.com/api/billing/meter-event/create: the timestamp is within the past 35 days.
+STRIPE_TAKES = timedelta(days=35)
+OUTSTANDING = "outstanding"
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,14 @@ def _last_month(now: datetime) -> tuple[datetime, datetime]:
     return _first_of_month(end - _DAY), end
 
 
+def _outstanding(now: datetime) -> tuple[datetime, datetime]:
+    """All hours that Stripe takes: those of the last 35 days, less two for the time that a run takes."""
+    end = _whole_hour(now)
+    return end - STRIPE_TAKES + 2 * _HOUR, end
+
+
 PERIODS: dict[str, Callable[[datetime], tuple[datetime, datetime]]] = {
+    OUTSTANDING: _outstanding,
     "yesterday": lambda now: (_midnight(now) - _DAY, _midnight(now)),
     "today": lambda now: (_midnight(now), _whole_hour(now)),
     "last-hour": lambda now: (_whole_hour(now) - _HOUR, _whole_hour(now)),

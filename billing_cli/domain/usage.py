@@ -1,6 +1,6 @@
 """Usage as the database sums it up: per receiver, and skipped rows with their reasons."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -68,15 +68,6 @@ class OddRows:
     undated: int = 0
     future: int = 0
     ancient: int = 0
-
-    def sentences(self) -> Iterator[str]:
-        """One for each kind that there is."""
-        if self.undated:
-            yield f"{self.undated} usage rows have no occurred_at and are in no window."
-        if self.future:
-            yield f"{self.future} usage rows have an occurred_at in the future or at infinity; they wait until then."
-        if self.ancient:
-            yield f"{self.ancient} usage rows have an occurred_at before 2010; Stripe accepts the last 35 days."
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class ExportPlanView:
         yield from self._carried()
         yield from self._skipped()
         for warning in self.plan.warnings[:_SHOWN_LINES]:
-            yield Text(f"Warning: {warning}", "yellow")
+            yield Text(f"Warning: {warning.sentence} ({warning.code})", "yellow")
         if len(self.plan.warnings) > _SHOWN_LINES:
             yield Text(f"… and {len(self.plan.warnings) - _SHOWN_LINES} more warnings (see --json)", "yellow")
         for batch in self.plan.usage.open_batches:
@@ -194,9 +194,14 @@ def export_document(plan: ExportPlan, gates: Gates) -> dict[str, object]:
             }
             for s in plan.usage.skipped
         ],
-        "warnings": list(plan.warnings),
+        "warnings": [warning.sentence for warning in plan.warnings],
+        "coded_warnings": _warnings(plan),
         "open_batches": [batch_document(batch) for batch in plan.usage.open_batches],
     }
+
+
+def _warnings(plan: ExportPlan) -> list[dict[str, object]]:
+    return [{"code": w.code, "sentence": w.sentence, "fails": w.code in plan.failing} for w in plan.warnings]
 
 
 def _rows(plan: ExportPlan) -> dict[str, int]:
@@ -221,6 +226,7 @@ def export_result_document(
         "to_mend": list(plan.to_mend),
         "batches": [run_document(run) for run in runs],
         "verified": [verified_document(found) for found in verified],
+        "coded_warnings": _warnings(plan),
     }
 
 
@@ -231,6 +237,8 @@ def render_result(plan: ExportPlan, runs: Sequence[BatchRun], verified: Sequence
         reasons = ", ".join(plan.to_mend)
         one = plan.rows_to_mend + plan.totals_to_mend == 1
         lines.append(Text(f"{_left_out(plan)} ({reasons}) and {'needs' if one else 'need'} a person.", "red"))
+    if plan.failing:
+        lines.append(Text(f"Warnings that need a person: {', '.join(plan.failing)}.", "red"))
     return Group(*lines, *map(VerifiedView, verified))
 
 

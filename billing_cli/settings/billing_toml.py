@@ -1,7 +1,7 @@
 """billing.toml as frozen settings: what is not secret, section by section."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -18,6 +18,7 @@ from pydantic import (
 
 from billing_cli.domain.billing_period import LateUsage
 from billing_cli.domain.errors import BadInput, Misconfigured
+from billing_cli.domain.export_warning import WARNING_CODES
 from billing_cli.domain.journal_programs import BeancountRoot, DateOrder, is_beancount_root
 from billing_cli.domain.masking import holds_secret
 from billing_cli.domain.meter import Backend
@@ -53,10 +54,13 @@ class MeterConfig(BaseModel):
 
 
 class ExportConfig(BaseModel):
-    """[export] in billing.toml: skip reasons that are normal here, and what becomes of usage after its invoice."""
+    """[export] in billing.toml: skip reasons that are normal here, warnings that make the exit code 3, and what becomes
+    of usage after its invoice.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     expected_skips: frozenset[str] = frozenset()
+    fail_on: frozenset[str] = frozenset()
     late_usage: LateUsage = LateUsage.HOLD
 
 
@@ -201,13 +205,17 @@ def load_config(path: Path | None) -> Config:
             f"{path} is not valid TOML: {error}.", "Correct it there; https://toml.io has the syntax."
         ) from None
     _check_amounts(path, config)
-    unknown = config.export.expected_skips - SKIP_REASONS.keys()
+    _check_names(path, "expected_skips", config.export.expected_skips, "reason for skipping", SKIP_REASONS)
+    _check_names(path, "fail_on", config.export.fail_on, "code of a warning", WARNING_CODES)
+    return _with_signers(path, config)
+
+
+def _check_names(path: Path, setting: str, names: frozenset[str], noun: str, known: Collection[str]) -> None:
+    unknown = names.difference(known)
     if unknown:
         raise Misconfigured(
-            f"{path}: expected_skips names {', '.join(sorted(unknown))}, which is no reason for skipping.",
-            f"Reasons: {', '.join(SKIP_REASONS)}.",
+            f"{path}: {setting} names {', '.join(sorted(unknown))}, which is no {noun}.", f"Known: {', '.join(known)}."
         )
-    return _with_signers(path, config)
 
 
 def _document(path: Path, text: str) -> dict[str, Any]:

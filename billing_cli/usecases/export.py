@@ -9,7 +9,7 @@ from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.billing_period import Billing, LateUsage, open_periods
 from billing_cli.domain.errors import PlanChanged
-from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
+from billing_cli.domain.export import Alarm, ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.meter import Backend, MeterRoute, MeterRule, refuse_stream, route_meters
 from billing_cli.domain.ports import BillingReader, Database, LedgerReader, SubscriptionReader
 from billing_cli.domain.usage import usage_facts
@@ -31,7 +31,7 @@ class ExportPlanner:
     subscriptions: SubscriptionReader
     ledger: LedgerReader
     meter_rules: dict[str, MeterRule]
-    expected_skips: frozenset[str]
+    alarm: Alarm
     late_usage: LateUsage
     has_stream: bool
 
@@ -43,7 +43,7 @@ class ExportPlanner:
         billing = self._billing(request, identity, routes)
         arguments = _arguments(request, identity, routes, billing)
         usage = usage_facts(self.database.call("billing_export_preview_v3", **arguments))
-        plan = plan_export(request, identity, routes, usage, self.expected_skips, billing)
+        plan = plan_export(request, identity, routes, usage, self.alarm, billing)
         refuse_surplus(self.database, self.ledger, identity, request.window, routes, usage)
         return plan
 

@@ -14,6 +14,7 @@ from support import schemas
 from billing_cli.domain.audit import Problem
 from billing_cli.domain.batch import ItemState
 from billing_cli.domain.doctor import Subject as Examined
+from billing_cli.domain.export_warning import WARNING_CODES
 from billing_cli.domain.intent import IntentKind, IntentState
 from billing_cli.domain.invoice import InvoiceStatus
 from billing_cli.domain.invoice_file import FileState
@@ -48,6 +49,7 @@ WORDS: dict[tuple[str, str], Any] = {
     ("billing.batch-rollback/v1", "fate"): FATES,
     ("billing.doctor/v1", "subject"): Examined,
     ("billing.export/v1", "skip_reason"): SKIP_REASONS,
+    ("billing.export/v1", "code"): WARNING_CODES,
     ("billing.invoice-files/v1", "file_state"): FileState,
     ("billing.invoices/v1", "invoice_status"): InvoiceStatus,
     ("billing.reconciliation/v1", "class"): Class,

@@ -181,6 +181,7 @@ def test_any_address_is_taken_or_refused_in_a_sentence(monkeypatch: pytest.Monke
     ("toml", "said"),
     [
         ("[export]\nexpected_skips = ['too_late']\n", "too_late"),
+        ("[export]\nfail_on = ['unusual', 'odd']\n", "fail_on names odd"),
         ("[exprt]\n", "exprt"),
         ("[meters.calls]\nevent = 'api_calls'\n", r"meters\.calls\.event"),
         ("[meters.calls]\nevent_name = 5\n", r"meters\.calls\.event_name"),

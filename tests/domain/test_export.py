@@ -8,7 +8,7 @@ import pytest
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput, Fault
-from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
+from billing_cli.domain.export import Alarm, ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.meter import MeterRoute
 from billing_cli.domain.period import Window
 from billing_cli.domain.skip import SKIP_REASONS
@@ -47,15 +47,17 @@ FACTS = UsageFacts(
     open_batches=(),
 )
 
+NO_ALARM = Alarm()
+
 
 def plan(
     facts: UsageFacts = FACTS,
     request: ExportRequest = REQUEST,
     identity: StripeIdentity = TEST,
     routes: tuple[MeterRoute, ...] = (ROUTE,),
-    expected_skips: frozenset[str] = frozenset(),
+    alarm: Alarm = NO_ALARM,
 ) -> ExportPlan:
-    return plan_export(request, identity, list(routes), facts, expected_skips)
+    return plan_export(request, identity, list(routes), facts, alarm)
 
 
 def skipped(reason: str, rows: int = 3) -> UsageFacts:
@@ -104,22 +106,34 @@ def test_the_databases_clock_decides_what_is_future() -> None:
 @pytest.mark.parametrize(("usual", "warned"), [(None, False), ("0", False), ("1.2501", False), ("1.25", True)])
 def test_ten_times_the_usual_is_a_warning(usual: str | None, warned: bool) -> None:
     line = replace(LINE, usual=None if usual is None else Decimal(usual))
-    assert [("ten times" in w, "co_1 api_calls" in w) for w in plan(replace(FACTS, lines=(line,))).warnings] == (
-        [(True, True)] if warned else []
-    )
+    warnings = plan(replace(FACTS, lines=(line,))).warnings
+    assert [(w.code, "co_1 api_calls" in w.sentence) for w in warnings] == [("unusual", True)] * warned
 
 
 def test_negative_totals_and_undated_rows_are_warnings() -> None:
     facts = replace(FACTS, odd_rows=OddRows(undated=4), lines=(replace(LINE, accepted=Decimal("-9.00")),))
     undated, negative = plan(facts).warnings
-    assert undated.startswith("4 usage rows have no occurred_at")
-    assert "(-0.5)" in negative
+    assert (undated.code, negative.code) == ("undated_rows", "negative_total")
+    assert undated.sentence.startswith("4 usage rows have no occurred_at")
+    assert "(-0.5)" in negative.sentence
+
+
+def test_a_window_without_rows_is_a_warning() -> None:
+    (warning,) = plan(replace(FACTS, lines=(), window_rows=0)).warnings
+    assert warning.code == "no_rows"
+
+
+def test_warnings_make_the_export_fail_if_they_are_named() -> None:
+    facts = replace(FACTS, odd_rows=OddRows(undated=4, future=1))
+    assert (plan(facts).failing, plan(facts).alarming) == ((), False)
+    alarmed = plan(facts, alarm=Alarm(fail_on=frozenset({"future_rows", "unusual"})))
+    assert (alarmed.failing, alarmed.alarming) == (("future_rows",), True)
 
 
 def test_a_meter_that_counts_events_is_a_warning_where_it_has_usage() -> None:
     route = replace(ROUTE, meter="seats", event_name="seats", formula="count", problem="meter_formula")
     (warning,) = plan(skipped("meter_formula"), routes=(ROUTE, route)).warnings
-    assert warning.startswith("Meter seats:")
+    assert warning.sentence.startswith("Meter seats:")
     assert plan(FACTS, routes=(ROUTE, route)).warnings == ()
 
 
@@ -128,9 +142,9 @@ def test_what_needs_a_person_is_named_unless_it_was_expected(reason: str) -> Non
     # Held rows belong to a line, and these facts have none.
     facts = skipped(reason) if reason not in ("correction", "moved") else skipped(reason, rows=0)
     assert plan(facts).to_mend == ((reason,) if SKIP_REASONS[reason].mend else ())
-    assert plan(facts, expected_skips=frozenset({reason})).to_mend == ()
+    assert plan(facts, alarm=Alarm(frozenset({reason}))).to_mend == ()
     other = "too_old" if reason != "too_old" else "no_meter"
-    assert plan(facts, expected_skips=frozenset({other})).to_mend == plan(facts).to_mend
+    assert plan(facts, alarm=Alarm(frozenset({other}))).to_mend == plan(facts).to_mend
 
 
 def test_the_digest_is_the_same_for_the_same_plan_and_another_for_any_other() -> None:

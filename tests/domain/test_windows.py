@@ -32,6 +32,8 @@ def test_every_window_is_of_whole_hours_that_are_over_or_refused_in_a_sentence(s
 @pytest.mark.parametrize(
     ("name", "now", "start", "end"),
     [
+        ("outstanding", "2027-01-01T00:00", "2026-11-27T02", "2027-01-01T00"),
+        ("outstanding", "2027-01-01T00:59", "2026-11-27T02", "2027-01-01T00"),
         ("yesterday", "2027-01-01T00:00", "2026-12-31T00", "2027-01-01T00"),
         ("last-month", "2027-01-31T23:59", "2026-12-01T00", "2027-01-01T00"),
         ("last-month", "2027-03-31T12:00", "2027-02-01T00", "2027-03-01T00"),

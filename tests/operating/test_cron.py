@@ -17,7 +17,7 @@ from .machine import Machine
 
 _VARIABLE = re.compile(r"([A-Z_]+)=(.*)")
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-ENTRIES = 5
+ENTRIES = 3
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from billing_cli.domain.account import StripeIdentity
-from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
+from billing_cli.domain.export import Alarm, ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.gate import Gates
 from billing_cli.domain.meter import MeterRoute
 from billing_cli.domain.period import Window
@@ -81,7 +81,7 @@ def make_plan(
     )
     window = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC))
     routes = [MeterRoute("api_calls", "api_calls", "c", "v", "sum", None)]
-    return plan_export(ExportRequest(window), identity, routes, facts, frozenset())
+    return plan_export(ExportRequest(window), identity, routes, facts, Alarm())
 
 
 def shown(identity: StripeIdentity, width: int, color: bool = False) -> str:

@@ -1,7 +1,9 @@
 """What an export sends, skips, holds back and says."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from support.stripe_control import StripeDouble
@@ -146,6 +148,48 @@ def test_expected_skips_do_not_alarm(
     assert run(["export", "--period", "yesterday", "--confirm"]) == 3
     # The other row is expected, and not counted among those for a person.
     assert "1 usage row was skipped (no_meter) and needs a person." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("settings", "code"), [("", 0), ('[export]\nfail_on = ["future_rows"]\n', 3)])
+def test_warnings_are_on_stderr_and_in_the_result_of_a_live_run(
+    sql: Connection,
+    stripe: StripeDouble,
+    billing: Billing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: str,
+    code: int,
+) -> None:
+    (tmp_path / "billing.toml").write_text(settings)
+    monkeypatch.setenv("BILLING_CONFIG", f"{tmp_path}/billing.toml")
+    monkeypatch.setenv("LIVE", "true")
+    add_usage(sql, "co_1", "api_calls", 7)
+    sql.execute(
+        "insert into billing_usage_events (company_id, meter, quantity, occurred_at) values ('co_1', 'api_calls', 1, 'infinity')"
+    )
+    assert run(["--json", "--quiet", "export", "--period", "yesterday", "--confirm"]) == code
+    out, err = capsys.readouterr()
+    warnings = {warning["code"]: warning["fails"] for warning in json.loads(out)["coded_warnings"]}
+    assert warnings == {"future_rows": code == 3, "bills_nobody": False}
+    assert err.startswith("warning: 1 usage row has an occurred_at in the future")
+    assert len(stripe.events()) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["--period", "outstanding"]])
+def test_an_export_without_dates_takes_all_that_stripe_accepts(
+    sql: Connection, stripe: StripeDouble, billing: Billing, words: list[str]
+) -> None:
+    hours = (1, 24 * 20, 24 * 35 - 3, 24 * 35 + 1)
+    for number, hour in enumerate(hours, 1):
+        sql.execute(
+            "insert into billing_usage_events (company_id, meter, quantity, occurred_at) "
+            "values ('co_1', 'api_calls', %s, now() - make_interval(hours => %s))",
+            (number, hour),
+        )
+    planned = billing("export", *words)
+    assert planned.document["lines"][0]["to_send"] == "6"
+    assert planned.document["rows"]["window"] == 3
 
 
 def test_one_refused_customer_stops_nobody_else_and_is_tried_again_next_time(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from billing_cli.domain.doctor import Check, Subject
+from billing_cli.domain.export_warning import odd_row_warnings
 from billing_cli.domain.meter import MeterRoute, MeterRule, StripeMeter, route_meters
 from billing_cli.domain.price import CheckedPrice, PricedPlan
 from billing_cli.domain.skip import SKIP_REASONS
@@ -80,7 +81,7 @@ def usage_meters(
 
 
 def usage_times(odd: OddRows) -> Iterator[Verdict]:
-    sentences = list(odd.sentences())
+    sentences = [warning.sentence for warning in odd_row_warnings(odd)]
     for sentence in sentences:
         yield warned(sentence, "Correct occurred_at of these rows in billing_usage_events.")
     if not sentences:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing_cli.domain.batch import BatchSummary
-from billing_cli.domain.export import ExportPlan, ExportRequest, plan_export
+from billing_cli.domain.export import Alarm, ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.meter import MeterRoute
 from billing_cli.domain.period import Window
 from billing_cli.domain.usage import usage_facts
@@ -50,7 +50,7 @@ def export_plan() -> ExportPlan:
     routes = [
         MeterRoute(name, name, "stripe_customer_id", "value", "sum", None) for name in ("api_calls", "storage_gb")
     ]
-    return plan_export(ExportRequest(window), TEST, routes, usage_facts(_preview()), frozenset())
+    return plan_export(ExportRequest(window), TEST, routes, usage_facts(_preview()), Alarm())
 
 
 def _preview() -> dict[str, Any]:
