@@ -20,8 +20,9 @@ _IN_DOUBT = (ItemState.AMBIGUOUS, ItemState.SENDING, ItemState.CANCELLING)
 class SentItem:
     """An item that Stripe may have counted. Instants in epoch seconds, `tried_s` and `verified_s` by the database.
 
-    `value` is the figure in its event; with `replaces` it stands for all before it. `cancel_asked`: Stripe was, or
-    may have been, told to forget it.
+    `value` is the figure in its event; with `replaces` Stripe keeps it in place of those before it. It is the
+    customer's total if `whole`, else that of one company and meter. `cancel_asked`: Stripe may have been asked to
+    forget it.
     """
 
     item_id: int
@@ -38,6 +39,7 @@ class SentItem:
     tried_s: float
     verified_s: float | None
     cancel_asked: bool = False
+    whole: bool = True
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "SentItem":
@@ -97,7 +99,7 @@ class Slot:
             return None
         values = [item.value for item in self.doubtful]
         if self.replaces:
-            should = [self.ours, *values]
+            should = [self.ours, *(self._sum_with(item) for item in self.doubtful)]
             return exact_sum((self.total, -max(should))), exact_sum((self.total, -min(should)))
         least, most = (
             exact_sum((self.total, -self.ours, *(-value for value in values if (value > 0) is up)))
@@ -122,6 +124,11 @@ class Slot:
         prove = counted_as_last if self.replaces else counted_in_sum
         return prove(self.total, self._candidates(but))
 
+    def overwritten(self, counted: frozenset[int]) -> frozenset[int]:
+        """The counted items that Stripe's total lost because an event of another company or meter replaced them."""
+        items = self._latest([item for item in self.items if item.item_id in counted])
+        return frozenset(item.item_id for item in items[:-1]) if self.replaces else frozenset()
+
     def standing(self, counted: frozenset[int]) -> list[SentItem]:
         """Of the counted items those that no later one replaced."""
         items = [item for item in self.items if item.item_id in counted]
@@ -133,14 +140,29 @@ class Slot:
         if self.total is None:
             return False
         if self.replaces:
-            largest = max(Decimal(0), *(item.value for item in self.items))
+            largest = max(Decimal(0), self.ours, *(item.value for item in self.items))
             return self.total > largest and not is_sum_of(self.total, [largest])
         return is_more_than(self.total, self._candidates(()))
 
     def _standing(self, items: Sequence[SentItem]) -> list[Decimal]:
-        """The figures of items that no later one of them replaced."""
-        values = [item.value for item in items]
-        return values[-1:] if self.replaces else values
+        """The figures of items that no later one of them stands for."""
+        return [item.value for item in self._latest(items)]
+
+    def _latest(self, items: Sequence[SentItem]) -> Sequence[SentItem]:
+        """Without those that a later one stands for: one of the same company and meter, or a whole total."""
+        if not self.replaces:
+            return items
+        latest: dict[tuple[str, str], SentItem] = {}
+        for item in items:
+            origin = (item.company_id, item.meter)
+            latest = {} if item.whole else {name: one for name, one in latest.items() if name != origin}
+            latest[origin] = item
+        return list(latest.values())
+
+    def _sum_with(self, doubtful: SentItem) -> Decimal:
+        """What the total would be if Stripe had this one too."""
+        took = [item for item in self.items if item.state in _TOOK]
+        return exact_sum(self._standing([*took, doubtful]))
 
     def _candidates(self, but: Iterable[int]) -> list[Candidate]:
         left_out = set(but)

@@ -121,6 +121,8 @@ def _judge(slot: Slot, rules: Rules) -> Judged:
 
 def _proved(slot: Slot, counted: frozenset[int], rules: Rules) -> Judged:
     """Every item of the slot is known to be in the total or not."""
+    if overwritten := slot.overwritten(counted):
+        return _overwritten(slot, counted, overwritten, rules)
     ours = _open_items(slot, rules)
     found = [item for item in ours if item.item_id in counted]
     absent = [item for item in ours if item.item_id not in counted]
@@ -132,6 +134,18 @@ def _proved(slot: Slot, counted: frozenset[int], rules: Rules) -> Judged:
     changes += [change for item in absent if (change := _absent(item, rules))]
     accepted = [item.item_id for item in found if item.state is ItemState.ACCEPTED]
     return Judged(slot, _verdict(slot, counted, absent, rules), accepted, changes)
+
+
+def _overwritten(slot: Slot, counted: frozenset[int], overwritten: frozenset[int], rules: Rules) -> Judged:
+    """The total is one company's or meter's, and lacks what others sent. Nothing there is found before it has all."""
+    if rules.may_lag(item for item in slot.items if item.item_id not in counted):
+        return Judged(slot, Verdict.LATER)
+    changes = [
+        Change(item, ItemState.MISSING, "An event of another company or meter replaced it in Stripe's total.")
+        for item in _open_items(slot, rules)
+        if item.item_id in overwritten and item.state is ItemState.ACCEPTED
+    ]
+    return Judged(slot, Verdict.LESS, changes=changes)
 
 
 def _verdict(slot: Slot, counted: frozenset[int], absent: Sequence[SentItem], rules: Rules) -> Verdict:

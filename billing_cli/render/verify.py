@@ -105,7 +105,7 @@ def _wrong(compared: Comparison) -> Iterator[RenderableType]:
     shown = compared.shown[:_SHOWN]
     if shown:
         table = Columns(_wrong_lines(shown))
-        for name in ("from", "company", "meter"):
+        for name in ("from", "customer", "company", "meter"):
             table.add_column(name)
         for name in ("at Stripe", "sent", "difference"):
             table.add_column(name, justify="right")
@@ -131,10 +131,17 @@ def _wrong_lines(shown: Sequence[Judged]) -> Iterator[RenderableType]:
         yield Text(f"  {judged.verdict.value}: {_figure(slot.total)} at Stripe, {grouped(slot.ours)} sent{doubt}")
 
 
-def _where(judged: Judged) -> tuple[str, str, str]:
-    item = judged.slot.items[0]
-    start = f"{datetime.fromtimestamp(judged.slot.start_s, UTC):%Y-%m-%d %H:%M}Z"
-    return start, item.company_id, item.meter
+def _where(judged: Judged) -> tuple[str, str, str, str]:
+    slot = judged.slot
+    start = f"{datetime.fromtimestamp(slot.start_s, UTC):%Y-%m-%d %H:%M}Z"
+    return start, slot.stripe_customer_id, *_origins(slot)
+
+
+def _origins(slot: Slot) -> tuple[str, str]:
+    """The companies and the usage meters whose usage was sent there, each once."""
+    companies = (name for item in slot.items for name in item.company_id.split(", "))
+    meters = (name for item in slot.items for name in item.meter.split(", "))
+    return ", ".join(dict.fromkeys(companies)), ", ".join(dict.fromkeys(meters))
 
 
 def _sent(slot: Slot) -> str:
@@ -156,7 +163,8 @@ def _figure(value: Decimal | None) -> str:
 def _changes(compared: Comparison) -> Iterator[RenderableType]:
     for change in compared.changes[:_SHOWN]:
         style = "green" if change.after is ItemState.ACCEPTED else "red"
-        line = Text(f"{change.item.identifier}: {change.item.state.value} → {change.after.value}", style)
+        item = change.item
+        line = Text(f"{item.identifier} of {item.stripe_customer_id}: {item.state.value} → {change.after.value}", style)
         yield line.append(f"  {change.reason}", "dim") if change.reason else line
     if len(compared.changes) > _SHOWN:
         yield Text(f"… and {len(compared.changes) - _SHOWN:,} more changes (see --json)", "dim")
@@ -181,11 +189,12 @@ def verified_document(plan: VerifyPlan) -> dict[str, object]:
 
 
 def _slot_document(judged: Judged) -> dict[str, object]:
-    slot, item, differences = judged.slot, judged.slot.items[0], judged.slot.differences
+    slot, differences = judged.slot, judged.slot.differences
+    company_id, meter = _origins(slot)
     return {
-        "company_id": item.company_id,
+        "company_id": company_id,
         "stripe_customer_id": slot.stripe_customer_id,
-        "meter": item.meter,
+        "meter": meter,
         "event_name": slot.event_name,
         "start": datetime.fromtimestamp(slot.start_s, UTC).isoformat(),
         "hours": slot.width_s // 3600,
@@ -209,4 +218,6 @@ def _change_document(change: Change) -> dict[str, object]:
         "before": item.state.value,
         "after": change.after.value,
         "reason": change.reason,
+        "stripe_customer_id": item.stripe_customer_id,
+        "event_name": item.event_name,
     }

@@ -50,6 +50,6 @@ def sent_items(database: Database, account: tuple[str, bool], wanted: Sequence[S
         for each in wanted
     ]
     found = database_call(
-        database, "billing_proof_items_v1", p_account=account[0], p_livemode=account[1], p_ranges=ranges
+        database, "billing_proof_items_v2", p_account=account[0], p_livemode=account[1], p_ranges=ranges
     )
     return [SentItem.from_document(item) for item in found["items"]]

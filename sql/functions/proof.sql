@@ -81,15 +81,21 @@ returns jsonb language sql stable set search_path = '' as $$
     and exists (select from public.billing_export_items i where i.batch_id = b.batch_id and i.state = 'accepted')
 $$;
 
+-- Of an earlier version, whose items do not have `whole`.
+drop function if exists public.billing_proof_items_v1(text, boolean, jsonb);
+
 -- Everything of this account that Stripe may have counted in some spans of time, whichever batch sent it: p_ranges is
 -- [{stripe_customer_id, event_name, start_s, end_s}]. Read it after Stripe's totals, so that nothing that they have
--- is missing here.
-create or replace function public.billing_proof_items_v1(p_account text, p_livemode boolean, p_ranges jsonb)
+-- is missing here. An item is `whole` if its figure is for all companies and meters of its receiver; older versions
+-- sent one for each of them, and recorded no meter_id.
+create or replace function public.billing_proof_items_v2(p_account text, p_livemode boolean, p_ranges jsonb)
 returns jsonb language sql stable set search_path = '' set statement_timeout = '5min' as $$
   select jsonb_build_object('items', coalesce(jsonb_agg(jsonb_build_object(
       'item_id', i.item_id, 'batch_id', i.batch_id, 'identifier', i.identifier,
-      'company_id', public.billing_item_company_v1(i), 'meter', public.billing_item_meter_v1(i), 'stripe_customer_id', i.stripe_customer_id, 'event_name', i.event_name,
+      'company_id', public.billing_item_company_v1(i), 'meter', public.billing_item_meter_v1(i),
+      'stripe_customer_id', i.stripe_customer_id, 'event_name', i.event_name,
       'event_s', extract(epoch from i.event_at)::bigint, 'state', i.state, 'replaces', i.replaces,
+      'whole', i.meter_id is not null,
       'value', trim_scale(i.sent_value)::text,
       'tried_s', extract(epoch from greatest(i.last_sent_at, i.settled_at, i.first_sent_at, i.cancel_asked_at))::text,
       'cancel_asked', i.cancel_asked_at is not null,
@@ -146,6 +152,6 @@ select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_proof_claim_v1(text, text, text, int, int)',
   'public.billing_proof_pairs_v1(text, boolean)',
   'public.billing_proof_unverified_v1(text, boolean, timestamptz, timestamptz)',
-  'public.billing_proof_items_v1(text, boolean, jsonb)',
+  'public.billing_proof_items_v2(text, boolean, jsonb)',
   'public.billing_proof_apply_v1(text, text, jsonb, jsonb)'
 ]) as f;

@@ -126,6 +126,23 @@ def test_a_total_that_nobody_knows_changes_only_what_stripe_named(
     assert judged(unknown).changes == []
 
 
+@given(st.lists(st.tuples(st.sampled_from(["co_1", "co_2"]), amounts), min_size=1, max_size=5))
+def test_where_companies_replaced_each_other_only_the_sum_of_their_last_values_is_found(
+    events: list[tuple[str, Decimal]],
+) -> None:
+    items = [
+        replace(sent(number, value, ItemState.ACCEPTED, replaces=True), company_id=company, whole=False)
+        for number, (company, value) in enumerate(events)
+    ]
+    total = events[-1][1]
+    found = judged(Slot("cus_1", "calls", 0, 3600, total, items))
+    assert (found.verdict is Verdict.FOUND) == (sum(dict(events).values()) == total)
+    assert {change.item.company_id for change in found.changes} <= {"co_1", "co_2"} - {events[-1][0]}
+    assert {change.after for change in found.changes} <= {ItemState.MISSING}
+    whole = sent(len(items), Decimal(9), ItemState.ACCEPTED, replaces=True)
+    assert judged(Slot("cus_1", "calls", 0, 3600, Decimal(9), [*items, whole])).verdict is Verdict.FOUND
+
+
 def test_what_an_error_names_helps_to_tell_the_rest() -> None:
     items = [sent(1, Decimal(5), ItemState.ACCEPTED), sent(2, Decimal(5), ItemState.ACCEPTED)]
     slot = Slot("cus_1", "calls", 0, 3600, Decimal(5), items)

@@ -60,7 +60,8 @@ def test_nothing_is_wider_than_the_terminal_and_all_figures_are_there(width: int
         text = shown(view, width)
         assert max(map(len, text.splitlines())) <= width
         flat = " ".join(text.split())
-        assert all(part in flat for part in ("1,600", "1,234,567.25", "67.25", "co_[bold]1", "10 more"))
+        assert all(part in flat for part in ("1,600", "1,234,567.25", "67.25", "cus_1", "co_[bold]1", "10 more"))
+        assert f"{ITEM.identifier} of cus_1: accepted → missing" in flat
         assert all(word in flat for verdict in COMPARISON.slots for word in SAID[verdict].split())
         assert "3 usage records cannot be verified" in flat
 
@@ -92,6 +93,9 @@ def test_the_document_has_every_wrong_total_and_change() -> None:
     assert len(wrong) == 40
     assert (wrong[0]["stripe"], wrong[0]["sent"], wrong[0]["difference"]) == ("67.25", "1234567.25", "-1234500")
     assert (wrong[1]["stripe"], wrong[1]["difference"]) == (None, None)
+    changes = document["changes"]
+    assert isinstance(changes, list)
+    assert (changes[0]["stripe_customer_id"], changes[0]["event_name"]) == ("cus_1", "api_requests")
 
 
 def test_the_digest_names_what_is_written_down() -> None:

@@ -175,7 +175,7 @@ def test_what_was_proved_uncounted_long_ago_is_proved_again(
 
 PLACES = [
     Step("billing_proof_claim_v1", "after"),
-    Step("billing_proof_items_v1", "after"),
+    Step("billing_proof_items_v2", "after"),
     Step("billing_batch_settle_v1", "before"),
     Step("billing_batch_settle_v1", "after"),
     Step("send", "before"),
@@ -200,7 +200,7 @@ def test_replies_of_the_database_lost_while_proving(
 ) -> None:
     _three_hours(sql)
     doubtful("lost_reply", "2")
-    for function in ("billing_proof_claim_v1", "billing_proof_items_v1", "billing_batch_settle_v1"):
+    for function in ("billing_proof_claim_v1", "billing_proof_items_v2", "billing_batch_settle_v1"):
         rest.faults[function] = ["lost_reply", "503"]
     environment = rest_environment(rest.url, rest.service_key, stripe.url)
     codes = [run_billing(environment, EXPORT) for _ in range(2)]
