@@ -11,6 +11,8 @@ from billing_cli.domain.masking import masked, masked_person
 # Written by operators, handlers and Stripe.
 _FREE_TEXT = frozenset(("reason", "error", "effect", "status", "number"))
 _PEOPLE = frozenset(("actor", "maker", "approver"))
+# Of items that are told as one.
+_ALIKE = ("batch_id", "meter", "state", "error", "stripe_customer_id")
 
 
 class Kind(StrEnum):
@@ -63,7 +65,7 @@ class Story:
 
 @dataclass(frozen=True)
 class Happening:
-    """What is told as one: an entry, or the items of one batch, meter and state that were sent one after the other."""
+    """What is told as one: an entry, or items of one batch, meter, customer and state, sent one after the other."""
 
     entries: Sequence[Entry]
 
@@ -86,6 +88,6 @@ def happenings(entries: Iterable[Entry]) -> Iterator[Happening]:
             continue
         together: dict[tuple[object, ...], list[Entry]] = {}
         for entry in group:
-            alike = tuple(entry.facts[name] for name in ("batch_id", "meter", "state", "error"))
+            alike = tuple(entry.facts[name] for name in _ALIKE)
             together.setdefault(alike, []).append(entry)
         yield from map(Happening, together.values())

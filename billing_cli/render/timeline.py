@@ -88,7 +88,8 @@ def _items(happening: Happening) -> _Words:
     span = hours[0] if hours[0] == hours[-1] else f"{hours[0]} to {hours[-1]}"
     total = sum(Decimal(entry.facts["quantity"]) for entry in entries)
     what = f"{len(entries):,} event{'s' * (len(entries) != 1)} {facts['meter']}"
-    return what, facts["state"], [grouped(Decimal(total)), f"hours {span}", facts["batch_id"], facts["error"]]
+    amount = f"{grouped(Decimal(total))} for {facts['stripe_customer_id']}"
+    return what, facts["state"], [amount, f"hours {span}", facts["batch_id"], facts["error"]]
 
 
 def _intent(happening: Happening) -> _Words:

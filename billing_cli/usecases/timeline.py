@@ -26,7 +26,7 @@ def _entries(database: Database, company_id: str, since: str | None, until: str 
     after: dict[str, object] = {}
     told: set[int] = set()
     while True:
-        page = database.call("billing_timeline_v1", **window, **after)
+        page = database.call("billing_timeline_v2", **window, **after)
         for entry in map(Entry.from_document, page["entries"]):
             # An item that is sent while this reads has its time from then on, and would come again.
             if entry.kind is not Kind.ITEM or entry.facts["item_id"] not in told:

@@ -48,10 +48,14 @@ begin
 end
 $$;
 
+-- Of an earlier version, whose items have no stripe_customer_id.
+drop function if exists
+  public.billing_timeline_v1(text, timestamptz, timestamptz, timestamptz, int, text, int);
+
 -- A page in time order: {entries: [{at, kind, …}], count, last: {at, rank, key}}; go on after `last` until `count`
 -- is less than p_limit. `at` is null for rows of the deployment's own relations that have no date; they come first,
 -- where no p_since leaves them out. Usage is summed by UTC day and meter, as far as it lies in the window.
-create or replace function public.billing_timeline_v1(
+create or replace function public.billing_timeline_v2(
   p_company_id text, p_since timestamptz default null, p_until timestamptz default null,
   p_after timestamptz default null, p_after_rank int default 0, p_after_key text default '',
   p_limit int default 5000)
@@ -76,7 +80,8 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
       select n.item_id, string_agg(n.meter, ', ' order by n.meter) as meter, sum(n.quantity) as quantity
       from public.billing_export_origins n where n.company_id = p_company_id group by 1) o using (item_id), bounds
     where (i.company_id = p_company_id
-           or i.item_id in (select n.item_id from public.billing_export_origins n where n.company_id = p_company_id)) and coalesce(i.first_sent_at, b.opened_at) >= least_at
+           or i.item_id in (select n.item_id from public.billing_export_origins n where n.company_id = p_company_id))
+      and coalesce(i.first_sent_at, b.opened_at) >= least_at
   ),
   happened (at, rank, kind, key, facts) as (
     select date_bin('1 day', u.occurred_at, '2000-01-01 00:00:00+00') as day, 1, 'usage', coalesce(u.meter, ''),
@@ -102,7 +107,8 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
       'item_id', i.item_id, 'batch_id', i.batch_id, 'livemode', i.livemode, 'meter', i.usage_meter, 'state', i.state,
       'quantity', trim_scale(i.share)::text, 'bucket_start', i.bucket_start, 'event_at', i.event_at,
       'backend', i.backend, 'identifier', i.identifier, 'attempts', i.attempts, 'settled_at', i.settled_at,
-      'verified_at', i.verified_at, 'request_id', i.request_id, 'error', i.error)
+      'verified_at', i.verified_at, 'request_id', i.request_id, 'error', i.error,
+      'stripe_customer_id', i.stripe_customer_id, 'event_name', i.event_name)
     from items i
     union all
     select i.opened_at, 5, 'intent', i.intent_id, jsonb_build_object(
@@ -159,5 +165,5 @@ $$;
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_timeline_company_v1(text)',
   'public.billing_timeline_payload_v1(text)',
-  'public.billing_timeline_v1(text, timestamptz, timestamptz, timestamptz, int, text, int)'
+  'public.billing_timeline_v2(text, timestamptz, timestamptz, timestamptz, int, text, int)'
 ]) as f;

@@ -16,7 +16,8 @@ def item(number: int, meter: str = "api_calls", state: str = "accepted", error: 
     hour = f"2026-11-23T{number:02d}:00:00+00:00"
     facts = {"item_id": number, "batch_id": "exp_1", "livemode": False, "meter": meter, "state": state,
              "quantity": "1.5", "bucket_start": hour, "identifier": f"exp_1-{number}",
-             "request_id": f"req_{number // 2}", "error": error}  # fmt: skip
+             "request_id": f"req_{number // 2}", "error": error, "stripe_customer_id": "cus_1",
+             "event_name": meter}  # fmt: skip
     return Entry(AT, Kind.ITEM, facts)
 
 

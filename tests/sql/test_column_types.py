@@ -66,7 +66,7 @@ CALLS = {
     "billing_reconcile_invoices_v1": f"billing_reconcile_invoices_v1({WINDOW})",
     "billing_reconcile_customers_v2": f"billing_reconcile_customers_v2('acct_1', false, {WINDOW})",
     "billing_timeline_company_v1": "billing_timeline_company_v1('co_1')",
-    "billing_timeline_v1": "billing_timeline_v1('co_1')",
+    "billing_timeline_v2": "billing_timeline_v2('co_1')",
     "billing_webhook_company_v1": "billing_webhook_company_v1('cus_1', 'pi_1')",
     "of the payment alone": "billing_webhook_company_v1(null, 'pi_2')",
     "billing_payments_known_v1": """billing_payments_known_v1('["pi_1", "pi_2"]')""",
@@ -139,7 +139,7 @@ def test_every_function_answers_the_same(wanted: str, accepted: str, db_url: str
         assert misfits(PostgresMigrator(plain_db_url)) == []
         apply_pending(PostgresMigrator(plain_db_url), "tests")
         assert answers(sql) == usual
-    assert usual["opened"] > 0 and usual["items"] and len(usual["billing_timeline_v1"]["entries"]) > 2
+    assert usual["opened"] > 0 and usual["items"] and len(usual["billing_timeline_v2"]["entries"]) > 2
 
 
 def test_of_padded_text_they_answer_otherwise(db_url: str, plain_db_url: str) -> None:

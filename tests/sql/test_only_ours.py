@@ -81,8 +81,8 @@ def test_objects_of_the_application_are_left_alone(made_first: bool, plain_db_ur
         ("create view public.billing_webhooks as select 1 as id", "table public.billing_webhooks"),
         ("create type public.billing_intent_kind as enum ('x')", "type public.billing_intent_kind"),
         (
-            "create function public.billing_timeline_v1(a int) returns int language sql as 'select 1'",
-            "function public.billing_timeline_v1",
+            "create function public.billing_timeline_v2(a int) returns int language sql as 'select 1'",
+            "function public.billing_timeline_v2",
         ),
     ],
 )

@@ -104,6 +104,23 @@ def test_every_kind_is_told_in_time_order_with_request_ids(lived: Billing) -> No
             assert each["request_id"].startswith("req_")
 
 
+def test_an_item_names_the_customer_and_meter_of_stripe_that_have_its_usage(
+    lived: Billing, sql: Connection, export: Billing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql.execute("update billing_companies set stripe_customer_id = 'cus_3' where company_id = 'co_1'")
+    assert export("--allow-corrections").code == 0
+    found = [each for each in entries(lived, "co_1") if each["kind"] == "item"]
+    receivers = [(each["stripe_customer_id"], each["event_name"], each["quantity"]) for each in found]
+    assert (
+        receivers
+        == [("cus_1", "api_calls", quantity) for quantity in ["1.5"] * 3 + ["-1.5"] * 3]
+        + [("cus_3", "api_calls", "1.5")] * 3
+    )
+    assert run(["timeline", "co_1"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "-4.5 for cus_1" in text and "4.5 for cus_3" in text
+
+
 def test_nothing_of_another_company_is_told(lived: Billing) -> None:
     found = entries(lived, "co_2")
     assert [each["kind"] for each in found] == ["usage", "batch", "item", "item", "item"]

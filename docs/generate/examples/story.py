@@ -43,4 +43,5 @@ def _item(hour: int, state: str, error: str | None = None) -> Entry:
     return Entry("2026-11-01T00:30:05+00:00", Kind.ITEM, {
         "item_id": hour, "batch_id": BATCH, "livemode": False, "meter": "api_calls", "state": state,
         "quantity": "4570.25", "bucket_start": at, "identifier": f"{BATCH}-{hour}",
-        "request_id": f"req_T7pWn40aVbSd{hour}", "error": error})  # fmt: skip
+        "request_id": f"req_T7pWn40aVbSd{hour}", "error": error,
+        "stripe_customer_id": "cus_RtQ8dDUq3ZbNvW", "event_name": "api_calls"})  # fmt: skip
