@@ -21,6 +21,7 @@ class StripeMeter:
     """A billing meter as Stripe has it; the payload keys are the meter's own, never assumed.
 
     `event_time_window` (`hour` or `day`) marks a pre-aggregated meter: the last event of a window stands for it all.
+    `archived_s` is when it was archived, also if it is active again; None if it is not known.
     """
 
     event_name: str
@@ -31,6 +32,7 @@ class StripeMeter:
     event_time_window: str | None = None
     meter_id: str = ""
     created_s: int | None = None
+    archived_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class MeterRoute:
     `meter` is empty if no usage meter goes there now; corrections of earlier usage do.
     `event_name` is the Stripe meter's, or the id of the price that usage records are for. Usage is taken
     together by `bucket` (`hour` or `day`): its `sum`, or its `last` value. With `replaces`, an event states
-    the bucket's whole value in place of the one before.
+    the bucket's whole value in place of the one before. Events from before `meter_created_s` may be at another Stripe
+    meter of that event name.
     """
 
     meter: str
@@ -87,10 +90,12 @@ def route_meters(
     unit: what they add up to has one of each.
     """
     by_event_name: dict[str, StripeMeter] = {}
+    stripe_meters = list(stripe_meters)
     for meter in stripe_meters:
         # Stripe allows one active meter per event name; an archived namesake must not hide it.
         if meter.active or meter.event_name not in by_event_name:
             by_event_name[meter.event_name] = meter
+    by_event_name = {name: _since_alone(meter, stripe_meters) for name, meter in by_event_name.items()}
     # The namesake of an event name goes there as the meters that are mapped to it.
     wanted = {rule.event_name: MeterRule(backend=rule.backend) for rule in configured.values() if rule.event_name}
     wanted = {name: wanted.get(name, MeterRule()) for name in by_event_name} | dict(configured)
@@ -110,6 +115,16 @@ def refuse_stream(routes: Iterable[MeterRoute], meter: str | None) -> None:
             "STRIPE_SECRET_KEY is a test key.",
             "Use a live key, or rehearse by single events: billing export --backend events",
         )
+
+
+def _since_alone(meter: StripeMeter, all_meters: Iterable[StripeMeter]) -> StripeMeter:
+    """As if it were created when the last other meter of its event name was archived.
+
+    An old meter that is active again did not get the events between.
+    """
+    others = [each for each in all_meters if each.event_name == meter.event_name and each.meter_id != meter.meter_id]
+    moments = [each.archived_s for each in others] + [meter.created_s]
+    return replace(meter, created_s=max((moment for moment in moments if moment is not None), default=None))
 
 
 def _refuse_mixed(routes: Iterable[MeterRoute]) -> None:

@@ -42,6 +42,8 @@ def meter(number: int, **changes: object) -> dict[str, Any]:
         "value_settings": {"event_payload_key": "gb"},
         "event_time_window": None,
         "created": 1_700_000_000,
+        "updated": 1_700_000_500,
+        "status_transitions": {"deactivated_at": None},
         **changes,
     }
 
@@ -56,7 +58,8 @@ def test_the_account_and_what_key_and_stripe_say_of_its_mode(key: str, key_is_li
 
 @responses.activate
 def test_every_page_of_meters_is_read() -> None:
-    pages = [([meter(1), meter(2)], True), ([meter(3, status="inactive", event_time_window="day")], False)]
+    again = {"status_transitions": {"deactivated_at": 1_700_000_100}}
+    pages = [([meter(1), meter(2, **again)], True), ([meter(3, status="inactive", event_time_window="day")], False)]
     for data, has_more in pages:
         responses.get(
             f"{API}/billing/meters",
@@ -65,8 +68,8 @@ def test_every_page_of_meters_is_read() -> None:
         )
     assert StripeReader(CONNECTION).meters() == [
         StripeMeter("meter_1", True, "sum", "cust", "gb", None, "mtr_1", 1_700_000_000),
-        StripeMeter("meter_2", True, "sum", "cust", "gb", None, "mtr_2", 1_700_000_000),
-        StripeMeter("meter_3", False, "sum", "cust", "gb", "day", "mtr_3", 1_700_000_000),
+        StripeMeter("meter_2", True, "sum", "cust", "gb", None, "mtr_2", 1_700_000_000, 1_700_000_100),
+        StripeMeter("meter_3", False, "sum", "cust", "gb", "day", "mtr_3", 1_700_000_000, 1_700_000_500),
     ]
     assert "starting_after=mtr_2" in str(responses.calls[1].request.url)
 

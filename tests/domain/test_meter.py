@@ -41,6 +41,21 @@ def test_an_archived_namesake_does_not_hide_the_active_meter() -> None:
     assert problems([archived]) == {"api_calls": "meter_inactive"}
 
 
+@pytest.mark.parametrize(
+    ("created", "archived", "alone_since"),
+    [(100, None, 100), (100, 250, 250), (300, 250, 300), (None, 250, 250), (None, None, None)],
+)
+def test_a_meter_has_its_event_name_alone_since_the_last_namesake_was_archived(
+    created: int | None, archived: int | None, alone_since: int | None
+) -> None:
+    used = replace(METER, meter_id="mtr_1", created_s=created, archived_s=50)
+    other = replace(METER, active=False, meter_id="mtr_2", archived_s=archived)
+    elsewhere = replace(METER, active=False, event_name="other", meter_id="mtr_3", archived_s=900)
+    for meters in ([used, other, elsewhere], [other, elsewhere, used]):
+        found = {route.event_name: route for route in route_meters(meters, {})}
+        assert (found["api_calls"].meter_id, found["api_calls"].meter_created_s) == ("mtr_1", alone_since)
+
+
 def test_a_meter_that_counts_events_is_a_problem() -> None:
     assert problems([replace(METER, formula="count")]) == {"api_calls": "meter_formula"}
 

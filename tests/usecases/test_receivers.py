@@ -148,6 +148,30 @@ def test_a_stripe_meter_made_anew_gets_neither_the_usage_nor_the_corrections_of_
     assert totals(stripe) == {("cus_1", "api_calls"): 100}
 
 
+def test_an_old_stripe_meter_that_is_used_again_gets_neither_the_usage_nor_the_corrections_of_the_one_between(
+    sql: Connection, stripe: StripeDouble, billing: Billing, plan: Billing, export: Billing
+) -> None:
+    stripe.clock(-30 * 86_400)
+    stripe.bulk([], [{"event_name": "calls", "id": "mtr_old"}])
+    stripe.clock(0)
+    meters = stripe.client().v1.billing.meters
+    meters.deactivate("mtr_old")
+    between = meters.create({"display_name": "Calls", "event_name": "calls", "default_aggregation": {"formula": "sum"}})
+    add_usage(sql, "co_1", "calls", 60)
+    add_usage(sql, "co_1", "calls", 40, minute=6)
+    assert export().code == 0
+    meters.deactivate(between.id)
+    meters.reactivate("mtr_old")
+    assert reasons(plan().document) == {"former_meter": ("0", "-100"), "moved": ("100", "0")}
+    sql.execute("delete from billing_usage_events where quantity = 40")
+    add_usage(sql, "co_1", "calls", 7, hour=3)
+    corrected = export("--allow-corrections")
+    assert (corrected.code, corrected.document["to_mend"]) == (3, ["former_meter", "moved"])
+    assert values(stripe, "cus_1") == ["100", "7"]
+    again = export("--allow-corrections")
+    assert (again.code, again.document["batches"]) == (3, [])
+
+
 def test_rows_that_move_within_the_period_are_never_more_than_the_usage(
     sql: Connection, stripe: StripeDouble, hundred: None, export: Billing
 ) -> None:

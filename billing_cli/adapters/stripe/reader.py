@@ -42,4 +42,10 @@ def _meter(meter: stripe.billing.Meter) -> StripeMeter:
         event_time_window=meter.event_time_window,
         meter_id=meter.id,
         created_s=meter.created,
+        archived_s=_archived_s(meter),
     )
+
+
+def _archived_s(meter: stripe.billing.Meter) -> int | None:
+    """None if it never was; its last change if Stripe has no other time for an archived one."""
+    return meter.status_transitions.deactivated_at or (meter.updated if meter.status != "active" else None)

@@ -44,7 +44,8 @@ def update_meter(state: State, call: Call, meter_id: str) -> Reply:
 
 
 def deactivate_meter(state: State, call: Call, meter_id: str) -> Reply:
-    return _save(state, call, {**find_meter(state, meter_id), "status": "inactive"})
+    archived = {"status": "inactive", "status_transitions": {"deactivated_at": int(call.now_s)}}
+    return _save(state, call, {**find_meter(state, meter_id), **archived})
 
 
 def reactivate_meter(state: State, call: Call, meter_id: str) -> Reply:
