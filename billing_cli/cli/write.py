@@ -42,7 +42,7 @@ def carry_out(session: Session, command: WriteCommand[P], options: WriteOptions)
     """Plans, shows, and writes if every gate is open. Returns the exit code."""
     plan = command.plan()
     gates = gates_for(session, plan, options)
-    if options.plan_out:
+    if options.plan_out and not plan.demands.found_wrong:
         _write_plan_file(session, plan, options.plan_out, options.sign_key)
     show(session, command, plan, gates)
     approved = approve(plan, gates)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from billing_cli.domain.errors import BadInput, PlanChanged, Refused
-from billing_cli.domain.limits import WITHIN_LIMITS
 from billing_cli.domain.plan import SHOWN_DIGEST_CHARS, Plan
 
 P = TypeVar("P", bound=Plan)
@@ -65,8 +64,10 @@ def check_expected(plan: Plan, gates: Gates) -> None:
 def approve(plan: P, gates: Gates) -> ApprovedPlan[P] | None:
     """The plan, approved; None when the operator only asked to see it.
 
-    Raises Refused when `--confirm` was given but another gate is closed.
+    Raises Refused when `--confirm` was given but another gate is closed, and FoundWrong for a plan that has one.
     """
+    if plan.demands.found_wrong:
+        raise plan.demands.found_wrong
     check_expected(plan, gates)
     if not gates.confirm:
         return None
@@ -94,7 +95,7 @@ def approve(plan: P, gates: Gates) -> ApprovedPlan[P] | None:
 def _check_demands(plan: Plan, gates: Gates) -> None:
     demands = plan.demands
     if demands.refusal:
-        raise Refused(f"Nothing was written: {demands.refusal}", WITHIN_LIMITS)
+        raise Refused(f"Nothing was written: {demands.refusal}", demands.next_step)
     if demands.seen and gates.expect is None:
         digest = plan.digest[:SHOWN_DIGEST_CHARS]
         raise Refused(f"Nothing was written. {demands.seen}", f"To do it again, add: --expect {digest}")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from billing_cli.domain.errors import FoundWrong
 from billing_cli.domain.money import Money
 
 WITHIN_LIMITS = (
@@ -48,11 +49,18 @@ class Demands:
 
     `refusal`: why it may not be carried out at all. `second_person`: why another one must approve.
     `seen`: why this plan must be named by its digest, so that a blind repetition does nothing.
+    `found_wrong`: the error in place of a plan that is shown, and cannot be carried out or saved.
     """
 
     refusal: str | None = None
     second_person: str | None = None
     seen: str | None = None
+    found_wrong: FoundWrong | None = None
+
+    @property
+    def next_step(self) -> str:
+        """What to do about the refusal."""
+        return self.found_wrong.next_step if self.found_wrong else WITHIN_LIMITS
 
 
 NO_DEMANDS = Demands()

@@ -5,7 +5,6 @@ from rich.text import Text
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.gate import Gates
-from billing_cli.domain.limits import WITHIN_LIMITS
 from billing_cli.domain.plan import SHOWN_DIGEST_CHARS, Plan
 
 
@@ -35,7 +34,7 @@ def render_gates(plan: Plan, gates: Gates) -> RenderableType:
     ]
     lines += _demands(plan, gates)
     if not gates.open and not plan.empty:
-        then = WITHIN_LIMITS if plan.demands.refusal else "To carry out exactly this plan:"
+        then = plan.demands.next_step if plan.demands.refusal else "To carry out exactly this plan:"
         lines.append(Text.assemble(("Nothing was written. ", "bold"), then))
     return Group(*lines)
 
@@ -69,5 +68,10 @@ def gates_document(plan: Plan, gates: Gates) -> dict[str, object]:
         "livemode_agrees": identity.agrees,
         "gates": {"confirm": gates.confirm, "live": gates.live},
         "config": gates.config,
-        "demands": {**vars(plan.demands), "approval_id": gates.approval_id},
+        "demands": {
+            "refusal": plan.demands.refusal,
+            "second_person": plan.demands.second_person,
+            "seen": plan.demands.seen,
+            "approval_id": gates.approval_id,
+        },
     }

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from billing_cli.domain.account import StripeIdentity
@@ -10,13 +10,14 @@ from billing_cli.domain.batch import BatchRun
 from billing_cli.domain.billing_period import Billing, LateUsage, open_periods
 from billing_cli.domain.errors import PlanChanged
 from billing_cli.domain.export import Alarm, ExportPlan, ExportRequest, plan_export
+from billing_cli.domain.limits import Demands
 from billing_cli.domain.meter import Backend, MeterRoute, MeterRule, refuse_stream, route_meters
 from billing_cli.domain.ports import BillingReader, Database, LedgerReader, SubscriptionReader
 from billing_cli.domain.usage import usage_facts
 from billing_cli.usecases.batches import list_batches, run_batch
 from billing_cli.usecases.environment import RunEnvironment
 from billing_cli.usecases.patience import database_call
-from billing_cli.usecases.surplus import refuse_surplus
+from billing_cli.usecases.surplus import find_surplus
 
 # The newest batches; the one that was opened a moment ago is among them.
 _LOOKED_AT = 5
@@ -44,8 +45,8 @@ class ExportPlanner:
         arguments = _arguments(request, identity, routes, billing)
         usage = usage_facts(self.database.call("billing_export_preview_v3", **arguments))
         plan = plan_export(request, identity, routes, usage, self.alarm, billing)
-        refuse_surplus(self.database, self.ledger, identity, request.window, routes, usage)
-        return plan
+        surplus = find_surplus(self.database, self.ledger, identity, request.window, routes, usage)
+        return replace(plan, demands=Demands(refusal=surplus.message, found_wrong=surplus)) if surplus else plan
 
     def _billing(self, request: ExportRequest, identity: StripeIdentity, routes: Sequence[MeterRoute]) -> Billing:
         """Of meters whose late usage is sent as it is, only where usage records need their subscription item."""

@@ -23,24 +23,24 @@ _PAUSE = timedelta(hours=2)
 _SAMPLE = 20
 
 
-def refuse_surplus(
+def find_surplus(
     database: Database,
     ledger: LedgerReader,
     identity: StripeIdentity,
     window: Window,
     routes: Sequence[MeterRoute],
     usage: UsageFacts,
-) -> None:
-    """Raises FoundWrong if Stripe counts more in the window than was ever sent from this database.
+) -> FoundWrong | None:
+    """An error if Stripe counts more in the window than was ever sent from this database.
 
     Another copy of the database, or another program, has sent usage then. Reads the totals of the largest lines to
     send, and only if no batch was opened in the last two hours by the database's clock.
     """
     if usage.last_opened_at is not None and usage.now - usage.last_opened_at < _PAUSE:
-        return
+        return None
     lines = _sample(routes, usage)
     if not lines:
-        return
+        return None
     wanted = [_span(line, window) for line in lines]
     totals: list[Mapping[str, object]] = []
     ledger.summaries(wanted, totals.extend)
@@ -50,7 +50,8 @@ def refuse_surplus(
         receiver = str(total["customer_id"]), str(total["event_name"])
         known = exact_sum(value for at_s, value in sent[receiver] if _within(at_s, total, wanted[0].grouping))
         if is_more_than(counted := Decimal(str(total["quantity"])), [Candidate(0, known)]):
-            raise _surplus(*receiver, plain(counted), plain(known), window)
+            return _surplus(*receiver, plain(counted), plain(known), window)
+    return None
 
 
 def _sent(
@@ -86,5 +87,5 @@ def _surplus(customer_id: str, event_name: str, counted: str, known: str, window
     return FoundWrong(
         f"Stripe has {counted} {event_name} of {customer_id} in an hour or day of this window, and this database knows "
         f"of {known} that were sent. Another copy of it, or another program, sends usage.",
-        f"Nothing was sent. Compare: {compare}; then export from the time on that only this database sends.",
+        f"Compare: {compare}; then export from the time on that only this database sends.",
     )

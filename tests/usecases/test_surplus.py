@@ -1,10 +1,14 @@
 """A database that does not know of everything that was sent does not send it again."""
 
+from pathlib import Path
+
 import pytest
 from support.stripe_control import StripeDouble
 from support.usage import Connection, add_usage
 
-from .conftest import Billing
+from billing_cli.cli.app import run
+
+from .conftest import DAY, Billing
 
 
 @pytest.fixture
@@ -26,6 +30,32 @@ def test_a_clone_of_the_database_sends_nothing_again(
         in answer.stderr
     )
     assert "billing reconcile usage" in answer.stderr
+
+
+@pytest.mark.parametrize("gate", [(), ("--confirm",)])
+def test_a_dry_run_shows_the_plan_and_then_the_refusal(
+    sql: Connection, known_elsewhere: None, plan: Billing, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, gate: tuple[str, ...], tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.delenv("LIVE", raising=False)
+    answer = plan(*gate)
+    assert (answer.code, answer.document["schema"], answer.document["events"]) == (3, "billing.export/v1", 1)
+    assert [line["to_send"] for line in answer.document["lines"]] == ["5"]
+    refusal = answer.document["demands"]["refusal"]
+    assert refusal.startswith("Stripe has 5 api_calls of cus_1") and refusal in answer.stderr
+    saved = tmp_path / "plan.json"
+    assert run(["export", "--start", DAY, "--end", DAY, "--plan-out", str(saved), *gate]) == 3
+    out, err = capsys.readouterr()
+    shown, said = " ".join(out.split()), " ".join(err.split())
+    assert "co_1 │ api_calls" in shown and "Refused: Stripe has 5 api_calls of cus_1" in shown
+    assert "Compare: billing reconcile usage" in shown and "--expect" not in shown
+    assert "Compare: billing reconcile usage" in said
+    assert not saved.exists()
+
+
+def test_in_json_a_refused_run_prints_the_error_alone(known_elsewhere: None, export: Billing) -> None:
+    answer = export()
+    assert (answer.code, answer.document["schema"], answer.document["exit_code"]) == (3, "billing.error/v1", 3)
 
 
 def test_a_database_restored_from_a_backup_sends_nothing_again(
