@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from billing_cli.render.terminal import visible
+from billing_cli.render.terminal import shown, text_shown
 
 _BOUNDLESS = 100_000
 # Left and right of a cell, and the line before the next one.
@@ -76,8 +76,8 @@ class Facts:
 
 def _shown(cell: RenderableType | None) -> RenderableType | None:
     if isinstance(cell, Text):
-        cell.plain = visible(cell.plain)
-    return visible(cell) if isinstance(cell, str) else cell
+        return text_shown(cell)
+    return shown(cell) if isinstance(cell, str) else cell
 
 
 def _widths(needs: Sequence[Measurement], room: int) -> list[int] | None:

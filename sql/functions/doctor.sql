@@ -81,26 +81,32 @@ language sql stable set search_path = '' as $$
     'ancient', (select count(*) from public.billing_usage_events u where u.occurred_at < '2010-01-01Z'))
 $$;
 
--- The meters of the last hours' usage, and who used something and has no customer at Stripe (20 at most).
+-- The meters of the last hours' usage, and who used something and has no customer at Stripe (20 at most). In plpgsql
+-- because billing_customer_id_v1 comes later.
 create or replace function public.billing_doctor_usage_v1(p_hours int) returns jsonb
-language sql stable set search_path = '' set statement_timeout = '1min' as $$
-  with used as (
-    select u.company_id, u.meter, count(*) as usage_rows from public.billing_usage_events u
-    where u.occurred_at >= now() - make_interval(hours => p_hours) and u.occurred_at < now()
-    group by 1, 2),
-  lacking as (
-    select u.company_id from used u
-    where exists (select from public.billing_companies c where c.company_id = u.company_id)
-      and not exists (select from public.billing_companies c
-                      where c.company_id = u.company_id and nullif(c.stripe_customer_id, '') is not null)
-    group by 1)
-  select jsonb_build_object(
-    'meters', (select coalesce(jsonb_object_agg(m.meter, m.usage_rows), '{}')
-               from (select u.meter, sum(u.usage_rows) as usage_rows from used u where u.meter is not null group by 1) m),
-    'without_customer', (select count(*) from lacking),
-    'examples', (select coalesce(jsonb_agg(l.company_id order by l.company_id), '[]')
-                 from (select company_id from lacking order by 1 limit 20) l),
-    'odd_rows', public.billing_doctor_odd_rows_v1())
+language plpgsql stable set search_path = '' set statement_timeout = '1min' as $$
+begin
+  return (
+    with used as (
+      select u.company_id, u.meter, count(*) as usage_rows from public.billing_usage_events u
+      where u.occurred_at >= now() - make_interval(hours => p_hours) and u.occurred_at < now()
+      group by 1, 2),
+    lacking as (
+      select u.company_id from used u
+      where exists (select from public.billing_companies c where c.company_id = u.company_id)
+        and not exists (select from public.billing_companies c
+                        where c.company_id = u.company_id
+                          and public.billing_customer_id_v1(c.stripe_customer_id) is not null)
+      group by 1)
+    select jsonb_build_object(
+      'meters', (
+        select coalesce(jsonb_object_agg(m.meter, m.usage_rows), '{}')
+        from (select u.meter, sum(u.usage_rows) as usage_rows from used u where u.meter is not null group by 1) m),
+      'without_customer', (select count(*) from lacking),
+      'examples', (select coalesce(jsonb_agg(l.company_id order by l.company_id), '[]')
+                   from (select company_id from lacking order by 1 limit 20) l),
+      'odd_rows', public.billing_doctor_odd_rows_v1()));
+end
 $$;
 
 -- What is unfinished or in doubt, of the last 35 days where it is over. Seconds are left until Stripe no longer

@@ -8,10 +8,12 @@ declare
   v_found jsonb;
 begin
   select jsonb_build_object('company_id', p_company_id, 'listed', count(*) > 0,
-      'stripe_customer_ids', coalesce(jsonb_agg(distinct c.stripe_customer_id)
-                                        filter (where c.stripe_customer_id <> ''), '[]'),
+      'stripe_customer_ids', coalesce(jsonb_agg(distinct i.customer) filter (where i.customer is not null), '[]'),
       'plan_ids', coalesce(jsonb_agg(distinct c.plan_id) filter (where c.plan_id <> ''), '[]'))
-    into v_found from public.billing_companies c where c.company_id = p_company_id;
+    into v_found
+    from public.billing_companies c
+    cross join lateral (select public.billing_customer_id_v1(c.stripe_customer_id) as customer) i
+    where c.company_id = p_company_id;
   if (v_found ->> 'listed')::boolean
      or exists (select from public.billing_intents where company_id = p_company_id)
      or exists (select from public.billing_webhooks where company_id = p_company_id)
@@ -66,9 +68,11 @@ returns jsonb language sql stable set search_path = '' set statement_timeout = '
   ),
   -- Customers of this company alone: of one that is shared, nobody could say whose its events are.
   customers as (
-    select c.stripe_customer_id from public.billing_companies c
-    where c.stripe_customer_id in (select stripe_customer_id from public.billing_companies
-                                   where company_id = p_company_id and stripe_customer_id <> '')
+    select public.billing_customer_id_v1(c.stripe_customer_id) as stripe_customer_id
+    from public.billing_companies c
+    where public.billing_customer_id_v1(c.stripe_customer_id) in (
+      select public.billing_customer_id_v1(o.stripe_customer_id) from public.billing_companies o
+      where o.company_id = p_company_id)
     group by 1 having count(distinct c.company_id) = 1
   ),
   items as materialized (

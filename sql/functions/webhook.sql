@@ -37,7 +37,10 @@ $$;
 create or replace function public.billing_webhook_company_v1(p_customer_id text, p_payment_intent_id text)
 returns text language sql stable set search_path = '' as $$
   select coalesce(
-    (select min(c.company_id) from public.billing_companies c where c.stripe_customer_id = p_customer_id
+    (select min(c.company_id) from public.billing_companies c
+     -- The first condition is cheap, and few rows need the second.
+     where strpos(c.stripe_customer_id, p_customer_id) > 0
+       and public.billing_customer_id_v1(c.stripe_customer_id) = p_customer_id
      having count(distinct c.company_id) = 1),
     (select min(p.company_id) from public.billing_payments p where p.payment_intent_id = p_payment_intent_id
      having count(distinct p.company_id) = 1))

@@ -8,13 +8,27 @@ from support.usage import YESTERDAY, Connection
 from billing_cli.cli.app import run
 
 DAY = f"{YESTERDAY:%Y-%m-%d}"
-SCRIPTS = ["日本電気工業", "שלום", "شركة النور", "👩‍👩‍👧 co", "Zoë e\u0301", "[red]x[/]", ":smile:", "100% {0} %s"]
+SCRIPTS = [
+    "日本電気工業",
+    "שלום",
+    "شركة النور",
+    "می\u200cخواهم",
+    "👩‍👩‍👧 co",
+    "1\ufe0f\u20e3",
+    "Zoë e\u0301",
+    "[red]x[/]",
+    ":smile:",
+    "100% {0} %s",
+]
 ORDERS = {
     "\x1b[2Jclear": "␛[2Jclear",
     "\x1b]0;title\x07": "␛]0;title",
     "\x9b31mred": "�31mred",
     "gnp\u202eexe": "gnp�exe",
     "del\x7f": "del␡",
+    "co_\u200b1": "co_\\u200b1",
+    "\ufeffco": "\\ufeffco",
+    "a\u200d\u200cb": "a\\u200d\\u200cb",
 }
 
 
