@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from support.environment import rest_environment
+from support.postgrest import PostgrestDouble
 from support.stripe_control import StripeDouble
 from support.usage import Connection, add_usage
 
@@ -11,12 +13,15 @@ from billing_cli.cli.app import run
 from .conftest import DAY, Billing
 
 
+FORGET = b"truncate billing_export_origins, billing_export_items, billing_export_runners, billing_export_batches"
+
+
 @pytest.fixture
 def known_elsewhere(sql: Connection, stripe: StripeDouble, export: Billing) -> None:
     """An export of another copy of this database, which is forgotten here."""
     add_usage(sql, "co_1", "api_calls", 5)
     assert export().code == 0
-    sql.execute("truncate billing_export_origins, billing_export_items, billing_export_runners, billing_export_batches")
+    sql.execute(FORGET)
 
 
 def test_a_clone_of_the_database_sends_nothing_again(
@@ -30,6 +35,28 @@ def test_a_clone_of_the_database_sends_nothing_again(
         in answer.stderr
     )
     assert "billing reconcile usage" in answer.stderr
+
+
+@pytest.mark.parametrize("backend", ["events", "stream"])
+def test_a_clone_over_rest_sends_nothing_again_by_any_backend(
+    sql: Connection, stripe: StripeDouble, known_elsewhere: None, export: Billing, rest: PostgrestDouble,
+    monkeypatch: pytest.MonkeyPatch, backend: str,
+) -> None:  # fmt: skip
+    monkeypatch.delenv("SUPABASE_DB_URL")
+    for name, value in rest_environment(rest.url, rest.service_key, stripe.url).items():
+        monkeypatch.setenv(name, value)
+    answer = export("--backend", backend)
+    assert (answer.code, len(stripe.events())) == (3, 1)
+    assert "Stripe has 5 api_calls of cus_1" in answer.stderr
+
+
+def test_a_clone_may_state_whole_totals_again(sql: Connection, stripe: StripeDouble, export: Billing) -> None:
+    stripe.bulk([], [{"event_name": "seats", "formula": "last"}])
+    add_usage(sql, "co_1", "seats", 5)
+    for _ in range(2):
+        sql.execute(FORGET)
+        assert export("--verify", "--verify-for", "0").code == 0
+    assert [event["value"] for event in stripe.events()] == ["5", "5"]
 
 
 @pytest.mark.parametrize("gate", [(), ("--confirm",)])
