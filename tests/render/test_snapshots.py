@@ -23,6 +23,7 @@ from billing_cli.render.plans import CheckedPlansView
 from billing_cli.render.reconcile import ReportView
 from billing_cli.render.terminal import Terminal
 from billing_cli.render.timeline import StoryView
+from billing_cli.render.verify import VerifyPlanView
 from billing_cli.render.webhooks import EventsView
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -34,6 +35,7 @@ VIEWS: dict[str, RenderableType] = {
     "adjust": MoneyPlanView(money.adjust_plan(), CLOSED),
     "batches-list": render_batches([usage.INTERRUPTED, usage.VERIFIED]),
     "batches-show": BatchView(usage.INTERRUPTED, usage.ITEMS),
+    "batches-verify": VerifyPlanView(usage.verify_plan(), CLOSED),
     "reconcile": ReportView(comparison.report()),
     "doctor": DoctorView(readiness.findings(), 0),
     "audit-list": EntriesView(records.AUDIT),

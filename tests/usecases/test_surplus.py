@@ -12,7 +12,6 @@ from billing_cli.cli.app import run
 
 from .conftest import DAY, Billing
 
-
 FORGET = b"truncate billing_export_origins, billing_export_items, billing_export_runners, billing_export_batches"
 
 

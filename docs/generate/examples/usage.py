@@ -1,13 +1,17 @@
 """An export of one day: lines, a warning, rows that nobody can bill, and a batch that was interrupted."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from billing_cli.domain.batch import BatchSummary
+from billing_cli.domain.batch import BatchSummary, ItemState
 from billing_cli.domain.export import Alarm, ExportPlan, ExportRequest, plan_export
 from billing_cli.domain.meter import MeterRoute
 from billing_cli.domain.period import Window
+from billing_cli.domain.slot import SentItem, Slot
 from billing_cli.domain.usage import usage_facts
+from billing_cli.domain.verification import Change, Judged, Verdict
+from billing_cli.domain.verify_plan import Comparison, VerifyPlan, plan_verify
 from examples import TEST
 
 START, END = "2026-10-31T00:00:00+00:00", "2026-11-01T00:00:00+00:00"
@@ -51,6 +55,22 @@ def export_plan() -> ExportPlan:
         MeterRoute(name, name, "stripe_customer_id", "value", "sum", None) for name in ("api_calls", "storage_gb")
     ]
     return plan_export(ExportRequest(window), TEST, routes, usage_facts(_preview()), Alarm())
+
+
+def verify_plan() -> VerifyPlan:
+    """Of the verified batch: an hour of two companies of one customer lacks what one of them used."""
+    customer, start_s = "cus_RtQ8dDUq3Zb0001", int(datetime.fromisoformat(START).timestamp()) - 7200
+    seats = [
+        SentItem(
+            number, VERIFIED.batch_id, f"{VERIFIED.batch_id}-{number}", company, "seats", customer, "seats", start_s,
+            ItemState.ACCEPTED, replaces=True, value=Decimal(value), tried_s=0, verified_s=None, whole=False,
+        )
+        for number, company, value in ((17, "co_0001", 1204), (18, "co_0417_meridian_logistics", 50))
+    ]  # fmt: skip
+    change = Change(seats[0], ItemState.MISSING, "An event of another company or meter replaced it in Stripe's total.")
+    judged = Judged(Slot(customer, "seats", start_s, 3600, Decimal(50), seats), Verdict.LESS, changes=[change])
+    compared = Comparison({Verdict.FOUND: 9358, Verdict.LESS: 1}, range(9358), [change], [judged], 0, 0)
+    return plan_verify(VERIFIED, TEST, compared, again=True, resend_missing=False)
 
 
 def _preview() -> dict[str, Any]:
