@@ -77,3 +77,15 @@ def test_an_invisible_character_inside_an_id_is_shown(
     run(["timeline", company])
     assert written[company] in capsys.readouterr().err
     assert unseen not in plan
+
+
+def test_doctor_shows_an_invisible_character_inside_an_id(
+    billing: Billing, sql: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql.execute("insert into billing_companies (company_id) values (%s)", ("co_\u200b9",))
+    add_usage(sql, "co_\u200b9", "api_calls", 1)
+    capsys.readouterr()
+    run(["doctor"])
+    said = capsys.readouterr().out
+    assert "co_\\u200b9" in said and "\u200b" not in said
+    assert any("co_\u200b9" in finding["next_step"] for finding in billing("doctor").document["findings"])
