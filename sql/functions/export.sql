@@ -355,7 +355,7 @@ language sql stable as $$
   -- Usage that left one receiver and came to another has equal marks: amounts of an hour or of the whole window, at one
   -- event name or customer, or of all receivers together. Of removals with equal marks one stands for all, if there is
   -- one that does not go: many customers may have equal amounts.
-  left_marks as (
+  left_marks as materialized (
     select distinct on (k.mark, k.bucket_start, k.name, k.amount) k.*, m.*
     from (
       select m.stripe_customer_id as from_customer, m.event_name as from_event, m.former, m.on_draft, m.goes,
@@ -370,7 +370,7 @@ language sql stable as $$
       ('window customer', p_start, m.from_customer, - m.window_delta)) as k(mark, bucket_start, name, amount)
     order by k.mark, k.bucket_start, k.name, k.amount, m.goes
   ),
-  came_marks as (
+  came_marks as materialized (
     select k.*, a.stripe_customer_id, a.event_name, a.bucket_start as to_bucket
     from (
       select a.*, sum(a.delta) over (partition by a.bucket_start, a.event_name) as hour_delta,
@@ -382,8 +382,14 @@ language sql stable as $$
       ('window event', p_start, a.event_name, a.window_delta),
       ('window customer', p_start, a.stripe_customer_id, a.window_delta)) as k(mark, bucket_start, name, amount)
   ),
+  -- Materialized, so that the planner cannot join by the hour alone.
+  came_from as materialized (
+    select a.stripe_customer_id, a.event_name, a.bucket_start, o.company_id, o.meter
+    from additions a join origins o using (stripe_customer_id, event_name, bucket_start)
+    where o.stray is null
+  ),
   -- Evidence of removals whose company and meter have another receiver now.
-  left_behind as (
+  left_behind as materialized (
     select m.stripe_customer_id as from_customer, m.event_name as from_event, m.former, m.on_draft, m.goes,
            m.bucket_start, e.company_id, e.meter, sum(e.quantity) as quantity
     from removals m
@@ -415,19 +421,13 @@ language sql stable as $$
     from emptied m join additions a using (bucket_start, event_name)
     where a.first and a.delta > - m.delta
     union
-    select l.from_customer, l.from_event, l.on_draft, l.goes, a.stripe_customer_id, a.event_name, a.bucket_start, false
-    from left_behind l
-    join origins o using (company_id, meter, bucket_start)
-    join additions a on a.stripe_customer_id = o.stripe_customer_id and a.event_name = o.event_name
-      and a.bucket_start = o.bucket_start
-    where o.stray is null and (l.former or (l.from_customer, l.from_event) <> (o.stripe_customer_id, o.event_name))
+    select l.from_customer, l.from_event, l.on_draft, l.goes, c.stripe_customer_id, c.event_name, c.bucket_start, false
+    from left_behind l join came_from c using (company_id, meter, bucket_start)
+    where l.former or (l.from_customer, l.from_event) <> (c.stripe_customer_id, c.event_name)
     union
-    select l.from_customer, l.from_event, l.on_draft, l.goes, a.stripe_customer_id, a.event_name, a.bucket_start, true
-    from scattered l
-    join origins o using (company_id, meter)
-    join additions a on a.stripe_customer_id = o.stripe_customer_id and a.event_name = o.event_name
-      and a.bucket_start = o.bucket_start
-    where o.stray is null and (l.former or (l.from_customer, l.from_event) <> (o.stripe_customer_id, o.event_name))
+    select l.from_customer, l.from_event, l.on_draft, l.goes, c.stripe_customer_id, c.event_name, c.bucket_start, true
+    from scattered l join came_from c using (company_id, meter)
+    where l.former or (l.from_customer, l.from_event) <> (c.stripe_customer_id, c.event_name)
   ),
   -- And those whose total would shrink without the increases that are held as moved: these cover nothing.
   shrinking as (
