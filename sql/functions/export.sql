@@ -341,6 +341,7 @@ language sql stable as $$
   -- `goes` by the first judgement, `short`; a run for a company or meter does not send the corrections of others.
   removals as (
     select r.stripe_customer_id, r.event_name, r.former, r.bucket_start, r.delta, r.on_draft, r.good_rows = 0 as emptied,
+           r.rule in ('send', 'lower') as correctable,
            r.rule in ('send', 'lower') and h.stripe_customer_id is null
              and coalesce(n.customers is null or r.stripe_customer_id = any (n.customers), false)
              and coalesce(n.events is null or r.event_name = any (n.events), false) as goes
@@ -352,13 +353,14 @@ language sql stable as $$
     select r.stripe_customer_id, r.event_name, r.bucket_start, r.delta, r.accepted + r.reserved = 0 as first
     from ruled r where r.delta > 0 and r.rule = 'send' and exists (select from removals)
   ),
+  -- Increases of other hours wait only for removals that --allow-corrections would send: they would wait for ever else.
   -- Usage that left one receiver and came to another has equal marks: amounts of an hour or of the whole window, at one
   -- event name or customer, or of all receivers together. Of removals with equal marks one stands for all, if there is
   -- one that does not go: many customers may have equal amounts.
   left_marks as materialized (
     select distinct on (k.mark, k.bucket_start, k.name, k.amount) k.*, m.*
     from (
-      select m.stripe_customer_id as from_customer, m.event_name as from_event, m.former, m.on_draft, m.goes,
+      select m.stripe_customer_id as from_customer, m.event_name as from_event, m.former, m.on_draft, m.goes, m.correctable,
              m.bucket_start as from_bucket, m.delta,
              sum(m.delta) over (partition by m.bucket_start, m.event_name) as hour_delta,
              sum(m.delta) over (partition by m.stripe_customer_id, m.event_name, m.on_draft) as window_delta
@@ -368,6 +370,7 @@ language sql stable as $$
       ('hour total', m.from_bucket, m.from_event, - m.hour_delta),
       ('window event', p_start, m.from_event, - m.window_delta),
       ('window customer', p_start, m.from_customer, - m.window_delta)) as k(mark, bucket_start, name, amount)
+    where m.correctable or k.mark not like 'window%'
     order by k.mark, k.bucket_start, k.name, k.amount, m.goes
   ),
   came_marks as materialized (
@@ -391,18 +394,18 @@ language sql stable as $$
   -- Evidence of removals whose company and meter have another receiver now.
   left_behind as materialized (
     select m.stripe_customer_id as from_customer, m.event_name as from_event, m.former, m.on_draft, m.goes,
-           m.bucket_start, e.company_id, e.meter, sum(e.quantity) as quantity
+           m.correctable, m.bucket_start, e.company_id, e.meter, sum(e.quantity) as quantity
     from removals m
     join public.billing_evidence_v1(p_account, p_livemode, p_start, p_end) e
       using (stripe_customer_id, event_name, bucket_start)
     where exists (select from additions)
-    group by 1, 2, 3, 4, 5, 6, 7, 8 having sum(e.quantity) > 0
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9 having sum(e.quantity) > 0
   ),
   -- Companies and meters with less usage in such an hour than was left behind: the rest may be in any other hour.
   scattered as (
     select distinct on (l.company_id, l.meter) l.*
     from left_behind l left join origins o using (company_id, meter, bucket_start)
-    where coalesce(o.quantity, 0) < l.quantity
+    where coalesce(o.quantity, 0) < l.quantity and l.correctable
     order by l.company_id, l.meter, l.goes
   ),
   -- Of an hour: the smallest amount of a receiver that lost all its usage.

@@ -215,10 +215,12 @@ begin
     group by 1, 2, 3 having sum(e.quantity) <> 0 or sum(e.usage_rows) <> 0
   ),
   parts as (
-    select place, company_id, meter, coalesce(n.quantity, 0) - coalesce(c.quantity, 0) as quantity,
-           coalesce(n.usage_rows, 0) - coalesce(c.usage_rows, 0) as usage_rows,
-           count(*) over (partition by place) as parts
-    from named n full join counted c using (place, company_id, meter)
+    select d.*, count(*) over (partition by d.place) as parts
+    from (
+      select place, company_id, meter, coalesce(n.quantity, 0) - coalesce(c.quantity, 0) as quantity,
+             coalesce(n.usage_rows, 0) - coalesce(c.usage_rows, 0) as usage_rows
+      from named n full join counted c using (place, company_id, meter)) d
+    where d.quantity <> 0 or d.usage_rows <> 0
   ),
   items as (
     insert into public.billing_export_items (batch_id, stripe_account_id, livemode, company_id, meter, bucket_start,
@@ -240,7 +242,7 @@ begin
   select i.item_id, p.company_id, p.meter, p.quantity, p.usage_rows
   from parts p
   join items i on i.identifier = p_batch_id || '-' || p.place
-  where p.parts > 1 and (p.quantity <> 0 or p.usage_rows <> 0);
+  where p.parts > 1;
   select count(*) into v_items from public.billing_export_items i where i.batch_id = p_batch_id;
   select encode(sha256(convert_to(coalesce(
       string_agg(g.lines_hash, ',' order by g.stripe_customer_id collate "C", g.event_name collate "C"), ''), 'UTF8')), 'hex')

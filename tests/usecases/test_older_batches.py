@@ -84,6 +84,8 @@ def test_the_next_export_sends_the_whole_total_and_then_all_is_verified(
     assert (again.code, [event["value"] for event in stripe.events()]) == (0, ["100", "50", "150"])
     assert billing("batches", "verify", overwritten, "--confirm").code == 0
     assert states(sql) == {"accepted verified": 3}
+    sender = "select company_id from billing_export_items order by item_id desc limit 1"
+    assert sql.execute(sender).fetchall() == [("co_1",)]
     assert export().document["batches"] == []
 
 

@@ -318,8 +318,8 @@ def test_rows_of_no_possible_time_are_warned_of(sql: Connection, plan: Billing) 
             "values ('co_1', 'api_calls', 1, %s)",
             (moment,),
         )
-    undated, future, ancient = plan().document["warnings"]
-    assert undated.startswith("1 usage rows have no occurred_at")
+    _, undated, future, ancient = plan().document["warnings"]
+    assert undated.startswith("1 usage row has no occurred_at")
     assert future.startswith("2 usage rows have an occurred_at in the future")
     assert ancient.startswith("2 usage rows have an occurred_at before 2010")
 
