@@ -8,22 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from billing_cli.domain.money import Money
+from billing_cli.domain.movement import IntentKind as IntentKind
+from billing_cli.domain.movement import rule_of
 
 # The metadata of every object that Stripe makes for an intent names it.
 METADATA_KEY = "billing_intent"
-VOID = "void"
-# Stripe's statuses of refunds and credit notes whose effect is gone; billing_intent_reversed_v1 has the same.
-REVERSED = frozenset({"failed", "canceled", VOID})
-
-
-class IntentKind(StrEnum):
-    """What is done in Stripe; sql/migrations/0003 explains each value."""
-
-    REFUND = "refund"
-    CREDIT_NOTE = "credit_note"
-    INVOICE_ITEM = "invoice_item"
-    BALANCE = "balance"
-    MARK_PAID = "mark_paid"
 
 
 class IntentState(StrEnum):
@@ -125,9 +114,14 @@ class Intent:
         return self.state in (IntentState.OPEN, IntentState.SENDING)
 
     @property
+    def is_reversed(self) -> bool:
+        """Whether it has no effect any more: a refund that failed at the bank, a credit note that is void."""
+        return self.stripe_status in rule_of(self.kind).reversed_by
+
+    @property
     def needs_a_person(self) -> bool:
-        """Refused, lapsed, a refund that failed at the customer's bank, or a credit note that is void."""
-        return self.state in (IntentState.REFUSED, IntentState.LAPSED) or self.stripe_status in REVERSED
+        """Refused, lapsed, or reversed."""
+        return self.state in (IntentState.REFUSED, IntentState.LAPSED) or self.is_reversed
 
     def is_for(self, action: Action) -> bool:
         """Whether this intent asks for the very same: a retry cannot be told from a second wish by more."""

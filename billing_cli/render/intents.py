@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from billing_cli.domain.intent import REVERSED, Intent, IntentState
+from billing_cli.domain.intent import Intent, IntentState
 from billing_cli.domain.money import totals
 from billing_cli.render.columns import Columns, Facts
 from billing_cli.render.money import shown
@@ -150,6 +150,6 @@ def _summary(intents: Sequence[Intent]) -> Text:
 def _state(intent: Intent) -> Text:
     """The state, and what Stripe says of the refund where that is not the end of it."""
     text = Text(intent.state.value, _STATE_STYLES[intent.state])
-    if intent.stripe_status in REVERSED or intent.stripe_status in ("pending", "requires_action"):
+    if intent.is_reversed or intent.stripe_status in ("pending", "requires_action"):
         text.append(f", {intent.stripe_status} at Stripe", "yellow")
     return text

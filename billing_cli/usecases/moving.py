@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from billing_cli.domain.errors import BadInput, BillingError, Unavailable
-from billing_cli.domain.intent import Intent, IntentKind, MoveOutcome, MoveResult
+from billing_cli.domain.intent import Intent, MoveOutcome, MoveResult
+from billing_cli.domain.movement import rule_of
 from billing_cli.domain.permit import Clocks, Permit
 from billing_cli.domain.ports import Database, MoneyMover, MoneyReader, Processes
 from billing_cli.domain.standing import Standing, changes
@@ -155,8 +156,8 @@ def _settle(intent_id: str, result: MoveResult, run: MoveEnvironment) -> Moved:
 def _move(intent: Intent, claim: Mapping[str, Any], permit: Permit, run: MoveEnvironment) -> MoveResult:
     """What is known in the end: first from Stripe's lists where it may have been sent, then by sending."""
     maybe_sent, last_try_age_s = claim["maybe_sent"], claim["last_try_age_s"] or 0
-    # An invoice may have been paid otherwise meanwhile; no key tells of that.
-    if (maybe_sent or intent.kind is IntentKind.MARK_PAID) and (found := run.mover.find(intent)):
+    # Other hands may have done the same meanwhile; no key tells of that.
+    if (maybe_sent or rule_of(intent.kind).looks_first) and (found := run.mover.find(intent)):
         return found
     if not claim["key_usable"]:
         return _past_its_key(claim["lands_within_s"] or 0)

@@ -252,13 +252,36 @@ begin
 end
 $$;
 
--- Whether a refund or credit note of this status has no effect any more, so that its adjustment is taken back.
-create or replace function public.billing_intent_reversed_v1(p_status text) returns boolean
-language sql immutable as $$ select coalesce(p_status in ('failed', 'canceled', 'void'), false) $$;
+-- Three answers by kind, the same as those of billing_cli/domain/movement.py. A kind that none of them names is an
+-- error (CASE_NOT_FOUND), never another kind's answer.
+
+-- Whether a movement of this kind is an adjustment of what the company owes.
+create or replace function public.billing_intent_books_v1(p_kind public.billing_intent_kind) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  case p_kind
+    when 'refund', 'credit_note', 'invoice_item', 'balance' then return true;
+    when 'mark_paid' then return false;
+  end case;
+end
+$$;
+
+-- Whether Stripe's status says that the movement has no effect any more, so that its adjustment is taken back.
+create or replace function public.billing_intent_reversed_v2(p_kind public.billing_intent_kind, p_status text)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  case p_kind
+    when 'refund' then return coalesce(p_status in ('failed', 'canceled'), false);
+    when 'credit_note' then return coalesce(p_status in ('failed', 'canceled', 'void'), false);
+    when 'invoice_item', 'balance', 'mark_paid' then return false;
+  end case;
+end
+$$;
+drop function if exists public.billing_intent_reversed_v1(text);
 
 -- Writes down what became of a claimed intent: done, refused, lapsed, or unknown (it stays open for the next run).
 -- Unknown counts as the last try while its key was usable, within the lease of the last claim that may send.
--- Done writes the adjustment too, and the deployment's own row: {refunded_minor} or {amount_paid_minor}.
+-- Done writes the adjustment too, and the deployment's own row: p_here has its id and its new values.
 create or replace function public.billing_intent_settle_v1(
   p_intent_id text, p_runner text, p_actor text, p_outcome text, p_object_id text default null,
   p_status text default null, p_request_id text default null, p_error text default null, p_here jsonb default '{}')
@@ -299,7 +322,7 @@ begin
       'amount_minor', v_intent.amount_minor, 'currency', v_intent.currency, 'reason', v_intent.reason,
       'note', v_intent.note, 'stripe_object_id', p_object_id, 'stripe_status', p_status,
       'request_id', p_request_id, 'error', p_error, 'here', v_here));
-  if p_outcome = 'done' and public.billing_intent_reversed_v1(p_status) then
+  if p_outcome = 'done' and public.billing_intent_reversed_v2(v_intent.kind, p_status) then
     perform public.billing_adjustment_add_v1(v_intent, p_actor, true);
   end if;
   return public.billing_intent_document_v1(v_intent) || jsonb_build_object('here', v_here);
@@ -326,7 +349,7 @@ begin
   end if;
   update public.billing_intents set stripe_status = p_status, error = p_error
     where intent_id = p_intent_id returning * into v_intent;
-  if public.billing_intent_reversed_v1(p_status) then
+  if public.billing_intent_reversed_v2(v_intent.kind, p_status) then
     perform public.billing_adjustment_add_v1(v_intent, p_actor, true);
   end if;
   v_here := public.billing_intent_mirror_v1(v_intent, p_here);
@@ -336,7 +359,7 @@ begin
 end
 $$;
 
--- The adjustment of an intent, or its reversal; once each. Marking as paid adjusts nothing.
+-- The adjustment of an intent, or its reversal; once each; none if its kind books none.
 create or replace function public.billing_adjustment_add_v1(
   p_intent public.billing_intents, p_actor text, p_reversal boolean)
 returns void language sql set search_path = '' as $$
@@ -346,26 +369,34 @@ returns void language sql set search_path = '' as $$
          case when p_intent.in_favour_of_company = p_reversal then p_intent.amount_minor else -p_intent.amount_minor end,
          p_intent.currency, case when p_reversal then p_intent.stripe_status || ': ' || p_intent.reason else p_intent.reason end,
          p_intent.note, p_intent.stripe_object_id, p_actor
-  where p_intent.kind <> 'mark_paid'
+  where public.billing_intent_books_v1(p_intent.kind)
   on conflict do nothing
 $$;
 
--- Brings the deployment's own payment or invoice row up to date. They may be views, or guarded by triggers:
--- what Stripe did is recorded whatever they say. Returns updated, absent, unchanged, or why it could not be.
+-- Brings the deployment's own payment or invoice row up to date, by kind; p_here is empty if Stripe could not be read or
+-- if a credit note gave no money back. They may be views, or guarded by triggers: what Stripe did is recorded whatever
+-- they say. Returns updated, absent, unchanged, or why it could not be.
 create or replace function public.billing_intent_mirror_v1(p_intent public.billing_intents, p_here jsonb) returns text
 language plpgsql set search_path = '' as $$
 declare
   v_rows bigint := 0;
 begin
-  if p_here ? 'refunded_minor' then
-    update public.billing_payments set refunded_minor = (p_here ->> 'refunded_minor')::bigint
-      where payment_intent_id = p_here ->> 'payment_intent_id';
-  elsif p_here ? 'amount_paid_minor' then
-    update public.billing_invoices set status = 'paid', amount_paid_minor = (p_here ->> 'amount_paid_minor')::bigint
-      where invoice_id = p_here ->> 'invoice_id';
-  else
-    return 'unchanged';
-  end if;
+  case p_intent.kind
+    when 'refund', 'credit_note' then
+      if not p_here ? 'refunded_minor' then
+        return 'unchanged';
+      end if;
+      update public.billing_payments set refunded_minor = (p_here ->> 'refunded_minor')::bigint
+        where payment_intent_id = p_here ->> 'payment_intent_id';
+    when 'mark_paid' then
+      if not p_here ? 'amount_paid_minor' then
+        return 'unchanged';
+      end if;
+      update public.billing_invoices set status = 'paid', amount_paid_minor = (p_here ->> 'amount_paid_minor')::bigint
+        where invoice_id = p_here ->> 'invoice_id';
+    when 'invoice_item', 'balance' then
+      return 'unchanged';
+  end case;
   get diagnostics v_rows = row_count;
   return case when v_rows > 0 then 'updated' else 'absent' end;
 exception when others then
@@ -399,7 +430,8 @@ $$;
 select public.billing_restrict_v1(f::regprocedure) from unnest(array[
   'public.billing_intent_lease_v1()',
   'public.billing_intent_key_window_v1()',
-  'public.billing_intent_reversed_v1(text)',
+  'public.billing_intent_books_v1(public.billing_intent_kind)',
+  'public.billing_intent_reversed_v2(public.billing_intent_kind, text)',
   'public.billing_intent_document_v1(public.billing_intents)',
   'public.billing_intents_about_v1(text, boolean, text, jsonb, jsonb)',
   'public.billing_payments_known_v1(jsonb)',

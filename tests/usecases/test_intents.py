@@ -8,7 +8,6 @@ from support.usage import Connection
 
 from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
 from billing_cli.domain.errors import BillingError, LeaseLost, PlanChanged, Refused
-from billing_cli.domain.intent import REVERSED
 from billing_cli.domain.ports import Database
 
 from .conftest import Answer, Billing
@@ -315,12 +314,6 @@ def test_a_claim_whose_runner_fell_silent_may_have_sent_until_its_end(local: Dat
     sql.execute("update billing_intents set claimed_until = now() - interval '1 minute'")
     again = claim(local, "int_1", "second")
     assert (again["key_usable"], 60 <= again["last_try_age_s"] < 600) == (False, True)
-
-
-@pytest.mark.parametrize("status", [*sorted(REVERSED), "succeeded", "pending", "requires_action", "issued", None])
-def test_the_database_takes_back_the_adjustments_that_need_a_person(status: str | None, sql: Connection) -> None:
-    answer = sql.execute("select billing_intent_reversed_v1(%s)", (status,)).fetchone()
-    assert answer == (status in REVERSED,)
 
 
 def test_a_run_that_may_not_send_any_more_is_no_try(database: Database, sql: Connection) -> None:

@@ -1,22 +1,23 @@
-"""Moves money: every intent under its own idempotency key, and proof from Stripe's lists."""
+"""Tries and proves movements of money: every intent under its own idempotency key. It knows no kind: rooms.py does."""
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.errors import answer_of, billing_error, unproved, words_of
-from billing_cli.adapters.stripe.metadata import intent_named_by, metadata_of
-from billing_cli.adapters.stripe.reading import PAGE, read
+from billing_cli.adapters.stripe.movements.rooms import room_of
+from billing_cli.adapters.stripe.reading import read
 from billing_cli.adapters.stripe.write_client import write_connections
 from billing_cli.domain.answer import Answer, Expected, Proof, proof_of
 from billing_cli.domain.errors import BillingError, Unavailable
-from billing_cli.domain.intent import METADATA_KEY, VOID, Intent, IntentKind, MoveOutcome, MoveResult
+from billing_cli.domain.intent import METADATA_KEY, Intent, MoveOutcome, MoveResult
 from billing_cli.domain.permit import Permit
 
+T = TypeVar("T")
 _TRIES = 5
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 8.0
@@ -58,7 +59,7 @@ class StripeMoneyMover:
             made, answer = None, answer_of(error)
         else:
             answer = _answer(made)
-        expected = _expected(intent)
+        expected = room_of(intent.kind).expected(intent)
         proof = proof_of(answer, expected)
         if proof is Proof.DONE:
             return answer, self._done(intent, made, tries)
@@ -68,105 +69,38 @@ class StripeMoneyMover:
 
     def _create(self, intent: Intent, permit: Permit) -> Any:
         v1 = self._connection.writer(self._connections, permit).v1
-        request: Any = dict(intent.request)
-        options: Any = {"idempotency_key": intent.intent_id}
-        if intent.kind is IntentKind.MARK_PAID:
-            return v1.invoices.pay(request.pop("invoice"), request, options)
-        request["metadata"] = metadata_of(intent)
-        if intent.kind is IntentKind.REFUND:
-            request["expand"] = ["charge"]
-            return v1.refunds.create(request, options)
-        if intent.kind is IntentKind.CREDIT_NOTE:
-            return v1.credit_notes.create(request, options)
-        if intent.kind is IntentKind.INVOICE_ITEM:
-            return v1.invoice_items.create(request, options)
-        return v1.customers.balance_transactions.create(request.pop("customer"), request, options)
+        return room_of(intent.kind).create(v1, intent, {"idempotency_key": intent.intent_id})
 
     def find(self, intent: Intent) -> MoveResult | None:
-        """The object that carries the intent's name in its metadata; for an invoice to be paid, its status.
+        """Done if Stripe has an object that is the intent's and agrees with it; None if it has nothing of it.
 
         Metadata can be written by anybody: an object that differs otherwise is no proof, and is shown to a person.
         """
-        if intent.kind is IntentKind.MARK_PAID:
-            invoice = read(lambda: self._stripe.v1.invoices.retrieve(intent.subject))
-            return self._done(intent, invoice) if invoice.status == "paid" else None
-        candidates = read(lambda: list(self._candidates(intent)))
-        named = [made for made in candidates if intent_named_by(made.metadata) == intent.intent_id]
-        expected = _expected(intent)
-        differences = [expected.difference(Answer(200, made.to_dict())) for made in named]
-        for made, difference in zip(named, differences, strict=True):
+        room = room_of(intent.kind)
+        found = read(lambda: list(room.find(self._stripe.v1, intent)))
+        expected = room.expected(intent)
+        differences = [expected.difference(Answer(200, made.to_dict())) for made in found]
+        for made, difference in zip(found, differences, strict=True):
             if difference is None:
                 return self._done(intent, made)
-        return _another(named[0].id, differences[0]) if named else None
-
-    def _candidates(self, intent: Intent) -> Iterable[Any]:
-        v1 = self._stripe.v1
-        if intent.kind is IntentKind.REFUND:
-            return v1.refunds.list({"payment_intent": intent.subject, "limit": PAGE}).auto_paging_iter()
-        if intent.kind is IntentKind.CREDIT_NOTE:
-            return v1.credit_notes.list({"invoice": intent.request["invoice"], "limit": PAGE}).auto_paging_iter()
-        if intent.kind is IntentKind.INVOICE_ITEM:
-            return v1.invoice_items.list({"customer": intent.request["customer"], "limit": PAGE}).auto_paging_iter()
-        customer = intent.request["customer"]
-        return v1.customers.balance_transactions.list(customer, {"limit": PAGE}).auto_paging_iter()
+        return _another(found[0].id, differences[0]) if found else None
 
     def _done(self, intent: Intent, made: Any, tries: int = 1) -> MoveResult:
+        room, v1 = room_of(intent.kind), self._stripe.v1
         response = getattr(made, "last_response", None)
         return MoveResult(
             MoveOutcome.DONE,
             object_id=made.id,
-            status=self._status(made),
+            status=_quietly(lambda: room.status(v1, made)),
             request_id=getattr(response, "request_id", None),
             tries=tries,
-            here=_quietly(lambda: self._here(intent, made)),
+            here=_quietly(lambda: room.here(v1, intent, made)),
         )
-
-    def _status(self, made: Any) -> str | None:
-        """Of a refund, or of the refund that a credit note made: that may fail later. A void note stays void."""
-        if getattr(made, "object", "") == "credit_note" and made.refunds and made.status != VOID:
-            refund_id = made.refunds[0].refund
-            found = _quietly(lambda: {"status": read(lambda: self._stripe.v1.refunds.retrieve(refund_id)).status})
-            return str(found["status"]) if found else None
-        return getattr(made, "status", None)
-
-    def _here(self, intent: Intent, made: Any) -> dict[str, object]:
-        """The new values of the deployment's own row of the payment or invoice."""
-        if intent.kind is IntentKind.MARK_PAID:
-            return {"invoice_id": made.id, "amount_paid_minor": made.total}
-        if intent.kind is not IntentKind.REFUND and "refund_amount" not in intent.request:
-            return {}
-        charge: Any = getattr(made, "charge", None)
-        if not isinstance(charge, stripe.Charge):
-            expand: Any = {"expand": ["latest_charge"]}
-            charge = read(lambda: self._stripe.v1.payment_intents.retrieve(intent.subject, expand)).latest_charge
-        return {"payment_intent_id": intent.subject, "refunded_minor": charge.amount_refunded}
 
 
 def _answer(made: Any) -> Answer:
     response = made.last_response
     return Answer(response.code, response.data, response.request_id)
-
-
-def _expected(intent: Intent) -> Expected:
-    """The object that Stripe makes of an intent: its subject, amount, currency and our name."""
-    request = intent.request
-    if intent.kind is IntentKind.MARK_PAID:
-        return Expected("invoice", {("id",): request["invoice"], ("status",): "paid"})
-    common: dict[tuple[str, ...], object] = {
-        ("amount",): request["amount"],
-        ("currency",): intent.money.currency,
-        ("metadata", METADATA_KEY): intent.intent_id,
-    }
-    if intent.kind is IntentKind.REFUND:
-        return Expected("refund", _subject(request, "payment_intent") | common)
-    if intent.kind is IntentKind.CREDIT_NOTE:
-        return Expected("credit_note", _subject(request, "invoice") | common)
-    kind = "invoiceitem" if intent.kind is IntentKind.INVOICE_ITEM else "customer_balance_transaction"
-    return Expected(kind, _subject(request, "customer") | common)
-
-
-def _subject(request: Mapping[str, object], name: str) -> dict[tuple[str, ...], object]:
-    return {(name,): request[name]}
 
 
 def _refused(answer: Answer, tries: int) -> MoveResult:
@@ -193,8 +127,8 @@ def _another(object_id: str, difference: str | None) -> MoveResult:
     return MoveResult(MoveOutcome.UNKNOWN, error=f"{found} {step}")
 
 
-def _quietly(load: Callable[[], dict[str, object]]) -> dict[str, object] | None:
-    """The money has moved: an error in updating our own row must not hide it."""
+def _quietly(load: Callable[[], T]) -> T | None:
+    """The money has moved: an error in reading its status or our own row must not hide it."""
     try:
         return load()
     except BillingError:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
+from billing_cli.adapters.stripe.movements.rooms import room_of
 from billing_cli.adapters.stripe.reader import read_identity
 from billing_cli.adapters.stripe.reading import PAGE, read
 from billing_cli.domain.account import StripeIdentity
@@ -74,10 +75,14 @@ class StripeMoneyReader:
             currency=customer.currency,
             has_subscription=bool(subscriptions.data),
             drafts=tuple(self.invoices(customer_id, "draft", PAGE)),
-            newest_line=self._newest_line(customer_id),
+            newest_line=self.newest_line(customer_id),
         )
 
-    def _newest_line(self, customer_id: str) -> str | None:
+    def balance_minor(self, customer_id: str) -> int:
+        """Of the customer; a negative one is a credit."""
+        return read(lambda: self._stripe.v1.customers.retrieve(customer_id)).balance or 0
+
+    def newest_line(self, customer_id: str) -> str | None:
         """Of the lines on drafts, and those that wait for one."""
         filters: Any = {"customer": customer_id, "limit": 1}
         found = read(lambda: self._stripe.v1.invoice_items.list(filters))
@@ -85,17 +90,7 @@ class StripeMoneyReader:
 
     def standing(self, kind: IntentKind, subject: str, request: Mapping[str, Any]) -> Standing:
         """See `billing_cli.domain.ports.MoneyReader.standing`."""
-        if kind is IntentKind.REFUND or "refund_amount" in request:
-            return self.payment(subject).standing
-        if kind is IntentKind.BALANCE:
-            customer = read(lambda: self._stripe.v1.customers.retrieve(request["customer"]))
-            return {"balance in minor units": customer.balance or 0}
-        invoice = self.invoice(request["invoice"]) if "invoice" in request else None
-        if kind is IntentKind.INVOICE_ITEM:
-            draft = invoice.standing if invoice else {}
-            return {"newest line": self._newest_line(request["customer"]), **draft}
-        assert invoice is not None  # noqa: S101 - credit notes and marks name theirs
-        return invoice.standing
+        return room_of(kind).standing(self, subject, request)
 
     def invoice(self, invoice_id: str) -> Invoice:
         return invoice_of(read(lambda: self._stripe.v1.invoices.retrieve(invoice_id)))

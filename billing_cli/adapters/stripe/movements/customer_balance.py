@@ -1,0 +1,41 @@
+"""A credit or debit on the customer's balance."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from billing_cli.adapters.stripe.metadata import metadata_of, named_by
+from billing_cli.adapters.stripe.movements.movement import fields_of
+from billing_cli.adapters.stripe.reading import PAGE
+from billing_cli.domain.answer import Expected
+from billing_cli.domain.intent import Intent
+from billing_cli.domain.standing import Standing
+
+if TYPE_CHECKING:
+    from stripe._v1_services import V1Services
+
+    from billing_cli.adapters.stripe.money_reader import StripeMoneyReader
+
+
+class CustomerBalanceMovement:
+    """A negative amount is a credit, taken off the next invoice."""
+
+    def create(self, v1: "V1Services", intent: Intent, options: Any) -> Any:
+        request: Any = {**intent.request, "metadata": metadata_of(intent)}
+        return v1.customers.balance_transactions.create(request.pop("customer"), request, options)
+
+    def find(self, v1: "V1Services", intent: Intent) -> Iterable[Any]:
+        customer = intent.request["customer"]
+        found = v1.customers.balance_transactions.list(customer, {"limit": PAGE}).auto_paging_iter()
+        return named_by(intent, found)
+
+    def expected(self, intent: Intent) -> Expected:
+        return Expected("customer_balance_transaction", fields_of(intent, customer=intent.request["customer"]))
+
+    def status(self, v1: "V1Services", made: Any) -> str | None:
+        return None
+
+    def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:
+        return {}
+
+    def standing(self, reader: "StripeMoneyReader", subject: str, request: Mapping[str, Any]) -> Standing:
+        return {"balance in minor units": reader.balance_minor(request["customer"])}

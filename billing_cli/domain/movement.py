@@ -1,0 +1,73 @@
+"""The kinds of movements of money, and the one rule of each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
+
+from billing_cli.domain.undo import (
+    Undo,
+    undo_balance,
+    undo_credit_note,
+    undo_invoice_item,
+    undo_mark_paid,
+    undo_refund,
+)
+
+if TYPE_CHECKING:
+    from billing_cli.domain.intent import Action
+
+VOID = "void"
+
+
+class IntentKind(StrEnum):
+    """What is done in Stripe; sql/migrations/0003 explains each value."""
+
+    REFUND = "refund"
+    CREDIT_NOTE = "credit_note"
+    INVOICE_ITEM = "invoice_item"
+    BALANCE = "balance"
+    MARK_PAID = "mark_paid"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`commands` are those that plan it, by the names of their plans.
+
+    `books`: whether it is an adjustment of what the company owes, kept in billing_adjustments.
+    `looks_first`: whether Stripe is asked before the first try too, because other hands may have done the same without
+    our name on it. `reversed_by`: the statuses in Stripe in which it has no effect any more.
+    """
+
+    commands: tuple[str, ...]
+    books: bool
+    looks_first: bool
+    reversed_by: frozenset[str]
+    undo: "Callable[[Action], Undo]"
+
+
+_REFUND = Rule(("refund",), True, False, frozenset({"failed", "canceled"}), undo_refund)
+_CREDIT_NOTE = Rule(("refund", "adjust"), True, False, frozenset({"failed", "canceled", VOID}), undo_credit_note)
+_INVOICE_ITEM = Rule(("adjust",), True, False, frozenset(), undo_invoice_item)
+_BALANCE = Rule(("adjust",), True, False, frozenset(), undo_balance)
+_MARK_PAID = Rule(("invoices mark-paid",), False, True, frozenset(), undo_mark_paid)
+
+
+def rule_of(kind: IntentKind) -> Rule:
+    """The rule of this kind. A kind without a rule does not pass mypy, and is refused at run time.
+
+    `billing_intent_books_v1`, `billing_intent_reversed_v2` and `billing_intent_mirror_v2` have the same in SQL.
+    """
+    match kind:
+        case IntentKind.REFUND:
+            return _REFUND
+        case IntentKind.CREDIT_NOTE:
+            return _CREDIT_NOTE
+        case IntentKind.INVOICE_ITEM:
+            return _INVOICE_ITEM
+        case IntentKind.BALANCE:
+            return _BALANCE
+        case IntentKind.MARK_PAID:
+            return _MARK_PAID
+        case _:
+            assert_never(kind)
