@@ -16,6 +16,7 @@ from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.journal_programs import Programs
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.meter import Backend, MeterRule
+from billing_cli.domain.money_plan import MoneyPlan
 from billing_cli.domain.permit import Clocks, Permit
 from billing_cli.domain.ports import (
     AuditFile,
@@ -288,7 +289,9 @@ def mark_paid_planner(settings: Settings, database: Database) -> MarkPaidPlanner
     return MarkPaidPlanner(database, money_reader(settings), _limits(settings.config.limits.mark_paid))
 
 
-def move_environment(settings: Settings, database: Database, observer: MoveObserver) -> MoveEnvironment:
+def move_environment(
+    settings: Settings, database: Database, approved: ApprovedPlan[MoneyPlan], observer: MoveObserver
+) -> MoveEnvironment:
     from billing_cli.adapters.stripe.money_mover import StripeMoneyMover
     from billing_cli.adapters.stripe.money_reader import StripeMoneyReader
 
@@ -296,7 +299,9 @@ def move_environment(settings: Settings, database: Database, observer: MoveObser
     # One connection, so that both keep the same pace.
     connection = _stripe_connection(settings)
     reader, mover = StripeMoneyReader(connection), StripeMoneyMover(connection)
-    return MoveEnvironment(database, reader, mover, here, settings.actor, here.current(), clock_readings(), observer)
+    return MoveEnvironment(
+        approved, database, reader, mover, here, settings.actor, here.current(), clock_readings(), observer
+    )
 
 
 def signatures(settings: Settings) -> Signatures:

@@ -61,8 +61,10 @@ class MoneyCommand:
         if self.report:
             self.report.check()
         with ConsoleProgress(state, "settled") as progress:
-            environment = wiring.move_environment(self.session.settings, self.session.database, MoneyObserver(progress))
-            moved = run_money_plan(approved, environment)
+            environment = wiring.move_environment(
+                self.session.settings, self.session.database, approved, MoneyObserver(progress)
+            )
+            moved = run_money_plan(environment)
         unreported = self.report.write(plan, moved) if self.report else 0
         document: dict[str, object] = {
             "digest": plan.digest,

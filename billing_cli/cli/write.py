@@ -1,4 +1,8 @@
-"""How every write command goes: plan, show, gate, carry out. There is no other way to write."""
+"""How every command writes to Stripe, to the tables and to other addresses: plan, show, gate, carry out.
+
+The one command that does not go this way is `db migrate`. A schema belongs to no Stripe account and mode: the SQL files
+that are missing are applied with `--confirm` alone, and `LIVE` is not needed.
+"""
 
 import shlex
 from dataclasses import replace

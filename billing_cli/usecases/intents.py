@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput, PlanChanged
-from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.intent import Action, Intent, new_intent_id
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import Known, MoneyPlan, Wishes, money_plan
@@ -51,21 +50,21 @@ def marks_of(database: Database, identity: StripeIdentity, objects: Iterable[str
     return document
 
 
-def run_money_plan(approved: ApprovedPlan[MoneyPlan], run: MoveEnvironment) -> list[Moved]:
+def run_money_plan(run: MoveEnvironment) -> list[Moved]:
     """Writes the new intents down, all or none, then carries out what is open: earlier ones first.
 
     Raises PlanChanged if anything that the plan touches has changed since its facts were read, here or in Stripe;
     Refused above a limit.
     """
-    plan = approved.plan
+    plan = run.approved.plan
     ids = [intent.intent_id for intent in plan.settles]
     if plan.actions:
-        ids += _open(approved, run)
+        ids += _open(run)
     return carry_out(ids, run) if ids else []
 
 
-def _open(approved: ApprovedPlan[MoneyPlan], run: MoveEnvironment) -> list[str]:
-    plan = approved.plan
+def _open(run: MoveEnvironment) -> list[str]:
+    plan = run.approved.plan
     _check_standings(plan.actions, run.stripe)
     intents = [_document(action) for action in plan.actions]
     database_call(
@@ -78,7 +77,7 @@ def _open(approved: ApprovedPlan[MoneyPlan], run: MoveEnvironment) -> list[str]:
         p_actor=run.actor,
         p_intents=intents,
         p_limits=[check.document() for check in plan.checks],
-        p_approval_id=approved.approval_id,
+        p_approval_id=run.approved.approval_id,
         p_marks=dict(plan.marks),
     )
     return [str(intent["intent_id"]) for intent in intents]

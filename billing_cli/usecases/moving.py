@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from billing_cli.domain.errors import BadInput, BillingError, Unavailable
+from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.intent import Intent, MoveOutcome, MoveResult
+from billing_cli.domain.money_plan import MoneyPlan
 from billing_cli.domain.movement import rule_of
 from billing_cli.domain.permit import Clocks, Permit
 from billing_cli.domain.ports import Database, MoneyMover, MoneyReader, Processes
@@ -42,8 +44,9 @@ class Moved:
 
 @dataclass(frozen=True)
 class MoveEnvironment:
-    """What carrying out needs besides the intents."""
+    """An approved plan, without which no intent is carried out, and what else that needs."""
 
+    approved: ApprovedPlan[MoneyPlan]
     database: Database
     stripe: MoneyReader
     mover: MoneyMover
@@ -55,7 +58,7 @@ class MoveEnvironment:
 
 
 def carry_out(intent_ids: Sequence[str], run: MoveEnvironment) -> list[Moved]:
-    """Every intent brought as far as possible, in the order given. Callers hold an ApprovedPlan.
+    """Every intent of the approved plan brought as far as possible, in the order given.
 
     Ctrl-C and SIGTERM let what is in flight end; the rest stays open. Raises Misconfigured when
     Stripe refuses the key, Unavailable when the database goes away.
