@@ -47,7 +47,7 @@ class MoneyCommand:
     def view(self, plan: MoneyPlan, gates: Gates) -> "RenderableType":
         from billing_cli.render.money_plan import MoneyPlanView
 
-        return MoneyPlanView(plan, gates)
+        return MoneyPlanView(plan, gates, self.session.state.command)
 
     def run(self, approved: ApprovedPlan[MoneyPlan]) -> int:
         from billing_cli import wiring

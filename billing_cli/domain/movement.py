@@ -71,3 +71,8 @@ def rule_of(kind: IntentKind) -> Rule:
             return _MARK_PAID
         case _:
             assert_never(kind)
+
+
+def undo_of(action: "Action") -> Undo:
+    """Whether and how the movement that an action proposes can be undone."""
+    return rule_of(action.kind).undo(action)

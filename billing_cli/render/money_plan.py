@@ -1,6 +1,6 @@
 """The plan of commands that move money by hand, as a table and as a JSON document."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -9,6 +9,7 @@ from rich.text import Text
 from billing_cli.domain.gate import Gates
 from billing_cli.domain.intent import Action, Intent
 from billing_cli.domain.money_plan import MoneyPlan
+from billing_cli.domain.movement import undo_of
 from billing_cli.render.columns import Columns, Facts, amounts
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 from billing_cli.render.intents import intent_document
@@ -22,10 +23,14 @@ _SETTLED = "{} settled under the key {}; nothing new is sent for {}."
 
 @dataclass(frozen=True)
 class MoneyPlanView:
-    """The dry run, for a terminal of any width. One action shows all its facts, many are lines."""
+    """The dry run, for a terminal of any width. One action shows all its facts, many are lines.
+
+    `typed` puts the global options of this run into a command.
+    """
 
     plan: MoneyPlan
     gates: Gates
+    typed: Callable[[str], str] = str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text(self.plan.command.capitalize(), "bold")
@@ -33,6 +38,7 @@ class MoneyPlanView:
         yield from self._settles()
         yield from self._actions()
         yield from _warnings(self.plan.wishes.warnings)
+        yield from self._undo()
         yield render_gates(self.plan, self.gates)
 
     def _settles(self) -> Iterator[RenderableType]:
@@ -67,6 +73,16 @@ class MoneyPlanView:
             )
         elif not self.plan.settles:
             yield Text("Nothing to do.", "bold green")
+
+    def _undo(self) -> Iterator[RenderableType]:
+        """Of one action with its command; of many each sentence once, because the commands are many too."""
+        found = [undo_of(action) for action in self.plan.actions]
+        for possible, how in dict.fromkeys((undo.possible, undo.how) for undo in found):
+            yield Text.assemble(("Undo    ", "dim"), (how, "" if possible else "bold"))
+        if len(found) == 1 and (command := found[0].command):
+            yield Text(f"        {self.typed(command)}", "dim")
+        elif found:
+            yield Text("        The command of each is in --json.", "dim")
 
 
 def _begun(intent: Intent) -> str:
@@ -117,7 +133,7 @@ def _warnings(warnings: Sequence[str]) -> Iterator[Text]:
 def money_plan_document(plan: MoneyPlan, gates: Gates) -> dict[str, object]:
     return {
         **gates_document(plan, gates),
-        "actions": [action.changes() for action in plan.actions],
+        "actions": [{**action.changes(), "undo": undo_of(action).document()} for action in plan.actions],
         "totals": [total.document() for total in plan.totals],
         "settles": [intent_document(intent) for intent in plan.settles],
         "finished": len(plan.wishes.done_before),

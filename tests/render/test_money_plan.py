@@ -1,6 +1,8 @@
 """Plans, intents and invoices at any width: every amount and id can be read whole."""
 
 import io
+import json
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
@@ -110,3 +112,22 @@ def test_an_invoice_that_differs_here_is_shown(width: int) -> None:
             "open",
         )
     )
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_plan_ends_with_how_it_is_undone(width: int, count: int) -> None:
+    view = MoneyPlanView(plan(count), Gates(False, False), lambda text: text.replace("billing", "billing --env-file e"))
+    text = " ".join(printed(view, width).split())
+    assert text.index("Mind the gap.") < text.index("A refund cannot be taken back.") < text.index("Gates")
+    assert text.count("A refund cannot be taken back.") == 1
+    one = "billing --env-file e adjust co_1 charge --amount 1234567.89 --currency usd"
+    assert ((one in text), ("The command of each is in --json." in text)) == (count == 1, count == 3)
+
+
+def test_the_document_has_the_undo_of_every_action_and_the_digest_does_not() -> None:
+    made = plan(3)
+    document: Any = money_plan_document(made, Gates(False, False))
+    commands = [one["undo"]["command"] for one in document["actions"]]
+    assert len(set(commands)) == 3
+    assert "undo" not in json.dumps(made.changes)
