@@ -12,6 +12,7 @@ from billing_cli.domain.doctor import Check
 from billing_cli.domain.errors import Misconfigured, Refused
 from billing_cli.domain.export import Alarm
 from billing_cli.domain.gate import ApprovedPlan, P
+from billing_cli.domain.invoice_change import MARK_PAID
 from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.journal_programs import Programs
 from billing_cli.domain.limits import CommandLimits
@@ -47,7 +48,7 @@ from billing_cli.usecases.doctor.setup import Setup, network_checks
 from billing_cli.usecases.download import Downloader, DownloadObserver
 from billing_cli.usecases.environment import Observer, RunEnvironment
 from billing_cli.usecases.export import ExportPlanner
-from billing_cli.usecases.invoices import MarkPaidPlanner
+from billing_cli.usecases.invoices import InvoicePlanner
 from billing_cli.usecases.migrations import applied_in_force, apply_pending
 from billing_cli.usecases.moving import MoveEnvironment, MoveObserver
 from billing_cli.usecases.reconcile import Reconciler
@@ -285,8 +286,8 @@ def adjustment_planner(settings: Settings, database: Database) -> AdjustmentPlan
     return AdjustmentPlanner(database, money_reader(settings), _limits(settings.config.limits.adjust))
 
 
-def mark_paid_planner(settings: Settings, database: Database) -> MarkPaidPlanner:
-    return MarkPaidPlanner(database, money_reader(settings), _limits(settings.config.limits.mark_paid))
+def mark_paid_planner(settings: Settings, database: Database) -> InvoicePlanner:
+    return InvoicePlanner(database, money_reader(settings), MARK_PAID, _limits(settings.config.limits.mark_paid))
 
 
 def move_environment(

@@ -1,12 +1,10 @@
-"""Invoices as Stripe has them, and what may still be done with one."""
+"""Invoices as Stripe has them, beside our own rows."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from billing_cli.domain.company import Company
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.intent import Action, IntentKind
 from billing_cli.domain.money import Money
 from billing_cli.domain.standing import Standing, amounts
 
@@ -23,7 +21,11 @@ class InvoiceStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Invoice:
-    """Amounts are in minor units of `currency`, `credited_minor` by credit notes; `created_at` in ISO 8601, UTC."""
+    """Amounts are in minor units of `currency`, `credited_minor` by credit notes; instants in ISO 8601, UTC.
+
+    `collection_method`, `attempts` and `next_attempt_at` tell how Stripe collects it: by charging, so many times, and
+    when again, if it will.
+    """
 
     invoice_id: str
     number: str | None
@@ -35,6 +37,9 @@ class Invoice:
     amount_remaining_minor: int
     created_at: str
     credited_minor: int = 0
+    collection_method: str = ""
+    attempts: int = 0
+    next_attempt_at: str | None = None
 
     @property
     def total(self) -> Money:
@@ -52,6 +57,19 @@ class Invoice:
             remaining=self.amount_remaining_minor,
             credited_so_far=self.credited_minor,
         )
+
+
+@dataclass(frozen=True)
+class PaymentInFlight:
+    """A payment of an invoice that may still succeed, by Stripe's status of its payment intent."""
+
+    payment_intent_id: str
+    status: str
+    money: Money
+
+
+# Of a payment intent that its customer or bank may still complete.
+IN_FLIGHT = frozenset({"processing", "requires_action", "requires_capture"})
 
 
 @dataclass(frozen=True)
@@ -84,48 +102,3 @@ def check_owner(invoice: Invoice, company: Company, known: KnownInvoice) -> None
     """Raises BadInput where the invoice is not the company's, by Stripe's customer or by our own row."""
     if invoice.customer_id != company.customer or any(owner != company.company_id for owner in known.company_ids):
         raise BadInput(f"Invoice {invoice.invoice_id} is not an invoice of {company.company_id}.", "Check both ids.")
-
-
-def mark_paid_action(invoice: Invoice, company: Company, known: KnownInvoice, reason: str) -> Action:
-    """Marks an invoice as paid outside of Stripe, there and here. Raises BadInput where that makes no sense.
-
-    An invoice that Stripe has as paid and we do not is brought up to date here.
-    """
-    check_owner(invoice, company, known)
-    paid_there, paid_here = invoice.status == "paid", known.status == "paid"
-    if paid_there and (paid_here or known.status is None):
-        raise BadInput(f"Invoice {invoice.invoice_id} is paid already, in Stripe and here.")
-    if invoice.status not in ("open", "uncollectible", "paid"):
-        raise BadInput(
-            f"Invoice {invoice.invoice_id} is {invoice.status}: only open or uncollectible ones can be marked paid.",
-            "Finalize a draft in Stripe first." if invoice.status == "draft" else "",
-        )
-    amount = Money(invoice.total_minor if paid_there else invoice.amount_remaining_minor, invoice.currency)
-    return Action(
-        kind=IntentKind.MARK_PAID,
-        company_id=company.company_id,
-        subject=invoice.invoice_id,
-        money=amount,
-        in_favour_of_company=True,
-        request={"invoice": invoice.invoice_id, "paid_out_of_band": True},
-        reason=reason,
-        note=None,
-        facts=_facts(invoice, company, known, amount),
-        touches=(invoice.invoice_id, company.customer),
-        seen=invoice.standing,
-    )
-
-
-def _facts(invoice: Invoice, company: Company, known: KnownInvoice, amount: Money) -> Mapping[str, object]:
-    return {
-        "company": company.company_id,
-        "name": company.name,
-        "customer": invoice.customer_id,
-        "invoice": invoice.invoice_id,
-        "number": invoice.number,
-        "total": invoice.total,
-        "paid so far": Money(invoice.amount_paid_minor, invoice.currency),
-        "paid outside": amount,
-        "in Stripe": f"{invoice.status} → paid",
-        "here": f"{known.status} → paid" if known.status else "no row",
-    }

@@ -1,39 +1,46 @@
-"""Invoices: list them, and mark one as paid outside of Stripe."""
+"""Invoices: list them, and plan a change of the state of one."""
 
 from dataclasses import dataclass
 
-from billing_cli.domain.invoice import KnownInvoice, ListedInvoice, mark_paid_action
+from billing_cli.domain.company import Company
+from billing_cli.domain.invoice import KnownInvoice, ListedInvoice
+from billing_cli.domain.invoice_change import InvoiceChange, InvoiceFacts, change_action, warnings
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import MoneyPlan, Wishes, money_plan
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.usecases.companies import companies_by_customer, company
 from billing_cli.usecases.intents import known_about, marks_of
 
-COMMAND = "invoices mark-paid"
-
 
 @dataclass(frozen=True)
-class MarkPaidPlanner:
-    """Loads the facts of one invoice and plans. Reads only."""
+class InvoicePlanner:
+    """Loads the facts of one invoice and plans a change of its state. Reads only."""
 
     database: Database
     stripe: MoneyReader
+    change: InvoiceChange
     limits: CommandLimits
 
     def plan(self, company_id: str, invoice_id: str, reason: str) -> MoneyPlan:
-        """Raises BadInput where the invoice is another's, or cannot be marked as paid."""
+        """Raises BadInput where the invoice is another's, or cannot be changed so."""
+        command = self.change.command
         owner = company(self.database, company_id)
         identity = self.stripe.identity()
         marks = marks_of(self.database, identity, [invoice_id, owner.customer])
-        known = known_about(self.database, identity, COMMAND, [invoice_id])
+        known = known_about(self.database, identity, command, [invoice_id])
         if intent := known.open_on(invoice_id):
-            same = intent.command == COMMAND and intent.reason == reason
+            same = intent.command == command and intent.reason == reason
             wishes = Wishes(settles=(intent,), unserved=() if same else (invoice_id,))
         else:
-            ours = known_invoice(self.database, invoice_id)
-            wishes = Wishes(actions=(mark_paid_action(self.stripe.invoice(invoice_id), owner, ours, reason),))
+            wishes = self._wishes(owner, invoice_id, reason)
         request = {"company_id": company_id, "invoice_id": invoice_id, "reason": reason}
-        return money_plan(COMMAND, request, identity, wishes, known, self.limits, marks)
+        return money_plan(command, request, identity, wishes, known, self.limits, marks)
+
+    def _wishes(self, owner: Company, invoice_id: str, reason: str) -> Wishes:
+        invoice, known = self.stripe.invoice(invoice_id), known_invoice(self.database, invoice_id)
+        change_action(self.change, InvoiceFacts(invoice, owner, known), reason)
+        facts = InvoiceFacts(invoice, owner, known, self.stripe.in_flight(invoice_id))
+        return Wishes(actions=(change_action(self.change, facts, reason),), warnings=tuple(warnings(facts)))
 
 
 def list_invoices(

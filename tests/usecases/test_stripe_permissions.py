@@ -77,7 +77,8 @@ def world(
     paid = {"id": "pi_1", "customer": "cus_1", "amount": 10_000, "currency": "usd", "created": NOON_S}
     stripe.payments([paid, {**paid, "id": "pi_2"}])
     stripe.dispute("pi_1", "won")
-    stripe.invoices([{**invoice, "id": "in_open", "status": "open"}])
+    stripe.payments([{**paid, "id": "pi_open", "status": "requires_payment_method"}])
+    stripe.invoices([{**invoice, "id": "in_open", "status": "open", "payment_intent": "pi_open"}])
     stripe.invoices([{**invoice, "id": "in_paid", "status": "paid", "payment_intent": "pi_1"}])
     stripe.prices([{"id": "price_starter"}])
     stripe.bulk([], [{"event_name": "calls", "id": "mtr_calls"}])

@@ -14,7 +14,7 @@ from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.adjustment import CustomerFacts
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import IntentKind
-from billing_cli.domain.invoice import CreditNotePreview, Invoice
+from billing_cli.domain.invoice import IN_FLIGHT, CreditNotePreview, Invoice, PaymentInFlight
 from billing_cli.domain.money import Money
 from billing_cli.domain.payment import Dispute, Payment, PaymentLinks, Refund
 from billing_cli.domain.standing import Standing
@@ -95,6 +95,18 @@ class StripeMoneyReader:
     def invoice(self, invoice_id: str) -> Invoice:
         return invoice_of(read(lambda: self._stripe.v1.invoices.retrieve(invoice_id)))
 
+    def in_flight(self, invoice_id: str) -> tuple[PaymentInFlight, ...]:
+        """See `billing_cli.domain.ports.MoneyReader.in_flight`."""
+        filters: Any = {"invoice": invoice_id, "status": "open", "limit": PAGE}
+        found = read(lambda: list(self._stripe.v1.invoice_payments.list(filters).auto_paging_iter()))
+        names = [name for one in found if (name := _id(getattr(one.payment, "payment_intent", None)))]
+        payments = map(self._progress_of, names)
+        return tuple(payment for payment in payments if payment.status in IN_FLIGHT)
+
+    def _progress_of(self, payment_intent_id: str) -> PaymentInFlight:
+        intent = read(lambda: self._stripe.v1.payment_intents.retrieve(payment_intent_id))
+        return PaymentInFlight(intent.id, intent.status, Money(intent.amount, intent.currency))
+
     def invoices(self, customer_id: str | None, status: str | None, limit: int) -> list[Invoice]:
         """The latest first, at most `limit`."""
         filters: Any = {"limit": min(limit, PAGE)}
@@ -152,6 +164,9 @@ def invoice_of(invoice: stripe.Invoice) -> Invoice:
         amount_remaining_minor=invoice.amount_remaining,
         created_at=_instant(invoice.created),
         credited_minor=(invoice.pre_payment_credit_notes_amount or 0) + (invoice.post_payment_credit_notes_amount or 0),
+        collection_method=invoice.collection_method,
+        attempts=invoice.attempt_count,
+        next_attempt_at=_instant(invoice.next_payment_attempt) if invoice.next_payment_attempt else None,
     )
 
 

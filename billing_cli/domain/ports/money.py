@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.adjustment import CustomerFacts
 from billing_cli.domain.intent import Intent, IntentKind, MoveResult
-from billing_cli.domain.invoice import CreditNotePreview, Invoice
+from billing_cli.domain.invoice import CreditNotePreview, Invoice, PaymentInFlight
 from billing_cli.domain.invoice_file import LinkedInvoice
 from billing_cli.domain.payment import Payment, PaymentLinks, Refund
 from billing_cli.domain.permit import Permit
@@ -30,6 +30,10 @@ class MoneyReader(Protocol):
     def customer(self, customer_id: str) -> CustomerFacts: ...
 
     def invoice(self, invoice_id: str) -> Invoice: ...
+
+    def in_flight(self, invoice_id: str) -> tuple[PaymentInFlight, ...]:
+        """The payments of an invoice that may still succeed."""
+        ...
 
     def invoices(self, customer_id: str | None, status: str | None, limit: int) -> list[Invoice]: ...
 

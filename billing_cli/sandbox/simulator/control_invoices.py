@@ -12,6 +12,7 @@ from billing_cli.sandbox.simulator.replies import Refusal
 from billing_cli.sandbox.simulator.state import State
 
 STATUSES = ("draft", "open", "paid", "uncollectible", "void")
+COLLECTED = ("collection_method", "attempt_count", "next_payment_attempt")
 MOMENTS = {"paid": "paid_at", "void": "voided_at", "uncollectible": "marked_uncollectible_at"}
 
 
@@ -43,6 +44,7 @@ def _put_invoice(state: State, row: dict[str, Any]) -> None:
     if status not in STATUSES:
         raise Refusal(400, f"Unknown invoice status {status!r}: use one of {', '.join(STATUSES)}.")
     invoice = new_invoice(row["id"], row["customer"], row.get("currency", "usd"), created, False)
+    invoice |= {name: row[name] for name in COLLECTED if name in row}
     if percent := row.get("tax_percent"):
         invoice["default_tax_rates"] = [tax_rate(float(percent))]
     invoice = _filled(invoice, row.get("lines", []))
@@ -51,7 +53,7 @@ def _put_invoice(state: State, row: dict[str, Any]) -> None:
     state.put("invoice", invoice, created)
     _name_currency(state, invoice)
     if payment_intent := row.get("payment_intent"):
-        link_payment(state, invoice, payment_intent, invoice["amount_paid"], created)
+        link_payment(state, invoice, payment_intent, invoice["amount_paid"], created, is_open=status == "open")
 
 
 def _filled(invoice: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:

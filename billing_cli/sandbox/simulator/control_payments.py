@@ -8,11 +8,14 @@ from billing_cli.sandbox.simulator.payments import find_charge, find_payment_int
 from billing_cli.sandbox.simulator.refunds import change_status
 from billing_cli.sandbox.simulator.state import State
 
+UNFINISHED = ("requires_payment_method", "requires_action", "processing")
+
 
 def put_payments(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
     """Create or replace, by id; with `keep` those that are there already stay as they are.
 
-    `captured` is what was taken of the amount, all of it if left out; 0 leaves a payment to be captured.
+    `captured` is what was taken of the amount, all of it if left out; 0 leaves a payment to be captured. A `status` of
+    UNFINISHED leaves it without a charge.
     """
     known = state.objects("payment_intent")
     rows = [row for row in wish["payments"] if not (wish.get("keep") and row["id"] in known)]
@@ -21,8 +24,8 @@ def put_payments(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
         intent = new_payment_intent(
             row["id"], row.get("customer"), int(row["amount"]), row["currency"], created, metadata=row.get("metadata")
         )
-        if row.get("status") == "requires_payment_method":
-            state.put("payment_intent", intent, created)
+        if row.get("status") in UNFINISHED:
+            state.put("payment_intent", {**intent, "status": row["status"]}, created)
         else:
             succeed(state, intent, int(row.get("captured", row["amount"])), created, quiet=True)
     return {"payments": len(rows)}

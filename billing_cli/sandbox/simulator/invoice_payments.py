@@ -28,21 +28,23 @@ def get_invoice_payment(state: State, call: Call, payment_id: str) -> Reply:
     return ok(found)
 
 
-def link_payment(state: State, invoice: dict[str, Any], payment_intent: str, amount: int, now_s: float) -> None:
-    """Invoices here are paid by at most one payment, so its id follows from the invoice's."""
+def link_payment(
+    state: State, invoice: dict[str, Any], payment_intent: str, amount: int, now_s: float, is_open: bool = False
+) -> None:
+    """Invoices here are paid by at most one payment, so its id follows from the invoice's. An open one has not."""
     document = {
         "id": _id_for(invoice["id"]),
         "object": NOUN,
-        "amount_paid": amount,
-        "amount_requested": amount,
+        "amount_paid": None if is_open else amount,
+        "amount_requested": invoice["amount_remaining"] if is_open else amount,
         "created": int(now_s),
         "currency": invoice["currency"],
         "invoice": invoice["id"],
         "is_default": True,
         "livemode": invoice["livemode"],
         "payment": {"payment_intent": payment_intent, "type": "payment_intent"},
-        "status": "paid",
-        "status_transitions": {"canceled_at": None, "paid_at": int(now_s)},
+        "status": "open" if is_open else "paid",
+        "status_transitions": {"canceled_at": None, "paid_at": None if is_open else int(now_s)},
     }
     state.put(NOUN, document, now_s)
 
