@@ -12,7 +12,7 @@ from billing_cli.domain.doctor import Check
 from billing_cli.domain.errors import Misconfigured, Refused
 from billing_cli.domain.export import Alarm
 from billing_cli.domain.gate import ApprovedPlan, P
-from billing_cli.domain.invoice_change import MARK_PAID
+from billing_cli.domain.invoice_change import InvoiceChange
 from billing_cli.domain.journal import Account, Chart
 from billing_cli.domain.journal_programs import Programs
 from billing_cli.domain.limits import CommandLimits
@@ -286,8 +286,10 @@ def adjustment_planner(settings: Settings, database: Database) -> AdjustmentPlan
     return AdjustmentPlanner(database, money_reader(settings), _limits(settings.config.limits.adjust))
 
 
-def mark_paid_planner(settings: Settings, database: Database) -> InvoicePlanner:
-    return InvoicePlanner(database, money_reader(settings), MARK_PAID, _limits(settings.config.limits.mark_paid))
+def invoice_planner(settings: Settings, database: Database, change: InvoiceChange) -> InvoicePlanner:
+    """Each change has the limits of its own command."""
+    limits = getattr(settings.config.limits, change.command.removeprefix("invoices ").replace("-", "_"))
+    return InvoicePlanner(database, money_reader(settings), change, _limits(limits))
 
 
 def move_environment(

@@ -14,8 +14,8 @@ from billing_cli.domain.money import Money
 class InvoiceChange:
     """`before` are the states in Stripe that it starts from, `after` the one that it leads to, there and here.
 
-    `done` is what the invoice is afterwards, in a sentence; `at_stake` names the amount in the plan, and `draft` says
-    what to do with a draft instead.
+    `done` is what the invoice is afterwards, in a sentence; `at_stake` names the amount in the plan, and `draft` is
+    what to do with a draft instead, and `if_paid_too` what it comes to if a payment in flight succeeds.
     """
 
     kind: IntentKind
@@ -25,6 +25,7 @@ class InvoiceChange:
     done: str
     at_stake: str
     draft: str
+    if_paid_too: str
     parameters: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -36,7 +37,28 @@ MARK_PAID = InvoiceChange(
     "marked paid",
     "paid outside",
     "Finalize a draft in Stripe first.",
+    "the customer has paid twice",
     {"paid_out_of_band": True},
+)
+VOID_INVOICE = InvoiceChange(
+    IntentKind.VOID_INVOICE,
+    "invoices void",
+    ("open", "uncollectible"),
+    "void",
+    "voided",
+    "owed no more",
+    "Delete a draft in Stripe.",
+    "the customer has paid what is not owed",
+)
+MARK_UNCOLLECTIBLE = InvoiceChange(
+    IntentKind.MARK_UNCOLLECTIBLE,
+    "invoices mark-uncollectible",
+    ("open",),
+    "uncollectible",
+    "marked uncollectible",
+    "written off",
+    "Delete a draft in Stripe.",
+    "the invoice is paid after all",
 )
 
 
@@ -74,11 +96,11 @@ def change_action(change: InvoiceChange, facts: InvoiceFacts, reason: str) -> Ac
     )
 
 
-def warnings(facts: InvoiceFacts) -> Sequence[str]:
+def warnings(change: InvoiceChange, facts: InvoiceFacts) -> Sequence[str]:
     """A payment in flight is not stopped by a change of state."""
     return tuple(
-        f"Payment {payment.payment_intent_id} of {payment.money.text} is {payment.status}: if it succeeds too, "
-        "the customer has paid what is not owed any more. Wait for it, or cancel it in Stripe first."
+        f"Payment {payment.payment_intent_id} of {payment.money.text} is {payment.status}: if it succeeds, "
+        f"{change.if_paid_too}. Wait for it, or cancel it in Stripe first."
         for payment in facts.in_flight
     )
 

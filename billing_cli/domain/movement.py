@@ -11,7 +11,9 @@ from billing_cli.domain.undo import (
     undo_credit_note,
     undo_invoice_item,
     undo_mark_paid,
+    undo_mark_uncollectible,
     undo_refund,
+    undo_void_invoice,
 )
 
 if TYPE_CHECKING:
@@ -21,13 +23,15 @@ VOID = "void"
 
 
 class IntentKind(StrEnum):
-    """What is done in Stripe; sql/migrations/0003 explains each value."""
+    """What is done in Stripe; sql/migrations/0003 and 0020 explain each value."""
 
     REFUND = "refund"
     CREDIT_NOTE = "credit_note"
     INVOICE_ITEM = "invoice_item"
     BALANCE = "balance"
     MARK_PAID = "mark_paid"
+    VOID_INVOICE = "void_invoice"
+    MARK_UNCOLLECTIBLE = "mark_uncollectible"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ _CREDIT_NOTE = Rule(("refund", "adjust"), True, False, frozenset({"failed", "can
 _INVOICE_ITEM = Rule(("adjust",), True, False, frozenset(), undo_invoice_item)
 _BALANCE = Rule(("adjust",), True, False, frozenset(), undo_balance)
 _MARK_PAID = Rule(("invoices mark-paid",), False, True, frozenset(), undo_mark_paid)
+_VOID_INVOICE = Rule(("invoices void",), False, True, frozenset(), undo_void_invoice)
+_MARK_UNCOLLECTIBLE = Rule(("invoices mark-uncollectible",), False, True, frozenset(), undo_mark_uncollectible)
 
 
 def rule_of(kind: IntentKind) -> Rule:
@@ -69,6 +75,10 @@ def rule_of(kind: IntentKind) -> Rule:
             return _BALANCE
         case IntentKind.MARK_PAID:
             return _MARK_PAID
+        case IntentKind.VOID_INVOICE:
+            return _VOID_INVOICE
+        case IntentKind.MARK_UNCOLLECTIBLE:
+            return _MARK_UNCOLLECTIBLE
         case _:
             assert_never(kind)
 

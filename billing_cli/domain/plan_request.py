@@ -92,6 +92,7 @@ _LINE: Fields = {
     "note": _any_text,
     "line_number": _number,
 }
+_INVOICE: Fields = {"company_id": _text, "invoice_id": _text, "reason": _text}
 REQUESTS: Mapping[str, Fields] = {
     "export": {
         "start": _text,
@@ -116,7 +117,9 @@ REQUESTS: Mapping[str, Fields] = {
         "instrument": _maybe(_one_of(Instrument)),
         "invoice_id": _maybe(_text),
     },
-    "invoices mark-paid": {"company_id": _text, "invoice_id": _text, "reason": _text},
+    "invoices mark-paid": _INVOICE,
+    "invoices void": _INVOICE,
+    "invoices mark-uncollectible": _INVOICE,
     "intents resume": {"intent": _text},
     "webhooks fetch": {"since": _text, "until": _text, "types": _texts, "undelivered": _flag},
 }

@@ -64,6 +64,17 @@ def undo_mark_paid(action: "Action") -> Undo:
     return Undo(False, how, _charge(action))
 
 
+def undo_void_invoice(action: "Action") -> Undo:
+    how = "It cannot be undone: Stripe opens no void invoice again. To have the money after all, charge it anew."
+    return Undo(False, how, _charge(action))
+
+
+def undo_mark_uncollectible(action: "Action") -> Undo:
+    words = ["billing", "invoices", "mark-paid", action.company_id, action.subject, "--reason", "Paid"]
+    how = "It cannot be undone: Stripe opens it no more. If the money comes after all, mark it as paid."
+    return Undo(False, how, shlex.join(words))
+
+
 def _charge(action: "Action") -> str:
     return _adjust(action, "charge", "invoice-item")
 

@@ -82,6 +82,8 @@ class LimitsConfig(BaseModel):
     refund: CommandLimitsConfig = CommandLimitsConfig()
     adjust: CommandLimitsConfig = CommandLimitsConfig()
     mark_paid: CommandLimitsConfig = CommandLimitsConfig()
+    void: CommandLimitsConfig = CommandLimitsConfig()
+    mark_uncollectible: CommandLimitsConfig = CommandLimitsConfig()
 
 
 class WebhooksConfig(BaseModel):
@@ -264,7 +266,7 @@ def _check_amounts(path: Path, config: Config) -> None:
     limits = config.limits
     named = [
         ("limits", amounts)
-        for command in (limits.refund, limits.adjust, limits.mark_paid)
+        for command in (limits.refund, limits.adjust, limits.mark_paid, limits.void, limits.mark_uncollectible)
         for amounts in (command.approve_above, command.per_command, command.per_day)
     ]
     for section, amounts in [*named, ("reconcile.tolerance", config.reconcile.tolerance)]:

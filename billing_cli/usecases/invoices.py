@@ -40,7 +40,9 @@ class InvoicePlanner:
         invoice, known = self.stripe.invoice(invoice_id), known_invoice(self.database, invoice_id)
         change_action(self.change, InvoiceFacts(invoice, owner, known), reason)
         facts = InvoiceFacts(invoice, owner, known, self.stripe.in_flight(invoice_id))
-        return Wishes(actions=(change_action(self.change, facts, reason),), warnings=tuple(warnings(facts)))
+        return Wishes(
+            actions=(change_action(self.change, facts, reason),), warnings=tuple(warnings(self.change, facts))
+        )
 
 
 def list_invoices(

@@ -261,7 +261,7 @@ language plpgsql immutable set search_path = '' as $$
 begin
   case p_kind
     when 'refund', 'credit_note', 'invoice_item', 'balance' then return true;
-    when 'mark_paid' then return false;
+    when 'mark_paid', 'void_invoice', 'mark_uncollectible' then return false;
   end case;
 end
 $$;
@@ -273,7 +273,7 @@ begin
   case p_kind
     when 'refund' then return coalesce(p_status in ('failed', 'canceled'), false);
     when 'credit_note' then return coalesce(p_status in ('failed', 'canceled', 'void'), false);
-    when 'invoice_item', 'balance', 'mark_paid' then return false;
+    when 'invoice_item', 'balance', 'mark_paid', 'void_invoice', 'mark_uncollectible' then return false;
   end case;
 end
 $$;
@@ -393,6 +393,12 @@ begin
         return 'unchanged';
       end if;
       update public.billing_invoices set status = 'paid', amount_paid_minor = (p_here ->> 'amount_paid_minor')::bigint
+        where invoice_id = p_here ->> 'invoice_id';
+    when 'void_invoice', 'mark_uncollectible' then
+      if not p_here ? 'invoice_id' then
+        return 'unchanged';
+      end if;
+      update public.billing_invoices set status = case p_intent.kind when 'void_invoice' then 'void' else 'uncollectible' end
         where invoice_id = p_here ->> 'invoice_id';
     when 'invoice_item', 'balance' then
       return 'unchanged';

@@ -13,7 +13,7 @@ from support.sleep import let_a_day_pass
 from support.stripe_control import StripeDouble
 from support.usage import YESTERDAY, Connection, add_companies, add_usage
 
-from .test_money_crash import COMMANDS, assert_once, money
+from .test_money_crash import COMMANDS, STATES, assert_once, money
 
 __all__ = ["money"]
 DAY = f"{YESTERDAY:%Y-%m-%d}"
@@ -153,7 +153,7 @@ def test_another_answer_to_a_read_moves_no_money(
 ) -> None:
     environment, command = wire_environment(db_url, stripe.url), [*COMMANDS[name], "--confirm"]
     read = {"refund": "payment_intents", "credit note": "payment_intents", "refund all": "payment_intents"}
-    endpoint = "/v1/" + read.get(name, "invoices" if name == "mark paid" else "customers")
+    endpoint = "/v1/" + read.get(name, "invoices" if name in STATES else "customers")
     stripe.fault(kind="gateway", endpoint=endpoint, method="GET", **LIES[lie])
     assert run_billing(environment, command) == 75
     stripe.heal()

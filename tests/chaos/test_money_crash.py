@@ -30,7 +30,15 @@ COMMANDS: dict[str, list[str]] = {
                 "--as", "balance"],
     "invoice item": ["adjust", "co_1", "charge", "--amount", "12.50", "--currency", "usd", "--reason", "setup"],
     "mark paid": ["invoices", "mark-paid", "co_1", "in_2", "--reason", "wire"],
+    "void": ["invoices", "void", "co_1", "in_2", "--reason", "mistake"],
+    "uncollectible": ["invoices", "mark-uncollectible", "co_1", "in_2", "--reason", "insolvent"],
 }  # fmt: skip
+# What changes an invoice: the event that tells of it, and our own row afterwards.
+STATES: dict[str, tuple[str, tuple[str, int | None]]] = {
+    "mark paid": ("invoice.paid", ("paid", CAPTURED)),
+    "void": ("invoice.voided", ("void", None)),
+    "uncollectible": ("invoice.marked_uncollectible", ("uncollectible", None)),
+}
 STEPS = [
     Step(name, when)
     for name in ("billing_intents_open_v2", "billing_intent_claim_v2", "move", "billing_intent_settle_v1")
@@ -238,21 +246,21 @@ def _wait(sql: Connection) -> None:
 def assert_once(name: str, sql: Connection, stripe: StripeDouble) -> None:
     states = sql.execute("select state::text from billing_intents order by opened_at").fetchall()
     assert states == [("done",)]
-    amount = CAPTURED if name in ("refund all", "mark paid") else AMOUNT
+    amount = CAPTURED if name in ("refund all", *STATES) else AMOUNT
     sign = 1 if name == "invoice item" else -1
-    adjusted = [] if name == "mark paid" else [(sign * amount,)]
+    adjusted = [] if name in STATES else [(sign * amount,)]
     assert sql.execute("select amount_minor from billing_adjustments").fetchall() == adjusted
     assert list(effects(name, stripe)) == [amount]
-    if name == "mark paid":
-        assert sql.execute("select status, amount_paid_minor from billing_invoices").fetchall() == [("paid", CAPTURED)]
+    if name in STATES:
+        assert sql.execute("select status, amount_paid_minor from billing_invoices").fetchall() == [STATES[name][1]]
 
 
 def effects(name: str, stripe: StripeDouble) -> Iterator[int]:
     """What Stripe has of it, from its own lists."""
     if name in ("refund", "refund all", "credit note"):
         yield from (refund["amount"] for refund in stripe.refunds())
-    elif name == "mark paid":
-        yield from (event["data"]["object"]["total"] for event in _get(stripe, "/v1/events?type=invoice.paid"))
+    elif name in STATES:
+        yield from (one["data"]["object"]["total"] for one in _get(stripe, f"/v1/events?type={STATES[name][0]}"))
     elif name == "balance":
         yield from (-one["amount"] for one in _get(stripe, "/v1/customers/cus_1/balance_transactions"))
     else:

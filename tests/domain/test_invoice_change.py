@@ -7,7 +7,15 @@ import pytest
 from billing_cli.domain.company import Company
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.invoice import Invoice, InvoiceStatus, KnownInvoice, PaymentInFlight
-from billing_cli.domain.invoice_change import MARK_PAID, InvoiceChange, InvoiceFacts, change_action, warnings
+from billing_cli.domain.invoice_change import (
+    MARK_PAID,
+    MARK_UNCOLLECTIBLE,
+    VOID_INVOICE,
+    InvoiceChange,
+    InvoiceFacts,
+    change_action,
+    warnings,
+)
 from billing_cli.domain.money import Money
 
 COMPANY = Company("co_1", "Ana", "cus_1")
@@ -16,7 +24,7 @@ INVOICE = Invoice(
     collection_method="charge_automatically", attempts=2, next_attempt_at="2026-11-30T00:00:00+00:00",
 )  # fmt: skip
 PENDING = PaymentInFlight("pi_9", "processing", Money(10_000, "usd"))
-CHANGES = [MARK_PAID]
+CHANGES = [MARK_PAID, VOID_INVOICE, MARK_UNCOLLECTIBLE]
 
 
 def facts_of(change: InvoiceChange, there: str, here: str | None, **more: object) -> dict[str, object]:
@@ -57,13 +65,13 @@ def test_the_plan_shows_how_stripe_collects_and_what_may_still_come_in(change: I
     assert shown["collection"] == "charge_automatically"
     assert (shown["attempts so far"], shown["next attempt"]) == (2, "2026-11-30T00:00:00+00:00")
     assert shown["payments in flight"] == "pi_9 processing 100.00 USD"
-    (warning,) = warnings(facts)
-    assert "pi_9 of 100.00 USD is processing" in warning
+    (warning,) = warnings(change, facts)
+    assert f"pi_9 of 100.00 USD is processing: if it succeeds, {change.if_paid_too}." in warning
     quiet = replace(facts, invoice=replace(INVOICE, next_attempt_at=None), in_flight=())
     assert [change_action(change, quiet, "why").facts[n] for n in ("next attempt", "payments in flight")] == [
         "none"
     ] * 2
-    assert warnings(quiet) == ()
+    assert warnings(change, quiet) == ()
 
 
 @pytest.mark.parametrize(

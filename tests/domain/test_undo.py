@@ -19,8 +19,11 @@ REQUESTS: dict[str, tuple[IntentKind, dict[str, Any], dict[str, Any]]] = {
     "invoice item": (IntentKind.INVOICE_ITEM, CUSTOMER, {"newest line": None}),
     "line on a draft": (IntentKind.INVOICE_ITEM, {**CUSTOMER, "invoice": "in_1"}, {"status": "draft"}),
     "balance": (IntentKind.BALANCE, CUSTOMER, {"balance in minor units": 0}),
+    "void": (IntentKind.VOID_INVOICE, {"invoice": "in_1"}, {"status": "open"}),
+    "uncollectible": (IntentKind.MARK_UNCOLLECTIBLE, {"invoice": "in_1"}, {"status": "open"}),
     "mark paid": (IntentKind.MARK_PAID, {"invoice": "in_1", "paid_out_of_band": True}, {"status": "open"}),
 }  # fmt: skip
+ELSEWHERE = {"credit note on an open invoice", "uncollectible"}
 POSSIBLE = {"credit note on an open invoice", "invoice item", "line on a draft", "balance"}
 
 
@@ -41,7 +44,7 @@ def test_it_is_a_sentence_with_a_command(name: str) -> None:
     assert undo.command
 
 
-@pytest.mark.parametrize("name", [name for name in REQUESTS if name != "credit note on an open invoice"])
+@pytest.mark.parametrize("name", [name for name in REQUESTS if name not in ELSEWHERE])
 @pytest.mark.parametrize("in_favour", [True, False])
 def test_the_command_is_one_of_ours_for_the_same_company_and_amount(name: str, in_favour: bool) -> None:
     words = shlex.split(undo_of(action(name, in_favour)).command or "")
@@ -57,3 +60,7 @@ def test_the_command_is_one_of_ours_for_the_same_company_and_amount(name: str, i
 
 def test_a_credit_note_on_an_open_invoice_is_voided_in_stripe() -> None:
     assert undo_of(action("credit note on an open invoice")).command == "stripe post /v1/credit_notes/cn_…/void"
+
+
+def test_an_invoice_that_was_written_off_can_be_marked_as_paid() -> None:
+    assert undo_of(action("uncollectible")).command == "billing invoices mark-paid 'co 1' pi_1 --reason Paid"

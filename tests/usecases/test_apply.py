@@ -29,6 +29,8 @@ WORDS: dict[str, list[str]] = {
     "refund --status": ["refund", "co_1", "pi_p", "--status"],
     "adjust": ["adjust", "co_1", "credit", "--amount", "5", "--currency", "usd", "--reason", "Outage"],
     "invoices mark-paid": ["invoices", "mark-paid", "co_1", "in_1", "--reason", "wire"],
+    "invoices void": ["invoices", "void", "co_1", "in_1", "--reason", "mistake"],
+    "invoices mark-uncollectible": ["invoices", "mark-uncollectible", "co_1", "in_1", "--reason", "insolvent"],
     "intents resume": ["intents", "resume", "INTENT"],
     "webhooks fetch": ["webhooks", "fetch", "--since", "2h"],
 }
@@ -60,6 +62,14 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "invoices mark-paid": (
         lambda stripe, sql: stripe.invoices([{**invoice("void")}]),
         "is void",
+    ),
+    "invoices void": (
+        lambda stripe, sql: stripe.invoices([{**invoice("paid")}]),
+        "is paid",
+    ),
+    "invoices mark-uncollectible": (
+        lambda stripe, sql: stripe.invoices([{**invoice("paid")}]),
+        "is paid",
     ),
 }
 

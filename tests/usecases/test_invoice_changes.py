@@ -1,6 +1,7 @@
-"""`invoices mark-paid`, with Stripe and here: what each side has afterwards, and what the plan shows before."""
+"""`invoices mark-paid`, `void` and `mark-uncollectible`, with Stripe and here: what each side has afterwards, and what the plan shows before."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,3 +99,85 @@ def test_paid_already_is_said_of_stripe_alone_if_there_is_no_row(billing: Billin
     assert answer.code == 2
     assert "is paid already in Stripe; billing_invoices has no row of it" in answer.stderr
     assert "and here" not in answer.stderr
+
+
+CHANGES = {
+    "void": ("void", "void"),
+    "mark-uncollectible": ("mark_uncollectible", "uncollectible"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_invoice_is_changed_there_and_here_by_one_request(
+    name: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    path, after = CHANGES[name]
+    stripe.invoices([invoice("in_1")])
+    ours(sql, "in_1")
+    words = ["invoices", name, "co_1", "in_1", "--reason", "agreed on the phone"]
+    plan = billing(*words)
+    assert plan.document["schema"] == f"billing.invoice-{name}/v1"
+    assert row(sql, "in_1") == ("open", 0)
+    done = billing(*words, "--confirm")
+    (intent,) = done.document["intents"]
+    assert (done.code, intent["state"], intent["here"], intent["reason"]) == (
+        0,
+        "done",
+        "updated",
+        "agreed on the phone",
+    )
+    assert row(sql, "in_1") == (after, 0)
+    assert stripe.client().v1.invoices.retrieve("in_1").status == after
+    writes = [line["path"] for line in stripe.log() if line["method"] == "POST" and line["path"].startswith("/v1")]
+    assert writes == [f"/v1/invoices/in_1/{path}"]
+    assert sql.execute("select count(*) from billing_adjustments").fetchone() == (0,)
+    again = billing(*words, "--confirm")
+    assert (again.code, f"is {after} already, in Stripe and here" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_our_row_follows_a_change_that_was_made_in_the_dashboard(
+    name: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    stripe.invoices([invoice("in_1", status=CHANGES[name][1])])
+    ours(sql, "in_1")
+    requests = len(stripe.log())
+    assert billing("invoices", name, "co_1", "in_1", "--reason", "x", "--confirm").code == 0
+    assert row(sql, "in_1") == (CHANGES[name][1], 0)
+    assert [line for line in stripe.log()[requests:] if line["method"] == "POST"] == []
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("status", ["draft", "paid"])
+def test_what_cannot_be_changed_is_refused(name: str, status: str, billing: Billing, stripe: StripeDouble) -> None:
+    stripe.invoices([invoice("in_1", status=status)])
+    answer = billing("invoices", name, "co_1", "in_1", "--reason", "x", "--confirm")
+    assert (answer.code, f"is {status}: only" in answer.stderr) == (2, True)
+
+
+def test_an_invoice_that_was_written_off_can_be_voided_and_paid(
+    billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    for name, change in (("in_1", "void"), ("in_2", "mark-paid")):
+        stripe.invoices([invoice(name)])
+        ours(sql, name)
+        assert billing("invoices", "mark-uncollectible", "co_1", name, "--reason", "x", "--confirm").code == 0
+        assert billing("invoices", change, "co_1", name, "--reason", "y", "--confirm").code == 0
+    assert [row(sql, name) for name in ("in_1", "in_2")] == [("void", 0), ("paid", 10_000)]
+
+
+def test_voiding_gives_the_balance_back_that_the_invoice_took(billing: Billing, stripe: StripeDouble) -> None:
+    name = finalized_with_a_balance(stripe)
+    assert stripe.client().v1.customers.retrieve("cus_1").balance == 0
+    assert billing("invoices", "void", "co_1", name, "--reason", "x", "--confirm").code == 0
+    assert stripe.client().v1.customers.retrieve("cus_1").balance == -3000
+
+
+def test_each_change_has_limits_of_its_own(
+    billing: Billing, stripe: StripeDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stripe.invoices([invoice("in_1"), invoice("in_2")])
+    (tmp_path / "billing.toml").write_text('[limits.void]\nper_command = { usd = "50.00" }\n')
+    assert billing("invoices", "void", "co_1", "in_1", "--reason", "x", "--confirm").code == 4
+    assert billing("invoices", "mark-uncollectible", "co_1", "in_2", "--reason", "x", "--confirm").code == 0

@@ -175,10 +175,12 @@ def invoices(walk: Walk, stripe: StripeDouble) -> None:
     walk("invoices", "list")
     walk("download-invoice", "co_1", "in_0")
     walk("download-invoice", "--month", f"{YESTERDAY:%Y-%m}", "-o", "invoices", code=3)
-    mark = ["invoices", "mark-paid", "co_1", "in_0", "--reason", "wire"]
-    walk(*mark, "--plan-out", "paid.json")
-    walk("apply", "paid.json")
-    walk(*mark, "--confirm")
+    for number, change in enumerate(("mark-paid", "void", "mark-uncollectible")):
+        stripe.invoices([{"id": f"in_{number}", "status": "open", **shape}])
+        words = ["invoices", change, "co_1", f"in_{number}", "--reason", "wire"]
+        walk(*words, "--plan-out", f"{change}.json")
+        walk("apply", f"{change}.json")
+        walk(*words, "--confirm")
 
 
 def webhooks(walk: Walk, stripe: StripeDouble, url: str) -> None:

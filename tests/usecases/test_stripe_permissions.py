@@ -109,6 +109,10 @@ COMMANDS: dict[str, Callable[[World], list[str]]] = {
     "adjust --as credit-note": lambda w: [*ADJUST, "--invoice", "in_open"],
     "invoices list": lambda w: ["invoices", "list"],
     "invoices mark-paid": lambda w: ["invoices", "mark-paid", "co_1", "in_open", "--reason", "wire", "--confirm"],
+    "invoices void": lambda w: ["invoices", "void", "co_1", "in_open", "--reason", "mistake", "--confirm"],
+    "invoices mark-uncollectible": lambda w: [
+        *("invoices", "mark-uncollectible", "co_1", "in_open", "--reason", "insolvent", "--confirm"),
+    ],
     "download-invoice": lambda w: ["download-invoice", "co_1", "in_open"],
     "download-invoice --month": lambda w: ["download-invoice", "--month", f"{YESTERDAY:%Y-%m}"],
     "reconcile payments": lambda w: ["reconcile", "payments", *WEEK],

@@ -6,8 +6,10 @@ from billing_cli.adapters.stripe.movements.credit_note import CreditNoteMovement
 from billing_cli.adapters.stripe.movements.customer_balance import CustomerBalanceMovement
 from billing_cli.adapters.stripe.movements.invoice_item import InvoiceItemMovement
 from billing_cli.adapters.stripe.movements.mark_paid import MarkPaidMovement
+from billing_cli.adapters.stripe.movements.mark_uncollectible import MarkUncollectibleMovement
 from billing_cli.adapters.stripe.movements.movement import Movement
 from billing_cli.adapters.stripe.movements.refund import RefundMovement
+from billing_cli.adapters.stripe.movements.void_invoice import VoidInvoiceMovement
 from billing_cli.domain.movement import IntentKind
 
 
@@ -24,5 +26,9 @@ def room_of(kind: IntentKind) -> Movement:
             return CustomerBalanceMovement()
         case IntentKind.MARK_PAID:
             return MarkPaidMovement()
+        case IntentKind.VOID_INVOICE:
+            return VoidInvoiceMovement()
+        case IntentKind.MARK_UNCOLLECTIBLE:
+            return MarkUncollectibleMovement()
         case _:
             assert_never(kind)
