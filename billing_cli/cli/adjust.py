@@ -1,6 +1,7 @@
 """`billing adjust`: a manual charge or credit."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from billing_cli.cli.options import Company, Confirm, Expect, PlanOut, SignKey, 
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.adjustment import AdjustRequest, Direction, Instrument
+from billing_cli.domain.credit_grant import PLAIN_TERMS, grant_terms, terms_of
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.money import Money, checked, currency_code, major, parse_major
 
@@ -30,12 +32,21 @@ def adjust(
     invoice: Annotated[
         str | None, typer.Option(metavar="in_…", help="The invoice it is about.", autocompletion=ids("invoices"))
     ] = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Of a credit grant: it ends with that day. Never if left out.")
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(metavar="price_…", help="Of a credit grant, repeatable: all metered prices if left out."),
+    ] = None,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
     sign_key: SignKey = None,
 ) -> int:
-    """Charge or credit a company by hand: an invoice item, its balance, or a credit note.
+    """Charge or credit a company by hand: an invoice item, its balance, a credit note, or a credit grant.
+
+    A credit grant is for metered prices: Stripe takes it off the invoices of their usage.
 
     Without --confirm it only shows what it would do, before and after.
 
@@ -44,6 +55,7 @@ def adjust(
 
     Examples:
     billing adjust co_0001 credit --amount 12.50 --currency usd --reason "Outage on 3 November"
+    billing adjust co_0001 credit --amount 50 --currency usd --reason "Slow API in November" --as credit-grant
     LIVE=true billing adjust co_0001 charge --amount 80 --currency usd --reason "Onboarding" --as invoice-item --confirm
     """
     if not reason.strip():
@@ -51,7 +63,8 @@ def adjust(
     if amount.lstrip().startswith("-"):
         raise BadInput("An amount must be more than nothing.", "Charge or credit says which way it goes.")
     money = parse_major(amount, currency_code(currency))
-    request = AdjustRequest(company, direction, money, reason, instrument, invoice)
+    grant = grant_terms(expires, price or (), _now())
+    request = AdjustRequest(company, direction, money, reason, instrument, invoice, grant)
     with open_session(ctx) as session:
         command = _command(session, request, _words(request))
         return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
@@ -66,6 +79,7 @@ def adjust_from(session: Session, request: Mapping[str, Any], words: list[str]) 
         reason=request["reason"],
         instrument=Instrument(request["instrument"]) if request["instrument"] else None,
         invoice_id=request["invoice_id"],
+        grant=terms_of(request["grant"], _now()) if "grant" in request else PLAIN_TERMS,
     )
     return _command(session, wanted, words)
 
@@ -77,8 +91,15 @@ def _command(session: Session, request: AdjustRequest, words: list[str]) -> Mone
     return MoneyCommand(session, "adjust", words, lambda: planner.plan(request))
 
 
+def _now() -> datetime:
+    from billing_cli import wiring
+
+    return wiring.clock()
+
+
 def _words(request: AdjustRequest) -> list[str]:
     words = ["adjust", request.company_id, request.direction.value, "--amount", major(request.money)]
     words += ["--currency", request.money.currency, "--reason", request.reason]
     words += ["--as", request.instrument.value] if request.instrument else []
-    return words + (["--invoice", request.invoice_id] if request.invoice_id else [])
+    words += ["--invoice", request.invoice_id] if request.invoice_id else []
+    return words + request.grant.words

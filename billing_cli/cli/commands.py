@@ -13,7 +13,7 @@ from billing_cli.domain.errors import BillingError
 COMMANDS = {
     "export": "Send usage to Stripe's meters: what the usage says minus what was sent.",
     "refund": "Give money back: all that remains of a payment, or a part.",
-    "adjust": "Charge or credit a company by hand: an invoice item, its balance, or a credit note.",
+    "adjust": "Charge or credit a company by hand: an invoice item, its balance, a credit note, or a credit grant.",
     "apply": "Carry out a saved plan. The facts are loaded again; if anything differs, it is named and refused.",
     "download-invoice": "Download invoices as PDF. A second run fetches only what is missing or has changed.",
     "journal": "Print a month's balance transactions as journal entries, by the chart of accounts in billing.toml.",

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from billing_cli.domain.company import Company
+from billing_cli.domain.credit_grant import PLAIN_TERMS, GrantTerms, grant_facts, grant_request
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Action, IntentKind
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
@@ -25,11 +27,12 @@ class Instrument(StrEnum):
     INVOICE_ITEM = "invoice-item"
     BALANCE = "balance"
     CREDIT_NOTE = "credit-note"
+    CREDIT_GRANT = "credit-grant"
 
 
 @dataclass(frozen=True)
 class AdjustRequest:
-    """What the operator asked for; without `instrument` the facts decide."""
+    """What the operator asked for; without `instrument` the facts decide. `grant` are the terms of a credit grant."""
 
     company_id: str
     direction: Direction
@@ -37,13 +40,15 @@ class AdjustRequest:
     reason: str
     instrument: Instrument | None = None
     invoice_id: str | None = None
+    grant: GrantTerms = PLAIN_TERMS
 
 
 @dataclass(frozen=True)
 class CustomerFacts:
     """The customer in Stripe. A negative balance is a credit, taken off the next invoice.
 
-    `currency` is None while nothing was ever billed. `newest_line` is the newest line that waits for an invoice.
+    `currency` is None while nothing was ever billed. `newest_line` is the newest line that waits for an invoice,
+    `newest_grant` the newest credit grant, where that was asked.
     """
 
     customer_id: str
@@ -52,6 +57,7 @@ class CustomerFacts:
     has_subscription: bool
     drafts: tuple[Invoice, ...]
     newest_line: str | None = None
+    newest_grant: str | None = None
 
     @property
     def balance_standing(self) -> Standing:
@@ -126,8 +132,13 @@ def _check_fits(request: AdjustRequest, choice: Choice) -> None:
                 f"Invoice {invoice.invoice_id} is {invoice.status}: credit notes are for open and paid ones.",
                 "Use --as invoice-item." if invoice.status == "draft" else "Use --as balance.",
             )
-    if choice.instrument is Instrument.BALANCE and request.invoice_id is not None:
-        raise BadInput("A balance belongs to the customer, not to an invoice.", "Leave --invoice out.")
+    if choice.instrument is Instrument.CREDIT_GRANT and request.direction is Direction.CHARGE:
+        raise BadInput("A credit grant cannot charge.", "Use --as invoice-item or --as balance.")
+    if choice.instrument is not Instrument.CREDIT_GRANT and request.grant != PLAIN_TERMS:
+        raise BadInput("--expires and --price are for credit grants.", "Add --as credit-grant, or leave them out.")
+    belongs = {Instrument.BALANCE: "A balance", Instrument.CREDIT_GRANT: "A credit grant"}.get(choice.instrument)
+    if belongs and request.invoice_id is not None:
+        raise BadInput(f"{belongs} belongs to the customer, not to an invoice.", "Leave --invoice out.")
     if choice.instrument is Instrument.INVOICE_ITEM and invoice is not None and invoice.status != "draft":
         raise BadInput(
             f"Invoice {invoice.invoice_id} is {invoice.status} and takes no lines any more.",
@@ -167,20 +178,30 @@ def adjust_action(
 
 
 def _standing(customer: CustomerFacts, choice: Choice) -> Standing:
-    if choice.instrument is Instrument.BALANCE:
-        return customer.balance_standing
-    if choice.instrument is Instrument.INVOICE_ITEM:
-        return customer.line_standing(choice.invoice)
-    assert choice.invoice is not None  # noqa: S101 - choose() has seen to it
-    return choice.invoice.standing
+    match choice.instrument:
+        case Instrument.BALANCE:
+            return customer.balance_standing
+        case Instrument.INVOICE_ITEM:
+            return customer.line_standing(choice.invoice)
+        case Instrument.CREDIT_NOTE:
+            assert choice.invoice is not None  # noqa: S101 - choose() has seen to it
+            return choice.invoice.standing
+        case Instrument.CREDIT_GRANT:
+            return {"newest credit grant": customer.newest_grant}
+        case _:
+            assert_never(choice.instrument)
 
 
 def warnings(customer: CustomerFacts, choice: Choice) -> Sequence[str]:
-    if choice.instrument is Instrument.INVOICE_ITEM and choice.invoice is None and not customer.has_subscription:
+    if customer.has_subscription:
+        return ()
+    if choice.instrument is Instrument.INVOICE_ITEM and choice.invoice is None:
         return (
             "The customer has no subscription, so no invoice comes by itself: make one in Stripe with "
             "pending_invoice_item_behavior=include.",
         )
+    if choice.instrument is Instrument.CREDIT_GRANT:
+        return ("The customer has no subscription: a credit grant is used by metered prices of invoices only.",)
     return ()
 
 
@@ -188,22 +209,34 @@ def _request(
     request: AdjustRequest, customer: CustomerFacts, choice: Choice, signed: int, preview: CreditNotePreview | None
 ) -> tuple[IntentKind, str, dict[str, object]]:
     """The kind, the subject that may have one open intent, and Stripe's parameters."""
+    customer_id = customer.customer_id
     common: dict[str, object] = {"amount": signed, "currency": request.money.currency, "description": request.reason}
-    if choice.instrument is Instrument.BALANCE:
-        return IntentKind.BALANCE, customer.customer_id, {"customer": customer.customer_id, **common}
-    if choice.instrument is Instrument.INVOICE_ITEM:
-        target = {"invoice": choice.invoice.invoice_id} if choice.invoice else {}
-        return IntentKind.INVOICE_ITEM, customer.customer_id, {"customer": customer.customer_id, **common, **target}
-    invoice = choice.invoice
-    assert invoice is not None and preview is not None  # noqa: S101 - choose() has seen to it
-    amounts: dict[str, object] = {"invoice": invoice.invoice_id, "amount": request.money.amount_minor}
-    if preview.post_payment.amount_minor:
-        amounts["credit_amount"] = preview.post_payment.amount_minor
-    return (
-        IntentKind.CREDIT_NOTE,
-        invoice.invoice_id,
-        {**amounts, "memo": request.reason, "email_type": "none"},
-    )
+    match choice.instrument:
+        case Instrument.BALANCE:
+            return IntentKind.BALANCE, customer_id, {"customer": customer_id, **common}
+        case Instrument.INVOICE_ITEM:
+            target = {"invoice": choice.invoice.invoice_id} if choice.invoice else {}
+            return IntentKind.INVOICE_ITEM, customer_id, {"customer": customer_id, **common, **target}
+        case Instrument.CREDIT_NOTE:
+            assert choice.invoice is not None and preview is not None  # noqa: S101 - choose() has seen to it
+            name = choice.invoice.invoice_id
+            return IntentKind.CREDIT_NOTE, name, _credit_note(request, name, preview)
+        case Instrument.CREDIT_GRANT:
+            parameters = grant_request(customer_id, request.money, request.reason, request.grant)
+            return IntentKind.CREDIT_GRANT, customer_id, parameters
+        case _:
+            assert_never(choice.instrument)
+
+
+def _credit_note(request: AdjustRequest, invoice_id: str, preview: CreditNotePreview) -> dict[str, object]:
+    after_payment = preview.post_payment.amount_minor
+    return {
+        "invoice": invoice_id,
+        "amount": request.money.amount_minor,
+        **({"credit_amount": after_payment} if after_payment else {}),
+        "memo": request.reason,
+        "email_type": "none",
+    }
 
 
 def _facts(
@@ -224,23 +257,30 @@ def _facts(
         "because": choice.why,
         "invoice": choice.invoice.invoice_id if choice.invoice else None,
     }
-    if choice.instrument is Instrument.BALANCE:
-        return facts | {
-            "balance before": Money(customer.balance_minor, currency),
-            "balance after": Money(customer.balance_minor + signed, currency),
-        }
-    if preview is not None and choice.invoice is not None:
-        return facts | {
-            "invoice total": choice.invoice.total,
-            "credited so far": Money(choice.invoice.credited_minor, currency),
-            "credit note": preview.total,
-            "tax in it": preview.tax,
-            "to the customer's balance": preview.post_payment,
-        }
-    facts["newest line before"] = customer.newest_line
-    if choice.invoice is not None:
-        return facts | {
-            "draft before": choice.invoice.total,
-            "draft after, before tax": Money(choice.invoice.total_minor + signed, currency),
-        }
-    return facts
+    match choice.instrument:
+        case Instrument.BALANCE:
+            return facts | {
+                "balance before": Money(customer.balance_minor, currency),
+                "balance after": Money(customer.balance_minor + signed, currency),
+            }
+        case Instrument.CREDIT_NOTE:
+            assert choice.invoice is not None and preview is not None  # noqa: S101 - choose() has seen to it
+            return facts | {
+                "invoice total": choice.invoice.total,
+                "credited so far": Money(choice.invoice.credited_minor, currency),
+                "credit note": preview.total,
+                "tax in it": preview.tax,
+                "to the customer's balance": preview.post_payment,
+            }
+        case Instrument.CREDIT_GRANT:
+            return {**facts, **grant_facts(request.grant), "newest credit grant before": customer.newest_grant}
+        case Instrument.INVOICE_ITEM:
+            return {**facts, "newest line before": customer.newest_line, **_draft_facts(choice.invoice, signed)}
+        case _:
+            assert_never(choice.instrument)
+
+
+def _draft_facts(draft: Invoice | None, signed: int) -> Mapping[str, object]:
+    if draft is None:
+        return {}
+    return {"draft before": draft.total, "draft after, before tax": Money(draft.total_minor + signed, draft.currency)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 from billing_cli.domain.undo import (
     Undo,
     undo_balance,
+    undo_credit_grant,
     undo_credit_note,
     undo_invoice_item,
     undo_mark_paid,
@@ -32,6 +33,7 @@ class IntentKind(StrEnum):
     MARK_PAID = "mark_paid"
     VOID_INVOICE = "void_invoice"
     MARK_UNCOLLECTIBLE = "mark_uncollectible"
+    CREDIT_GRANT = "credit_grant"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ _BALANCE = Rule(("adjust",), True, False, frozenset(), undo_balance)
 _MARK_PAID = Rule(("invoices mark-paid",), False, True, frozenset(), undo_mark_paid)
 _VOID_INVOICE = Rule(("invoices void",), False, True, frozenset(), undo_void_invoice)
 _MARK_UNCOLLECTIBLE = Rule(("invoices mark-uncollectible",), False, True, frozenset(), undo_mark_uncollectible)
+_CREDIT_GRANT = Rule(("adjust",), True, False, frozenset({VOID}), undo_credit_grant)
 
 
 def rule_of(kind: IntentKind) -> Rule:
@@ -79,6 +82,8 @@ def rule_of(kind: IntentKind) -> Rule:
             return _VOID_INVOICE
         case IntentKind.MARK_UNCOLLECTIBLE:
             return _MARK_UNCOLLECTIBLE
+        case IntentKind.CREDIT_GRANT:
+            return _CREDIT_GRANT
         case _:
             assert_never(kind)
 

@@ -49,7 +49,7 @@ def window_from_bounds(start: str, end: str, now: datetime) -> Window:
     Raises BadInput for impossible dates, an end before the start, parts of hours, and the future:
     an hour that is not over would be billed in pieces, and one that has not begun not at all.
     """
-    window = Window(_instant(start, "--start"), _instant(end, "--end", through_day=True))
+    window = Window(instant_of(start, "--start"), instant_of(end, "--end", through_day=True))
     for name, instant in (("--start", window.start), ("--end", window.end)):
         if instant != _whole_hour(instant):
             raise BadInput(f"{name} {instant.isoformat()} is not on a full UTC hour.", "Usage is sent by whole hours.")
@@ -88,7 +88,8 @@ def window_from_period(name: str, now: datetime) -> Window:
     return Window(start, end)
 
 
-def _instant(text: str, option: str, through_day: bool = False) -> datetime:
+def instant_of(text: str, option: str, through_day: bool = False) -> datetime:
+    """The instant that an option gives, in UTC; `through_day`: a bare date stands for its end. Raises BadInput."""
     try:
         return _parsed(text, through_day)
     except (ValueError, OverflowError):

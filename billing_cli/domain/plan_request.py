@@ -19,7 +19,8 @@ Fields = Mapping[str, Check]
 
 def check_request(command: str, request: Mapping[str, Any]) -> None:
     """Raises BadInput for a field that is missing, unknown or of the wrong type. `command` is one of REQUESTS."""
-    if wrong := _wrong(REQUESTS[command], request):
+    given = {name: check for name, check in OPTIONAL.get(command, {}).items() if name in request}
+    if wrong := _wrong({**REQUESTS[command], **given}, request):
         raise BadInput(f"The request in the plan file is not understood: {wrong}.", "Make the plan anew.")
 
 
@@ -74,6 +75,10 @@ def _lines(value: Any) -> bool:
     return whole and len({line["payment_intent_id"] for line in value}) == len(value)
 
 
+def _grant(value: Any) -> bool:
+    return type(value) is dict and not _wrong(_GRANT, value)
+
+
 def _line(value: Any) -> bool:
     """A line leaves out what it does not have."""
     return (
@@ -92,6 +97,7 @@ _LINE: Fields = {
     "note": _any_text,
     "line_number": _number,
 }
+_GRANT: Fields = {"expires_at": _maybe(_text), "prices": _texts}
 _INVOICE: Fields = {"company_id": _text, "invoice_id": _text, "reason": _text}
 REQUESTS: Mapping[str, Fields] = {
     "export": {
@@ -123,3 +129,5 @@ REQUESTS: Mapping[str, Fields] = {
     "intents resume": {"intent": _text},
     "webhooks fetch": {"since": _text, "until": _text, "types": _texts, "undelivered": _flag},
 }
+# What is left out where it was not given.
+OPTIONAL: Mapping[str, Fields] = {"adjust": {"grant": _grant}}

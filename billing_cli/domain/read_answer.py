@@ -7,6 +7,7 @@ _ALONE = {"account": "account", "balance": "balance", "credit_notes/preview": "c
 # What the names of collections stand for; all others by leaving out their plural.
 _NAMED = {
     "meters": "billing.meter",
+    "credit_grants": "billing.credit_grant",
     "event_summaries": "billing.meter_event_summary",
     "invoiceitems": "invoiceitem",
     "report_runs": "reporting.report_run",

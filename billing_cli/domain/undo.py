@@ -59,6 +59,14 @@ def undo_balance(action: "Action") -> Undo:
     return Undo(True, how, _adjust(action, _opposite(action), "balance"))
 
 
+def undo_credit_grant(action: "Action") -> Undo:
+    how = (
+        "As long as nothing of it is used, void it; after that, expire it (…/expire), and what was used stays used. "
+        "credgr_… is shown when it is made."
+    )
+    return Undo(True, how, "stripe post /v1/billing/credit_grants/credgr_…/void")
+
+
 def undo_mark_paid(action: "Action") -> Undo:
     how = "It cannot be undone: Stripe opens no paid invoice again. To have the money after all, charge it anew."
     return Undo(False, how, _charge(action))

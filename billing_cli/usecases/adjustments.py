@@ -1,8 +1,9 @@
 """Manual charges and credits: load the facts of customer and invoice, and plan."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing_cli.domain.adjustment import AdjustRequest, Choice, Instrument, adjust_action, choose, warnings
+from billing_cli.domain.credit_grant import PLAIN_TERMS
 from billing_cli.domain.intent import Intent
 from billing_cli.domain.invoice import CreditNotePreview, Invoice, check_owner
 from billing_cli.domain.limits import CommandLimits
@@ -37,6 +38,8 @@ class AdjustmentPlanner:
     def _wishes(self, request: AdjustRequest) -> Wishes:
         owner = company(self.database, request.company_id)
         customer = self.stripe.customer(owner.customer)
+        if request.instrument is Instrument.CREDIT_GRANT:
+            customer = replace(customer, newest_grant=self.stripe.newest_grant(owner.customer))
         invoice = self._invoice(request)
         choice = choose(request, customer, invoice)
         action = adjust_action(request, owner, customer, choice, self._preview(request, choice))
@@ -67,6 +70,7 @@ def _settle_first(request: AdjustRequest, intent: Intent) -> Wishes:
 
 
 def _document(request: AdjustRequest) -> dict[str, object]:
+    grant = {} if request.grant == PLAIN_TERMS else {"grant": request.grant.document()}
     return {
         "company_id": request.company_id,
         "direction": request.direction.value,
@@ -74,4 +78,5 @@ def _document(request: AdjustRequest) -> dict[str, object]:
         "reason": request.reason,
         "instrument": request.instrument.value if request.instrument else None,
         "invoice_id": request.invoice_id,
+        **grant,
     }

@@ -260,7 +260,7 @@ create or replace function public.billing_intent_books_v1(p_kind public.billing_
 language plpgsql immutable set search_path = '' as $$
 begin
   case p_kind
-    when 'refund', 'credit_note', 'invoice_item', 'balance' then return true;
+    when 'refund', 'credit_note', 'invoice_item', 'balance', 'credit_grant' then return true;
     when 'mark_paid', 'void_invoice', 'mark_uncollectible' then return false;
   end case;
 end
@@ -273,6 +273,7 @@ begin
   case p_kind
     when 'refund' then return coalesce(p_status in ('failed', 'canceled'), false);
     when 'credit_note' then return coalesce(p_status in ('failed', 'canceled', 'void'), false);
+    when 'credit_grant' then return coalesce(p_status = 'void', false);
     when 'invoice_item', 'balance', 'mark_paid', 'void_invoice', 'mark_uncollectible' then return false;
   end case;
 end
@@ -400,7 +401,7 @@ begin
       end if;
       update public.billing_invoices set status = case p_intent.kind when 'void_invoice' then 'void' else 'uncollectible' end
         where invoice_id = p_here ->> 'invoice_id';
-    when 'invoice_item', 'balance' then
+    when 'invoice_item', 'balance', 'credit_grant' then
       return 'unchanged';
   end case;
   get diagnostics v_rows = row_count;

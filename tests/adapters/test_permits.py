@@ -93,6 +93,7 @@ def intent(kind: IntentKind) -> Intent:
         IntentKind.INVOICE_ITEM: {"customer": "cus_1", "amount": 5, "currency": "usd"},
         IntentKind.BALANCE: {"customer": "cus_1", "amount": 5, "currency": "usd"},
         IntentKind.MARK_PAID: {"invoice": "in_1", "paid_out_of_band": True},
+        IntentKind.CREDIT_GRANT: {"customer": "cus_1", "category": "promotional"},
         IntentKind.VOID_INVOICE: {"invoice": "in_1"},
         IntentKind.MARK_UNCOLLECTIBLE: {"invoice": "in_1"},
     }

@@ -29,6 +29,8 @@ COMMANDS: dict[str, list[str]] = {
     "balance": ["adjust", "co_1", "credit", "--amount", "12.50", "--currency", "usd", "--reason", "outage",
                 "--as", "balance"],
     "invoice item": ["adjust", "co_1", "charge", "--amount", "12.50", "--currency", "usd", "--reason", "setup"],
+    "credit grant": ["adjust", "co_1", "credit", "--amount", "12.50", "--currency", "usd", "--reason", "outage",
+                     "--as", "credit-grant", "--expires", "2099-12-31"],
     "mark paid": ["invoices", "mark-paid", "co_1", "in_2", "--reason", "wire"],
     "void": ["invoices", "void", "co_1", "in_2", "--reason", "mistake"],
     "uncollectible": ["invoices", "mark-uncollectible", "co_1", "in_2", "--reason", "insolvent"],
@@ -263,6 +265,10 @@ def effects(name: str, stripe: StripeDouble) -> Iterator[int]:
         yield from (one["data"]["object"]["total"] for one in _get(stripe, f"/v1/events?type={STATES[name][0]}"))
     elif name == "balance":
         yield from (-one["amount"] for one in _get(stripe, "/v1/customers/cus_1/balance_transactions"))
+    elif name == "credit grant":
+        for grant in _get(stripe, "/v1/billing/credit_grants?customer=cus_1"):
+            assert (grant["category"], grant["expires_at"]) == ("promotional", 4_102_444_800)
+            yield grant["amount"]["monetary"]["value"]
     else:
         yield from (one["amount"] for one in _get(stripe, "/v1/invoiceitems?customer=cus_1"))
 

@@ -27,6 +27,7 @@ RIGHT: list[tuple[str, dict[str, Any]]] = [
     ("/v1/invoiceitems", listed("invoiceitem")),
     ("/v1/billing/meters", listed("billing.meter")),
     ("/v1/billing/meters/mtr_1/event_summaries", listed("billing.meter_event_summary")),
+    ("/v1/billing/credit_grants", listed("billing.credit_grant")),
     ("/v1/balance_transactions", listed("balance_transaction")),
     ("/v1/customers/cus_1/balance_transactions", listed("customer_balance_transaction")),
     ("/v2/core/events", {"data": [{"object": "v2.core.event"}], "next_page_url": None}),

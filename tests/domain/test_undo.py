@@ -21,10 +21,11 @@ REQUESTS: dict[str, tuple[IntentKind, dict[str, Any], dict[str, Any]]] = {
     "balance": (IntentKind.BALANCE, CUSTOMER, {"balance in minor units": 0}),
     "void": (IntentKind.VOID_INVOICE, {"invoice": "in_1"}, {"status": "open"}),
     "uncollectible": (IntentKind.MARK_UNCOLLECTIBLE, {"invoice": "in_1"}, {"status": "open"}),
+    "credit grant": (IntentKind.CREDIT_GRANT, {"customer": "cus_1"}, {"newest credit grant": None}),
     "mark paid": (IntentKind.MARK_PAID, {"invoice": "in_1", "paid_out_of_band": True}, {"status": "open"}),
 }  # fmt: skip
-ELSEWHERE = {"credit note on an open invoice", "uncollectible"}
-POSSIBLE = {"credit note on an open invoice", "invoice item", "line on a draft", "balance"}
+ELSEWHERE = {"credit grant", "credit note on an open invoice", "uncollectible"}
+POSSIBLE = {"credit grant", "credit note on an open invoice", "invoice item", "line on a draft", "balance"}
 
 
 def action(name: str, in_favour: bool = True) -> Action:
@@ -64,3 +65,9 @@ def test_a_credit_note_on_an_open_invoice_is_voided_in_stripe() -> None:
 
 def test_an_invoice_that_was_written_off_can_be_marked_as_paid() -> None:
     assert undo_of(action("uncollectible")).command == "billing invoices mark-paid 'co 1' pi_1 --reason Paid"
+
+
+def test_a_credit_grant_is_voided_or_expired_in_stripe() -> None:
+    undo = undo_of(action("credit grant"))
+    assert undo.command == "stripe post /v1/billing/credit_grants/credgr_…/void"
+    assert "/expire" in undo.how

@@ -107,6 +107,7 @@ COMMANDS: dict[str, Callable[[World], list[str]]] = {
     "adjust --as balance": lambda w: [*ADJUST, "--as", "balance"],
     "adjust --as invoice-item": lambda w: [*ADJUST, "--as", "invoice-item"],
     "adjust --as credit-note": lambda w: [*ADJUST, "--invoice", "in_open"],
+    "adjust --as credit-grant": lambda w: [*ADJUST, "--as", "credit-grant"],
     "invoices list": lambda w: ["invoices", "list"],
     "invoices mark-paid": lambda w: ["invoices", "mark-paid", "co_1", "in_open", "--reason", "wire", "--confirm"],
     "invoices void": lambda w: ["invoices", "void", "co_1", "in_open", "--reason", "mistake", "--confirm"],

@@ -88,6 +88,12 @@ class StripeMoneyReader:
         found = read(lambda: self._stripe.v1.invoice_items.list(filters))
         return found.data[0].id if found.data else None
 
+    def newest_grant(self, customer_id: str) -> str | None:
+        """See `billing_cli.domain.ports.MoneyReader.newest_grant`."""
+        filters: Any = {"customer": customer_id, "limit": 1}
+        found = read(lambda: self._stripe.v1.billing.credit_grants.list(filters))
+        return found.data[0].id if found.data else None
+
     def standing(self, kind: IntentKind, subject: str, request: Mapping[str, Any]) -> Standing:
         """See `billing_cli.domain.ports.MoneyReader.standing`."""
         return room_of(kind).standing(self, subject, request)

@@ -29,6 +29,10 @@ class MoneyReader(Protocol):
 
     def customer(self, customer_id: str) -> CustomerFacts: ...
 
+    def newest_grant(self, customer_id: str) -> str | None:
+        """The newest credit grant of a customer, void and expired ones too."""
+        ...
+
     def invoice(self, invoice_id: str) -> Invoice: ...
 
     def in_flight(self, invoice_id: str) -> tuple[PaymentInFlight, ...]:

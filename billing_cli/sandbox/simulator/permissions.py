@@ -14,6 +14,7 @@ _RESOURCES = [
         (r"/v1/account$", "connected_account"),
         (r"/v1/balance$", "balance"),
         (r"/v1/balance_transactions", "balance_transaction_source"),
+        (r"/v1/billing/credit_grants", "billing_credit_grant"),
         (r"/v1/billing/meters", "billing_meter"),
         (r"/v[12]/billing/meter_event", "billing_meter_event"),
         (r"/v1/(charges|refunds)", "charge"),

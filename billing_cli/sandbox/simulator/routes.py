@@ -2,6 +2,7 @@
 
 from billing_cli.sandbox.simulator import (
     account,
+    credit_grants,
     customers,
     event_destinations,
     invoices,
@@ -34,6 +35,7 @@ PLAIN: dict[tuple[str, str], PlainHandler] = {
     ("POST", "/v1/billing/meters"): meters.create_meter,
     ("GET", "/v1/events"): account.list_events,
     ("GET", "/v2/core/events"): thin_events.list_thin_events,
+    **credit_grants.PLAIN,
     **payments.PLAIN,
     **payouts.PLAIN,
     **reports.PLAIN,
@@ -53,6 +55,7 @@ WITH_ID: dict[tuple[str, str, str], IdHandler] = {
     ("GET", "/v1/billing/meters/", "/event_summaries"): summaries.list_summaries,
     ("GET", "/v1/events/", ""): account.get_event,
     ("GET", "/v2/core/events/", ""): thin_events.get_thin_event,
+    **credit_grants.WITH_ID,
     **payments.WITH_ID,
     **payouts.WITH_ID,
     **prices.WITH_ID,

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from billing_cli.adapters.stripe.movements.credit_grant import CreditGrantMovement
 from billing_cli.adapters.stripe.movements.credit_note import CreditNoteMovement
 from billing_cli.adapters.stripe.movements.customer_balance import CustomerBalanceMovement
 from billing_cli.adapters.stripe.movements.invoice_item import InvoiceItemMovement
@@ -30,5 +31,7 @@ def room_of(kind: IntentKind) -> Movement:
             return VoidInvoiceMovement()
         case IntentKind.MARK_UNCOLLECTIBLE:
             return MarkUncollectibleMovement()
+        case IntentKind.CREDIT_GRANT:
+            return CreditGrantMovement()
         case _:
             assert_never(kind)
