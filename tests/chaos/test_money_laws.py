@@ -72,7 +72,7 @@ def test_never_more_than_captured_nor_other_than_approved(
         if isinstance(step, Elsewhere):
             _refund_elsewhere(stripe, payment, step.amount)
             continue
-        with suppress(Crash), _crashing(step.crash):
+        with suppress(Crash), crashing(step.crash):
             _refund(payment, step.amount)
         if step.again:
             _refund(payment, step.amount)
@@ -121,7 +121,7 @@ def _refund_elsewhere(stripe: StripeDouble, payment: str, amount: int) -> None:
 
 
 @contextmanager
-def _crashing(crash: tuple[str, str] | None) -> Iterator[None]:
+def crashing(crash: tuple[str, str] | None) -> Iterator[None]:
     """Ends the command at the first time that the function is called, before or after it took effect."""
     call, create = PostgresDatabase.call, StripeMoneyMover._create
 
