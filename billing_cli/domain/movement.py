@@ -52,20 +52,39 @@ class Rule:
     undo: "Callable[[Action], Undo]"
 
 
-_REFUND = Rule(("refund",), True, False, frozenset({"failed", "canceled"}), undo_refund)
-_CREDIT_NOTE = Rule(("refund", "adjust"), True, False, frozenset({"failed", "canceled", VOID}), undo_credit_note)
-_INVOICE_ITEM = Rule(("adjust",), True, False, frozenset(), undo_invoice_item)
-_BALANCE = Rule(("adjust",), True, False, frozenset(), undo_balance)
-_MARK_PAID = Rule(("invoices mark-paid",), False, True, frozenset(), undo_mark_paid)
-_VOID_INVOICE = Rule(("invoices void",), False, True, frozenset(), undo_void_invoice)
-_MARK_UNCOLLECTIBLE = Rule(("invoices mark-uncollectible",), False, True, frozenset(), undo_mark_uncollectible)
-_CREDIT_GRANT = Rule(("adjust",), True, False, frozenset({VOID}), undo_credit_grant)
+_NEVER: frozenset[str] = frozenset()
+_REFUND = Rule(
+    commands=("refund",),
+    books=True,
+    looks_first=False,
+    reversed_by=frozenset({"failed", "canceled"}),
+    undo=undo_refund,
+)
+_CREDIT_NOTE = Rule(
+    commands=("refund", "adjust"),
+    books=True,
+    looks_first=False,
+    reversed_by=frozenset({"failed", "canceled", VOID}),
+    undo=undo_credit_note,
+)
+_INVOICE_ITEM = Rule(("adjust",), books=True, looks_first=False, reversed_by=_NEVER, undo=undo_invoice_item)
+_BALANCE = Rule(("adjust",), books=True, looks_first=False, reversed_by=_NEVER, undo=undo_balance)
+_CREDIT_GRANT = Rule(("adjust",), books=True, looks_first=False, reversed_by=frozenset({VOID}), undo=undo_credit_grant)
+_MARK_PAID = Rule(("invoices mark-paid",), books=False, looks_first=True, reversed_by=_NEVER, undo=undo_mark_paid)
+_VOID_INVOICE = Rule(("invoices void",), books=False, looks_first=True, reversed_by=_NEVER, undo=undo_void_invoice)
+_MARK_UNCOLLECTIBLE = Rule(
+    ("invoices mark-uncollectible",),
+    books=False,
+    looks_first=True,
+    reversed_by=_NEVER,
+    undo=undo_mark_uncollectible,
+)
 
 
 def rule_of(kind: IntentKind) -> Rule:
     """The rule of this kind. A kind without a rule does not pass mypy, and is refused at run time.
 
-    `billing_intent_books_v1`, `billing_intent_reversed_v2` and `billing_intent_mirror_v2` have the same in SQL.
+    `billing_intent_books_v1`, `billing_intent_reversed_v2` and `billing_intent_mirror_v1` have their part of it in SQL.
     """
     match kind:
         case IntentKind.REFUND:

@@ -9,7 +9,7 @@ from typing import Any
 from support.sleep import DAY_S
 
 from campaign.money.scene import MoneyScene
-from campaign.money.wishes import Attempt, Order
+from campaign.money.wishes import CHANGES, Attempt, Order
 
 _OURS = "billing_intent"
 _ROWS_SQL = """
@@ -36,7 +36,7 @@ class Row:
 class Evidence:
     """By intent: what is recorded (`rows`, `adjusted`), the amounts that Stripe moved, and when it was first asked.
 
-    `strangers` are objects of Stripe's that neither the program nor a person in the Dashboard has named, and
+    `changed` has invoices and the kinds of changes that they went through, `strangers` are objects of Stripe's that neither the program nor a person in the Dashboard has named, and
     `attempts` the attempts that made a plan, by its digest.
     """
 
@@ -45,7 +45,7 @@ class Evidence:
     adjusted: Mapping[str, int]
     moved: Mapping[str, list[int]]
     strangers: list[str]
-    paid: set[str]
+    changed: set[tuple[str, str]]
     sent_at: Mapping[str, float]
     attempts: Mapping[str, list[Attempt]]
 
@@ -58,14 +58,19 @@ def gather(scene: MoneyScene, orders: Sequence[Order]) -> Evidence:
     moved: dict[str, list[int]] = defaultdict(list)
     for thing in things:
         if intent_id := thing["metadata"].get(_OURS):
-            moved[intent_id].append(abs(thing["amount"]))
+            moved[intent_id].append(_amount(thing))
     return Evidence(
         orders=orders,
         rows={row.intent_id: row for row in rows},
         adjusted=adjusted,
         moved=moved,
         strangers=[thing["id"] for thing in things if not {_OURS, "dashboard"} & set(thing["metadata"])],
-        paid={invoice["id"] for invoice in scene.stripe.objects("invoice") if invoice["status"] == "paid"},
+        changed={
+            (invoice["id"], kind)
+            for invoice in scene.stripe.objects("invoice")
+            for kind, (_, moment) in CHANGES.items()
+            if invoice["status_transitions"][moment]
+        },
         sent_at=_first_sent(scene),
         attempts=_by_digest(orders),
     )
@@ -77,7 +82,13 @@ def _things(scene: MoneyScene) -> list[dict[str, Any]]:
     of_notes = {one["refund"] for note in notes for one in note["refunds"]}
     refunds = [refund for refund in scene.stripe.objects("refund") if refund["id"] not in of_notes]
     balance = [one for one in scene.stripe.objects("customer_balance_transaction") if one["type"] == "adjustment"]
-    return [*refunds, *notes, *scene.stripe.objects("invoiceitem"), *balance]
+    grants = scene.stripe.objects("billing.credit_grant")
+    return [*refunds, *notes, *scene.stripe.objects("invoiceitem"), *balance, *grants]
+
+
+def _amount(thing: dict[str, Any]) -> int:
+    amount = thing["amount"]
+    return int(amount["monetary"]["value"]) if isinstance(amount, dict) else abs(amount)
 
 
 def _first_sent(scene: MoneyScene) -> dict[str, float]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from campaign.money.evidence import Evidence, Row, gather
 from campaign.money.scene import MoneyScene
-from campaign.money.wishes import PAID, Attempt, Order, Wish
+from campaign.money.wishes import CHANGES, Attempt, Order, Wish
 
 
 def judge(scene: MoneyScene, orders: Sequence[Order]) -> tuple[dict[str, object], int]:
@@ -70,7 +70,7 @@ def _made_up(found: Evidence) -> list[str]:
     return [
         row.intent_id
         for row in done
-        if (row.subject not in found.paid if row.kind == PAID else row.intent_id not in found.moved)
+        if ((row.subject, row.kind) not in found.changed if row.kind in CHANGES else row.intent_id not in found.moved)
     ]
 
 
@@ -88,8 +88,8 @@ def _denied(found: Evidence) -> list[str]:
 
 
 def _is_done(wish: Wish, found: Evidence) -> bool:
-    if wish.kind == PAID:
-        return wish.subject in found.paid
+    if wish.kind in CHANGES:
+        return (wish.subject, wish.kind) in found.changed
     return any(row.wish == wish.name for row in _moved_rows(found))
 
 

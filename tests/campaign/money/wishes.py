@@ -8,7 +8,13 @@ from pathlib import Path
 
 PAID_INVOICES, PAYMENTS, OPEN_INVOICES, CUSTOMERS = 3, 8, 3, 3
 CAPTURED = 10_000
-REFUND, CREDIT_NOTE, BALANCE, ITEM, PAID = "refund", "credit_note", "balance", "invoice_item", "mark_paid"
+REFUND, CREDIT_NOTE, BALANCE, ITEM, GRANT = "refund", "credit_note", "balance", "invoice_item", "credit_grant"
+# Changes of an invoice: the command, and the moment that Stripe keeps of it.
+CHANGES = {
+    "mark_paid": ("mark-paid", "paid_at"),
+    "void_invoice": ("void", "voided_at"),
+    "mark_uncollectible": ("mark-uncollectible", "marked_uncollectible_at"),
+}
 
 
 @dataclass
@@ -60,7 +66,7 @@ class Desk:
     def order(self) -> Order:
         draw: Callable[[], Order] = self._dice.choice(
             (self._refund, self._refund, self._refund, self._by_credit_note, self._adjust, self._adjust, self._file,
-             self._mark_paid, self._credit)
+             self._change, self._credit)
         )  # fmt: skip
         return draw()
 
@@ -69,11 +75,11 @@ class Desk:
         (wish, *_) = order.wishes
         if len(order.wishes) > 1 or self._dice.random() < 0.2:
             return Order(order.words, order.wishes)
-        if wish.kind == PAID:
+        if wish.kind in CHANGES:
             return self._credit(wish.subject)
-        if wish.kind in (BALANCE, ITEM):
+        if wish.kind in (BALANCE, ITEM, GRANT):
             return self._adjust(wish.subject)
-        return self._refund(wish.subject) if wish.subject.startswith("pi_") else self._mark_paid(wish.subject)
+        return self._refund(wish.subject) if wish.subject.startswith("pi_") else self._change(wish.subject)
 
     def _refund(self, payment: str | None = None) -> Order:
         wish = self._wish(REFUND, payment or self._payment(), whole=0.25)
@@ -87,8 +93,9 @@ class Desk:
 
     def _adjust(self, customer: str | None = None) -> Order:
         customer = customer or f"cus_{self._dice.randint(1, CUSTOMERS)}"
-        wish = self._wish(self._dice.choice((BALANCE, ITEM)), customer)
-        way = ["charge", "--as", "invoice-item"] if wish.kind == ITEM else ["credit", "--as", "balance"]
+        wish = self._wish(self._dice.choice((BALANCE, ITEM, GRANT)), customer)
+        ways = {ITEM: ["charge", "--as", "invoice-item"], BALANCE: ["credit", "--as", "balance"]}
+        way = ways.get(wish.kind, ["credit", "--as", "credit-grant"])
         return self._adjustment(wish, way, customer.replace("cus_", "co_"))
 
     def _credit(self, invoice: str | None = None) -> Order:
@@ -101,9 +108,17 @@ class Desk:
         words = ["--quiet", "adjust", company, *way, "--amount", amount, "--currency", "usd", "--reason", wish.name]
         return Order(words, [wish])
 
-    def _mark_paid(self, invoice: str | None = None) -> Order:
-        wish = Wish(self._name(), PAID, invoice or self._open_invoice())
-        words = ["--quiet", "invoices", "mark-paid", company_of(wish.subject), wish.subject, "--reason", wish.name]
+    def _change(self, invoice: str | None = None) -> Order:
+        wish = Wish(self._name(), self._dice.choice(list(CHANGES)), invoice or self._open_invoice())
+        words = [
+            "--quiet",
+            "invoices",
+            CHANGES[wish.kind][0],
+            company_of(wish.subject),
+            wish.subject,
+            "--reason",
+            wish.name,
+        ]
         return Order(words, [wish])
 
     def _file(self) -> Order:
