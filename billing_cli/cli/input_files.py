@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from billing_cli.domain.errors import BadInput
+from billing_cli.domain.spreadsheet import decoded
 
 MIB = 1 << 20
 # Stripe's largest events are some hundred kilobytes.
@@ -38,6 +39,14 @@ def read_input_text(path: Path, most_bytes: int, next_step: str) -> str:
         return read_input(path, most_bytes, next_step).decode()
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8 text.", next_step) from None
+
+
+def read_spreadsheet(path: Path, most_bytes: int, next_step: str) -> str:
+    """The text of a CSV file in the encodings that spreadsheets write. Raises BadInput for another."""
+    try:
+        return decoded(read_input(path, most_bytes, next_step))
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is neither UTF-8 nor UTF-16 text.", next_step) from None
 
 
 def _bounded(file: BinaryIO, name: str, most_bytes: int, next_step: str) -> bytes:

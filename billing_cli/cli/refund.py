@@ -1,14 +1,14 @@
 """`billing refund`: money back for one payment, or for a file of them."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from billing_cli.cli.completion import ids
-from billing_cli.cli.input_files import MOST_CSV_BYTES, read_input_text
+from billing_cli.cli.input_files import MOST_CSV_BYTES, read_spreadsheet
 from billing_cli.cli.money import MoneyCommand
 from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
 from billing_cli.cli.refund_result import ResultFile
@@ -16,7 +16,8 @@ from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.refund import RefundLine, RefundReason, Via
-from billing_cli.domain.refund_file import read_refund_lines
+from billing_cli.domain.refund_file import convention_of, read_refund_lines
+from billing_cli.domain.written_amount import Convention
 
 
 def refund(
@@ -96,19 +97,26 @@ def _of_one(
 
 
 def _of_file(session: Session, path: Path, via: Via, result: Path | None) -> MoneyCommand:
-    lines = _read(path)
+    text = read_spreadsheet(path, MOST_CSV_BYTES, "Check --from-csv; save it as CSV in UTF-8.")
+    lines = read_refund_lines(text)
     words = ["refund", "--from-csv", str(path), *_via_words(via), *(["--result", str(result)] if result else [])]
     report = ResultFile(session.state, lines, result or path.with_suffix(".result.csv"), words)
-    return _command(session, lines, via, words, report)
+    return _command(session, lines, via, words, report, lambda: convention_of(text))
 
 
 def _command(
-    session: Session, lines: Sequence[RefundLine], via: Via, words: list[str], report: ResultFile | None
+    session: Session,
+    lines: Sequence[RefundLine],
+    via: Via,
+    words: list[str],
+    report: ResultFile | None,
+    convention: Callable[[], Convention | None] = lambda: None,
 ) -> MoneyCommand:
+    """`convention` makes one for each plan: it is narrowed by the amounts that it reads."""
     from billing_cli import wiring
 
     planner = wiring.refund_planner(session.settings, session.database)
-    return MoneyCommand(session, "refund", words, lambda: planner.plan(lines, via), report)
+    return MoneyCommand(session, "refund", words, lambda: planner.plan(lines, via, convention()), report)
 
 
 def _named(word: str | None) -> str:
@@ -125,10 +133,6 @@ def _refuse_swapped(company: str | None, payment: str | None) -> None:
         raise BadInput(
             "The company comes before the payment.", f"Type: {shlex.join(['billing', 'refund', payment, company])} …"
         )
-
-
-def _read(path: Path) -> list[RefundLine]:
-    return read_refund_lines(read_input_text(path, MOST_CSV_BYTES, "Check --from-csv; save it as CSV in UTF-8."))
 
 
 def _via_words(via: Via) -> list[str]:

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from billing_cli.cli.outcome import EXIT_PARTLY_DONE
 from billing_cli.cli.state import State, complain
@@ -39,8 +39,9 @@ class ResultFile:
         """Those of earlier runs included. The exit code: 0, or 5, for the same command again only writes the file."""
         from billing_cli import wiring
 
-        intents = {intent.subject: intent for intent in plan.wishes.done_before}
-        intents |= {each.intent.subject: each.intent for each in moved}
+        by_payment = {intent.subject: intent for intent in plan.wishes.done_before}
+        by_payment |= {each.intent.subject: each.intent for each in moved}
+        intents = {number: by_payment[name] for number, name in _payments(plan).items() if name in by_payment}
         try:
             wiring.write_file(self._path, self._text(intents))
         except Misconfigured as error:
@@ -53,5 +54,11 @@ class ResultFile:
         self._state.err.print(f"Result written to {self._path}.", soft_wrap=True)
         return 0
 
-    def _text(self, intents: Mapping[str, Intent]) -> bytes:
+    def _text(self, intents: Mapping[int | None, Intent]) -> bytes:
         return result_csv(self._lines, intents).encode()
+
+
+def _payments(plan: MoneyPlan) -> dict[int | None, str]:
+    """The payment of each line, by its number: the file may name it by a charge."""
+    lines: Any = plan.request["lines"]
+    return {line["line_number"]: line["payment_intent_id"] for line in lines}

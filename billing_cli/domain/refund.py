@@ -3,17 +3,20 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from billing_cli.domain.company import Company
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Action, Intent, IntentKind
 from billing_cli.domain.invoice import CreditNotePreview
-from billing_cli.domain.money import Money, checked, parse_major
+from billing_cli.domain.money import Money, checked, major, parse_major
 from billing_cli.domain.payment import Payment, check_refundable
+from billing_cli.domain.written_amount import Convention
 
 _EXAMPLES = 3
+# How the ids of charges begin; Stripe's exports name payments by them.
+CHARGES = ("ch_", "py_")
 FRAUDULENT_WARNING = (
     "fraudulent does more than refund: Stripe puts the card and the e-mail address on the account's block lists."
 )
@@ -38,6 +41,7 @@ class Via(StrEnum):
 class RefundLine:
     """One refund as asked for. Without an amount, all that remains. `amount` is in major units, as text.
 
+    `payment_intent_id` may name one of the payment's charges until it is looked up.
     `company_id` is None only on a line of a file that leaves it to the payment's own records.
     """
 
@@ -69,6 +73,31 @@ def wanted_money(line: RefundLine, payment: Payment) -> Money | None:
     if line.amount_minor is not None:
         return checked(Money(line.amount_minor, payment.currency))
     return None
+
+
+def read_amounts(
+    lines: Sequence[RefundLine], currencies: Mapping[str, str], convention: Convention
+) -> tuple[list[RefundLine], dict[RefundLine, BadInput]]:
+    """The lines of one file with their amounts as plain numbers, and those whose amount cannot be read.
+
+    `currencies` are by payment. Raises BadInput if an amount could be read in two ways.
+    """
+    errors: dict[RefundLine, BadInput] = {}
+    written = [line for line in lines if line.amount is not None]
+    for line in written:
+        try:
+            convention.agree(line.amount or "", currencies[line.payment_intent_id], line.line_number or 0, "amount")
+        except BadInput as error:
+            errors[line] = error
+    convention.settle()
+
+    def plain(line: RefundLine) -> RefundLine:
+        if line.amount is None or line in errors:
+            return line
+        currency = currencies[line.payment_intent_id]
+        return replace(line, amount=major(Money(convention.minor(line.amount, currency), currency)))
+
+    return [plain(line) for line in lines], errors
 
 
 def source_key(line: RefundLine, money: Money | None, via: Via) -> str | None:

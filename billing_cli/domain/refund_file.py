@@ -1,23 +1,26 @@
 """A CSV file of refunds, and the CSV file of what became of them.
 
-Columns: payment, reason; and optionally amount (major units) or amount_minor, note, company.
+Columns: payment (pi_… or a charge), reason; and optionally amount (major units) or amount_minor, note, company.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Intent
 from billing_cli.domain.masking import holds_secret
-from billing_cli.domain.money import is_plain_number, major
-from billing_cli.domain.refund import RefundLine, RefundReason
-from billing_cli.domain.spreadsheet import neutral
+from billing_cli.domain.money import major
+from billing_cli.domain.refund import CHARGES, RefundLine, RefundReason
+from billing_cli.domain.spreadsheet import Table, neutral, read_table, without_blank_end
+from billing_cli.domain.written_amount import POINT_MARKS, Convention, is_written_amount
 
 _COLUMNS = ("payment", "reason", "amount", "amount_minor", "note", "company")
 _NEEDED = ("payment", "reason")
 _MAX_LINES = 10_000
 _SHOWN_ERRORS = 20
+_DIGITS = re.compile("[0-9]+")
 _RESULT_COLUMNS = (
     "line", "payment", "company", "amount", "amount_minor", "currency", "reason", "note",
     "state", "stripe_object_id", "stripe_status", "intent_id", "request_id", "error",
@@ -25,15 +28,18 @@ _RESULT_COLUMNS = (
 
 
 def read_refund_lines(text: str) -> list[RefundLine]:
-    """All lines, or BadInput naming every line that cannot be read. A payment stands on one line only."""
-    names, rows = _rows(text)
+    """All lines, or BadInput naming every line that cannot be read. A payment stands on one line only.
+
+    Amounts are as written. In a file with semicolons, of which `convention_of` tells, they may have a decimal comma.
+    """
+    table = read_table(text)
+    _check_table(table)
     lines: list[RefundLine] = []
     errors: list[str] = []
     seen: dict[str, int] = {}
-    for number, cells in rows:
-        row = dict(zip(names, (cell.strip() for cell in cells), strict=False))
-        faults = _cell_count(names, cells) or _secrets(row) or list(_faults(row))
-        if faults:
+    for number, cells in table.rows:
+        row = dict(zip(table.names, (cell.strip() for cell in cells), strict=False))
+        if faults := _cells_faults(table, cells) or _secrets(row) or list(_faults(row, table.separator)):
             errors += [f"line {number}: {fault}" for fault in faults]
             continue
         line = _line(number, row)
@@ -52,21 +58,15 @@ def read_refund_lines(text: str) -> list[RefundLine]:
     return lines
 
 
-def _rows(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The columns' names, and each line's number and cells."""
-    text = text.removeprefix("\ufeff")
-    header = text.split("\n", 1)[0]
-    separator = ";" if ";" in header and "," not in header else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        found = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except csv.Error as error:
-        raise BadInput(f"The file is no CSV: line {reader.line_num}: {error}.") from None
-    names = [name.strip().lower() for name in found[0][1]] if found else []
-    _check_columns(names)
-    if len(found) - 1 > _MAX_LINES:
+def convention_of(text: str) -> Convention:
+    """How the amounts of a file may be written: with a decimal comma only if semicolons separate its cells."""
+    return Convention() if read_table(text).separator == ";" else Convention.of_points()
+
+
+def _check_table(table: Table) -> None:
+    _check_columns(table.names)
+    if len(table.rows) > _MAX_LINES:
         raise BadInput(f"The file has more than {_MAX_LINES:,} lines.", "Split it.")
-    return names, found[1:]
 
 
 def _check_columns(names: Sequence[str]) -> None:
@@ -84,10 +84,29 @@ def _check_columns(names: Sequence[str]) -> None:
         )
 
 
-def _cell_count(names: Sequence[str], cells: Sequence[str]) -> list[str]:
-    if len(cells) == len(names):
+def _cells_faults(table: Table, cells: Sequence[str]) -> list[str]:
+    """For more or fewer cells than columns, not counting blank ones at the end.
+
+    If commas separate the cells, such a blank is counted unless the header has it too: a comma in a number or a text
+    makes a cell more, and would move another value under the name of an amount.
+    """
+    needed = len(table.names)
+    if len(cells) > needed and (amount := _split_amount(table, cells)):
+        return [f"its amount {amount} has a decimal comma: use a point."]
+    may_end_blank = table.separator != "," or len(cells) == table.width
+    found = len(without_blank_end(cells, needed)) if may_end_blank else len(cells)
+    if found == needed:
         return []
-    return [f"it has {len(cells)} cells instead of {len(names)}; text with a comma stands in quotes."]
+    return [f"it has {found} cells instead of {needed}; text with the separator stands in quotes."]
+
+
+def _split_amount(table: Table, cells: Sequence[str]) -> str | None:
+    """An amount whose comma was taken for the separator."""
+    if table.separator != "," or "amount" not in table.names:
+        return None
+    place = table.names.index("amount")
+    whole, fraction = (cell.strip() for cell in cells[place : place + 2])
+    return f"{whole},{fraction}" if _DIGITS.fullmatch(whole) and _DIGITS.fullmatch(fraction) else None
 
 
 def _secrets(row: Mapping[str, str]) -> list[str]:
@@ -95,17 +114,19 @@ def _secrets(row: Mapping[str, str]) -> list[str]:
     return [f"its {name} looks like a secret." for name, cell in row.items() if holds_secret(cell)]
 
 
-def _faults(row: Mapping[str, str]) -> Iterator[str]:
+def _faults(row: Mapping[str, str], separator: str) -> Iterator[str]:
     """All that the line shows by itself; what its payment allows is seen later."""
     payment, reason, amount, amount_minor = (
         row.get(name, "") for name in ("payment", "reason", "amount", "amount_minor")
     )
-    if not payment.startswith("pi_"):
-        yield f"{payment!r} is no payment intent."
+    if not payment.startswith(("pi_", *CHARGES)):
+        yield f"{payment!r} is no payment intent and no charge."
     if reason not in set(RefundReason):
         yield f"{reason!r} is no reason: use {', '.join(RefundReason)}."
-    if amount and not is_plain_number(amount):
+    if amount and not is_written_amount(amount):
         yield f"{amount!r} is no amount."
+    elif amount and separator != ";" and not is_written_amount(amount, POINT_MARKS):
+        yield f"its amount {amount} has a decimal comma: use a point."
     if amount_minor and not (amount_minor.isascii() and amount_minor.isdigit() and len(amount_minor) < 16):
         yield f"{amount_minor!r} is no amount in minor units."
 
@@ -123,24 +144,24 @@ def _line(number: int, row: Mapping[str, str]) -> RefundLine:
     )
 
 
-def result_csv(lines: Sequence[RefundLine], intents: Mapping[str, Intent]) -> str:
-    """What became of every line, by payment. Text cells cannot become formulas."""
+def result_csv(lines: Sequence[RefundLine], intents: Mapping[int | None, Intent]) -> str:
+    """What became of every line, by its number. Text cells cannot become formulas."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_RESULT_COLUMNS)
     for line in lines:
-        writer.writerow(_result(line, intents.get(line.payment_intent_id)))
+        writer.writerow(_result(line, intents.get(line.line_number)))
     return out.getvalue()
 
 
 def _result(line: RefundLine, intent: Intent | None) -> list[object]:
-    asked = [line.line_number, neutral(line.payment_intent_id)]
+    asked = [line.line_number, neutral(intent.subject if intent else line.payment_intent_id)]
     said = [line.reason.value, neutral(line.note or "")]
     if intent is None:
         return [
             *asked,
             neutral(line.company_id or ""),
-            line.amount or "",
+            neutral(line.amount or ""),
             line.amount_minor or "",
             "",
             *said,

@@ -1,7 +1,7 @@
 """Amounts as files have them: how one was written is settled for a whole file, never guessed for one value."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -17,6 +17,7 @@ _BLANKS = "\\u0020\\u00a0\\u2009\\u202f"
 # A mark between thousands, and the characters that it is written with.
 _THOUSANDS = {",": ",", ".": ".", "'": "'\u2019", " ": _BLANKS}
 _SIGNS = "+\\-\u2212"
+_CODE = re.compile("[a-z]{3}")
 # Characters beside a number; its letters must be the row's currency.
 _AROUND = "[^0-9.,'\u2019()" + _SIGNS + "]*"
 _DRESSED = re.compile(
@@ -48,6 +49,9 @@ class Marks(NamedTuple):
 _ALL_MARKS = tuple(
     Marks(decimal, thousands) for decimal, thousands in product(".,", _THOUSANDS) if decimal != thousands
 )
+POINT_MARKS = frozenset(marks for marks in _ALL_MARKS if marks.decimal == ".")
+# One of each number of decimals.
+_SOME_CURRENCIES = ("jpy", "usd", "kwd")
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,16 @@ def readings(text: str, currency: str) -> Mapping[Marks, int]:
     return {marks: sign * minor for marks, minor in found.items()}
 
 
+def is_written_amount(text: str, marks: Collection[Marks] = _ALL_MARKS) -> bool:
+    """Whether these marks could have written it in some currency."""
+    try:
+        number, _, words = _parts(text)
+    except BadInput:
+        return False
+    named = all(_CODE.fullmatch(word) or word in _SIGNS_OF for word in words)
+    return named and any(_plain(number, each, currency) for each in marks for currency in _SOME_CURRENCIES)
+
+
 @dataclass
 class Convention:
     """The marks of one file, narrowed by every amount in it.
@@ -99,6 +113,8 @@ class Convention:
         except BadInput as error:
             raise BadInput(f"{place} {error.message}", error.next_step) from None
         left = self._marks & found.keys()
+        if not left and self._narrowed_by is None:
+            raise BadInput(f"{place} {_why_unread(text, currency)}", _AGAIN)
         if not left:
             raise BadInput(f"{place} is written in another way than {self._narrowed_by}.", _AGAIN)
         if left != self._marks:
@@ -124,6 +140,11 @@ class Convention:
         """An amount that agreed, in minor units of `currency`."""
         return readings(text, currency)[self._any_marks]
 
+    @classmethod
+    def of_points(cls) -> "Convention":
+        """Of a file that writes decimals with a point."""
+        return cls(POINT_MARKS)
+
     @cached_property
     def _any_marks(self) -> Marks:
         """Those that are left read every value alike."""
@@ -136,7 +157,19 @@ def _split(found: Mapping[Marks, int]) -> frozenset[frozenset[Marks]]:
 
 
 def _undressed(text: str, currency: str) -> tuple[str, int]:
-    """The digits with their marks, and 1 or -1. A leading apostrophe is how spreadsheets mark text."""
+    """The digits with their marks, and 1 or -1. The words beside them are its currency's code or sign."""
+    number, sign, words = _parts(text)
+    for word in words:
+        if word != currency and currency not in _SIGNS_OF.get(word, "").split():
+            raise BadInput(f"is no amount in {currency.upper()}.", _AGAIN)
+    return number, sign
+
+
+def _parts(text: str) -> tuple[str, int, list[str]]:
+    """The digits with their marks, 1 or -1, and the words beside them in lower case.
+
+    A leading apostrophe is how spreadsheets mark text.
+    """
     found = _DRESSED.fullmatch(text.strip().removeprefix("'"))
     if found is None:
         raise BadInput("is no amount.", _AGAIN)
@@ -144,16 +177,8 @@ def _undressed(text: str, currency: str) -> tuple[str, int]:
     bracketed = bool(found["open"])
     if len(signs) + bracketed > 1 or bracketed != bool(found["close"]):
         raise BadInput("has more than one sign, or half a pair of parentheses.", _AGAIN)
-    for words in (found["before"], found["inner"], found["after"], found["behind"]):
-        _check_currency(words, currency)
-    return found["number"], -1 if bracketed or (signs and signs[0] != "+") else 1
-
-
-def _check_currency(words: str, currency: str) -> None:
-    """Words beside a number are its currency's code or sign, or it is no amount of this row."""
-    for word in words.lower().split():
-        if word != currency and currency not in _SIGNS_OF.get(word, "").split():
-            raise BadInput(f"is no amount in {currency.upper()}.", _AGAIN)
+    words = " ".join(found[name] for name in ("before", "inner", "after", "behind")).lower().split()
+    return found["number"], -1 if bracketed or (signs and signs[0] != "+") else 1, words
 
 
 def _plain(number: str, marks: Marks, currency: str) -> str:

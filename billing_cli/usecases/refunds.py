@@ -13,15 +13,18 @@ from billing_cli.domain.money_plan import Known, MoneyPlan, Wishes, money_plan
 from billing_cli.domain.payment import Payment, PaymentLinks
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.domain.refund import (
+    CHARGES,
     RefundFacts,
     RefundLine,
     Via,
     asks_for,
+    read_amounts,
     refund_action,
     source_key,
     wanted_money,
     warnings,
 )
+from billing_cli.domain.written_amount import Convention
 from billing_cli.usecases.companies import companies_by_customer, company
 from billing_cli.usecases.intents import known_about, marks_of
 from billing_cli.usecases.moving import WORKERS
@@ -39,24 +42,40 @@ class RefundPlanner:
     stripe: MoneyReader
     limits: CommandLimits
 
-    def plan(self, lines: Sequence[RefundLine], via: Via) -> MoneyPlan:
-        """Raises BadInput where any line cannot be carried out; all lines are looked at first."""
-        for company_id in {line.company_id for line in lines if line.company_id}:
+    def plan(self, asked: Sequence[RefundLine], via: Via, convention: Convention | None = None) -> MoneyPlan:
+        """`convention`: how the amounts of a file may be written; they are plain numbers otherwise.
+
+        Raises BadInput where any line cannot be carried out; all lines are looked at first.
+        """
+        for company_id in {line.company_id for line in asked if line.company_id}:
             company(self.database, company_id)
         identity = self.stripe.identity()
-        links, errors = self._links(lines)
+        errors: dict[RefundLine, BadInput] = {}
+        lines = self._of_payments(asked, errors)
+        links = _for_each(lines, lambda line: self.stripe.links(line.payment_intent_id), errors)
         marks = marks_of(self.database, identity, _touched(links))
         facts = self._facts([line for line in lines if line not in errors], links, errors)
-        readable = [line for line in lines if line.payment_intent_id in facts]
+        lines = _plain([line for line in lines if line.payment_intent_id in facts], facts, convention, errors)
+        readable = [line for line in lines if line not in errors]
         keys = {line: _key(line, facts, via) for line in readable}
         known = known_about(self.database, identity, COMMAND, facts, keys.values())
         wishes = self._wishes(readable, facts, known, via, errors)
-        _raise(errors, lines)
+        _raise(errors, asked)
         return money_plan(COMMAND, _request(lines, via), identity, wishes, known, self.limits, marks)
 
-    def _links(self, lines: Sequence[RefundLine]) -> tuple[dict[str, PaymentLinks], dict[RefundLine, BadInput]]:
-        errors: dict[RefundLine, BadInput] = {}
-        return _for_each(lines, lambda line: self.stripe.links(line.payment_intent_id), errors), errors
+    def _of_payments(self, lines: Sequence[RefundLine], errors: dict[RefundLine, BadInput]) -> list[RefundLine]:
+        """The lines with the payments of the charges that they name; those of one payment stand once."""
+        charges = [line for line in lines if line.payment_intent_id.startswith(CHARGES)]
+        payments = _for_each(charges, lambda line: self.stripe.payment_of_charge(line.payment_intent_id), errors)
+        found: dict[str, RefundLine] = {}
+        for line in [line for line in lines if line not in errors]:
+            name = payments.get(line.payment_intent_id, line.payment_intent_id)
+            if (former := found.get(name)) is not None:
+                errors[line] = BadInput(
+                    f"{line.payment_intent_id} is payment {name}, which is on line {former.line_number} already."
+                )
+            found.setdefault(name, replace(line, payment_intent_id=name))
+        return list(found.values())
 
     def _facts(
         self, lines: Sequence[RefundLine], links: Mapping[str, PaymentLinks], errors: dict[RefundLine, BadInput]
@@ -111,6 +130,26 @@ class RefundPlanner:
         return self.stripe.credit_note_preview(action.request) if via is Via.CREDIT_NOTE else None
 
 
+def _plain(
+    lines: Sequence[RefundLine],
+    facts: Mapping[str, RefundFacts],
+    convention: Convention | None,
+    errors: dict[RefundLine, BadInput],
+) -> list[RefundLine]:
+    """With plain numbers for the amounts of a file."""
+    if convention is None:
+        return list(lines)
+    currencies = {name: fact.payment.currency for name, fact in facts.items()}
+    try:
+        plain, unread = read_amounts(lines, currencies, convention)
+    except BadInput as error:
+        raise BadInput(
+            error.message, "Write all amounts with a point and no other mark, for example 1250.50."
+        ) from None
+    errors |= unread
+    return plain
+
+
 def _for_each(
     lines: Sequence[RefundLine], load: Callable[[RefundLine], T], errors: dict[RefundLine, BadInput]
 ) -> dict[str, T]:
@@ -150,12 +189,17 @@ def _raise(errors: Mapping[RefundLine, BadInput], lines: Sequence[RefundLine]) -
     if len(lines) == 1 and lines[0].line_number is None:
         raise first
     in_order = sorted(errors, key=lambda line: line.line_number or 0)
-    said = [f"line {line.line_number}: {errors[line].message}" for line in in_order[:_SHOWN_ERRORS]]
+    said = [_of_line(line, errors[line]) for line in in_order[:_SHOWN_ERRORS]]
     more = f"\n… and {len(errors) - _SHOWN_ERRORS} more" if len(errors) > _SHOWN_ERRORS else ""
     raise BadInput(
         f"{len(errors)} of {len(lines)} lines cannot be refunded; nothing was written.\n" + "\n".join(said) + more,
         "Correct these lines, or take them out of the file.",
     )
+
+
+def _of_line(line: RefundLine, error: BadInput) -> str:
+    """The error with its line once: that of an amount begins with it."""
+    return f"line {line.line_number}: " + error.message.removeprefix(f"line {line.line_number}, ")
 
 
 def _request(lines: Sequence[RefundLine], via: Via) -> dict[str, object]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.money import Money, exponent, major
-from billing_cli.domain.written_amount import Convention
+from billing_cli.domain.written_amount import POINT_MARKS, Convention, is_written_amount
 from billing_cli.domain.written_instant import read_instant
 
 LOCALES = sorted(name for name in localedata.locale_identifiers() if "_" not in name or len(name) == 5)
@@ -139,3 +139,23 @@ def test_iso_instants_are_read(text: str, iso: str) -> None:
 def test_other_orders_of_day_and_month_are_refused(text: str) -> None:
     with pytest.raises(BadInput):
         read_instant(text)
+
+
+@pytest.mark.parametrize("text", ["12.50", "12,50", "1'234.50", "(5)", "$12", "12.50 EUR", "-3", "1.250", "'7"])
+def test_what_some_currency_writes_is_an_amount(text: str) -> None:
+    assert is_written_amount(text)
+
+
+@pytest.mark.parametrize("text", ["", "x", "1x", "1.2.3", "1,2,3.4", "1e5", "12..5", "١٢", "+-1", "12 dollars"])
+def test_what_no_currency_writes_is_none(text: str) -> None:
+    assert not is_written_amount(text)
+
+
+@pytest.mark.parametrize(("text", "points"), [("12.50", True), ("12,50", False), ("1,250.5", True), ("1.250,5", False)])
+def test_a_decimal_comma_is_none_of_a_file_of_points(text: str, points: bool) -> None:
+    assert is_written_amount(text, POINT_MARKS) == points
+
+
+def test_a_file_of_points_refuses_a_comma_with_its_place() -> None:
+    with pytest.raises(BadInput, match=r"line 2, column amount: '12\.500' has more decimals than USD, which has 2"):
+        Convention.of_points().agree("12.500", "usd", 2, "amount")

@@ -105,9 +105,22 @@ def test_all_faulty_lines_are_named_at_once_and_nothing_is_written(
         (HEADER + "pi_1,duplicate,1,\npi_1,duplicate,2,\n", "on line 2 already"),
         (HEADER + "pi_1,because,1,\n", "no reason"),
         (HEADER + "pi_1,because,1x,\n", "line 2: '1x' is no amount"),
-        (HEADER + "pi_1,duplicate\nch_1,duplicate,1,\n", "line 3: 'ch_1' is no payment intent"),
-        (HEADER + "ch_1,duplicate,1,\n", "no payment intent"),
+        (HEADER + "pi_1,duplicate\nre_1,duplicate,1,\n", "line 3: 're_1' is no payment intent and no charge"),
+        (HEADER + "ch_none,duplicate,1,\n", "No such charge"),
+        (HEADER + "pi_1,duplicate,1,\nch_1,duplicate,2,\n", "line 3: ch_1 is payment pi_1, which is on line 2 already"),
+        (HEADER + 'pi_1,duplicate,"2,50",\n', "line 2: its amount 2,50 has a decimal comma: use a point"),
+        (HEADER + "pi_1,duplicate,2,50,\n", "line 2: its amount 2,50 has a decimal comma: use a point"),
+        ("payment,reason,amount\npi_1,duplicate,2,50\n", "line 2: its amount 2,50 has a decimal comma: use a point"),
+        ("payment\treason\tamount\npi_1\tduplicate\t2,50\n", "its amount 2,50 has a decimal comma: use a point"),
+        (
+            "payment;reason;amount\npi_1;duplicate;2,50\npi_2;duplicate;2.50\n",
+            "line 3: column amount: '2.50' is written",
+        ),
+        ("sep=;\npayment;reason\npi_1;because\n", "line 3: 'because' is no reason"),
+        (HEADER + "pi_1,duplicate,-2.50,\n", "'-2.50' is no amount"),
+        (HEADER + "pi_1,duplicate,2.50 EUR,\n", "line 2: column amount: '2.50 EUR' is no amount in USD"),
         (HEADER + "pi_1,duplicate,1,234.50,\n", "5 cells"),
+        ("payment,reason,note,amount\npi_1,duplicate,paid 3,50,\n", "5 cells"),
         (HEADER + '"pi_1,duplicate,1,\n', "no CSV"),
         ("payment,reason,company\npi_1,duplicate,co_2\n", "not a payment of co_2"),
         ("payment,reason,amount_minor\npi_1,duplicate,1.5\n", "minor units"),
@@ -123,16 +136,65 @@ def test_a_file_that_cannot_be_used_is_refused(
     assert not (tmp_path / "incident.result.csv").exists()
 
 
+COMMAS = "payment,reason,amount,note\r\npi_1,duplicate,2.50,\r\n"
+SEMICOLONS = "payment;reason;amount;note\r\npi_1;duplicate;2,50;\r\n"
+TABS = "payment\treason\tamount\tnote\r\npi_1\tduplicate\t2.50\t\r\n"
+
+
 @pytest.mark.parametrize(
-    "text",
+    "content",
     [
-        "\ufeffpayment,reason,amount,note\r\npi_1,duplicate,2.50,\r\n",
-        "payment;reason;amount;note\npi_1;duplicate;2.50;\n",
-        'note,Amount,Reason,Payment\n"a, ""b""\nc",2.50,duplicate,pi_1\n\n',
+        ("\ufeff" + COMMAS).encode(),
+        ("\ufeff" + SEMICOLONS).encode(),
+        TABS.encode("utf-16"),
+        TABS.encode("utf-16-le"),
+        TABS.encode("utf-16-be"),
+        ("\ufeff" + TABS).encode("utf-16-be"),
+        COMMAS.replace("\r\n", "\r").encode(),
+        b"payment;reason;amount;note\npi_1;duplicate;2.50;\n",
+        b'note,Amount,Reason,Payment\n"a, ""b""\nc",2.50,duplicate,pi_1\n\n',
+        b"sep=;\r\n" + SEMICOLONS.encode(),
+        b'"sep=\t"\r\n' + TABS.encode(),
+        b"payment;reason;amount;;\npi_1;duplicate;2,50;;\n;;;;\n;;;;\n",
+        b"payment;reason;amount\npi_1;duplicate;2.50;;\n;;\n",
+        b"payment,reason,amount,,\npi_1,duplicate,$2.50,,\n",
+        b"payment,reason,amount\nch_1,duplicate,2.50\n",
     ],
 )
-def test_what_spreadsheets_write_is_understood(text: str, refund_file: Refund, stripe: StripeDouble) -> None:
-    assert refund_file(text).code == 0
+def test_what_spreadsheets_write_is_understood(
+    content: bytes, refund_file: Refund, billing: Billing, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    path = tmp_path / "incident.csv"
+    path.write_bytes(content)
+    answer = billing("refund", "--from-csv", str(path), "--confirm")
+    assert (answer.code, answer.stderr.splitlines()[:-1]) == (0, [])
+    assert refunded(stripe) == {"pi_1": 250}
+    (line,) = results(tmp_path)
+    assert (line["payment"], line["amount"], line["state"]) == ("pi_1", "2.50", "done")
+
+
+def test_a_line_is_the_same_however_its_file_is_written(refund_file: Refund, stripe: StripeDouble) -> None:
+    assert refund_file(COMMAS).code == 0
+    again = refund_file(SEMICOLONS.replace("pi_1", "ch_1"))
+    assert (again.code, again.document["finished"], again.document["intents"]) == (0, 1, [])
+    assert refunded(stripe) == {"pi_1": 250}
+
+
+def test_an_amount_that_could_be_read_in_two_ways_is_refused(refund_file: Refund, stripe: StripeDouble) -> None:
+    stripe.payments([{"id": "pi_kwd", "customer": "cus_1", "amount": 9_000_000, "currency": "kwd"}])
+    answer = refund_file("payment;reason;amount\npi_kwd;duplicate;1.250\n")
+    assert (answer.code, stripe.refunds()) == (2, [])
+    assert "line 2, column amount: '1.250' could be read in two ways" in answer.stderr
+    assert "Write all amounts with a point" in answer.stderr
+
+
+def test_a_plan_of_a_file_is_applied_without_it(
+    refund_file: Refund, billing: Billing, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    path, plan = tmp_path / "incident.csv", str(tmp_path / "plan.json")
+    path.write_text("payment;reason;amount\nch_1;duplicate;2,50\n")
+    assert billing("refund", "--from-csv", str(path), "--plan-out", plan).code == 0
+    assert billing("apply", plan, "--confirm").code == 0
     assert refunded(stripe) == {"pi_1": 250}
 
 
@@ -249,3 +311,10 @@ def test_swapped_words_and_unknown_ids_are_answered_with_what_helps(billing: Bil
     unknown = billing("refund", "co_1", "pi_nope", "--reason", "duplicate")
     assert unknown.code == 2
     assert "Check the id: billing timeline COMPANY, or the Dashboard" in unknown.stderr
+
+
+def test_a_charge_stands_for_its_payment_on_the_command_line(
+    refund_file: Refund, billing: Billing, stripe: StripeDouble
+) -> None:
+    assert billing("refund", "co_1", "ch_1", "--amount", "2.50", "--reason", "duplicate", "--confirm").code == 0
+    assert refunded(stripe) == {"pi_1": 250}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from billing_cli.domain.errors import BadInput
+from billing_cli.domain.spreadsheet import separator_of
 from billing_cli.domain.stripe_export import COLUMNS, EXPORTS, ExportKind
 from billing_cli.domain.stripe_record import Row, StripeRecord
 from billing_cli.domain.written_amount import Convention
@@ -14,7 +15,6 @@ _KNOWN = (
     "Known are the itemized reports of balance and payouts with all their columns, and the Dashboard's exports of "
     "payments and of invoices with all columns."
 )
-_DELIMITERS = ",;\t"
 _NOT_WHOLE = "Is the file whole? Export it again."
 # Characters; a file without line breaks is not read whole.
 _LONGEST_HEAD = 100_000
@@ -100,7 +100,7 @@ def _head(path: Path) -> tuple[str, list[str]]:
         raise BadInput(f"{path} is no text file in UTF-8.", _KNOWN) from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check --stripe-csv.") from None
-    delimiter = max(_DELIMITERS, key=first.count)
+    delimiter = separator_of(first)
     return delimiter, next(csv.reader([first], delimiter=delimiter), [])
 
 

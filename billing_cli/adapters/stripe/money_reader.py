@@ -51,6 +51,16 @@ class StripeMoneyReader:
             disputes=self._disputes(charge.id) if charge.disputed else (),
         )
 
+    def payment_of_charge(self, charge_id: str) -> str:
+        """See `billing_cli.domain.ports.MoneyReader.payment_of_charge`."""
+        charge = read(lambda: self._stripe.v1.charges.retrieve(charge_id))
+        payment_intent_id = _id(charge.payment_intent)
+        if charge.status == "failed":
+            raise BadInput(f"Charge {charge_id} failed: there is nothing to give back.", "Check the id.")
+        if payment_intent_id is None:
+            raise BadInput(f"Charge {charge_id} belongs to no payment intent.", "Refund it in Stripe's Dashboard.")
+        return payment_intent_id
+
     def _disputes(self, charge_id: str) -> tuple[Dispute, ...]:
         found = read(lambda: self._stripe.v1.disputes.list({"charge": charge_id, "limit": PAGE}))
         return tuple(Dispute(dispute.status, dispute.amount) for dispute in found.data)

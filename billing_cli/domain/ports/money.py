@@ -23,6 +23,10 @@ class MoneyReader(Protocol):
         """Raises BadInput for a payment that Stripe does not know, or that was never charged."""
         ...
 
+    def payment_of_charge(self, charge_id: str) -> str:
+        """The id of its payment intent. Raises BadInput for a charge that failed or belongs to none."""
+        ...
+
     def links(self, payment_intent_id: str) -> PaymentLinks:
         """Read them before a payment's facts: their marks guard these. Raises BadInput for an unknown payment."""
         ...
