@@ -26,18 +26,24 @@ class Report(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class MoneyCommand:
-    """`make_plan` loads the facts and plans. `report` is told what became of it, before it is printed."""
+    """`make_plan` loads the facts and plans. `report` is told what became of it, before it is printed.
+
+    `any_failed`: the last plan has lines whose refunds failed later.
+    """
 
     session: Session
     noun: str
     words: list[str]
     make_plan: Callable[[], MoneyPlan]
     report: Report | None = None
+    any_failed: bool = False
 
     def plan(self) -> MoneyPlan:
-        return self.make_plan()
+        plan = self.make_plan()
+        self.any_failed = bool(plan.wishes.failed)
+        return plan
 
     def document(self, plan: MoneyPlan, gates: Gates) -> dict[str, object]:
         from billing_cli.render.money_plan import money_plan_document
@@ -54,7 +60,9 @@ class MoneyCommand:
         from billing_cli.cli.observer import MoneyObserver
         from billing_cli.cli.outcome import moved_exit_code
         from billing_cli.cli.progress import ConsoleProgress
-        from billing_cli.render.intents import intent_document, next_commands, render_moved
+        from billing_cli.render.failed_refunds import failed_documents
+        from billing_cli.render.intents import intent_document, next_commands
+        from billing_cli.render.moved import render_moved_plan
         from billing_cli.usecases.intents import run_money_plan
 
         plan, state = approved.plan, self.session.state
@@ -71,12 +79,13 @@ class MoneyCommand:
             "intents": [{**intent_document(each.intent), "here": each.here} for each in moved],
             "finished": len(plan.wishes.done_before),
             "unserved": list(plan.wishes.unserved),
+            "failed": failed_documents(plan.wishes.failed),
         }
         intents = [each.intent for each in moved]
         held = [each.intent for each in moved if each.held_by]
         next_steps = state.next_steps(next_commands(intents, held, self._again()))
-        state.emit(self.noun, document, render_moved(intents, held), next_steps)
-        return moved_exit_code(moved, bool(plan.wishes.unserved)) or unreported
+        state.emit(self.noun, document, render_moved_plan(plan, intents, held), next_steps)
+        return moved_exit_code(moved, bool(plan.wishes.unserved), self.any_failed) or unreported
 
     def _again(self) -> str | None:
         """What finishes all that is open: of a file only, for a saved plan would be another one by now."""

@@ -35,8 +35,11 @@ def rollback_exit_code(ended: Rollback) -> int:
     return EXIT_FOUND_WRONG if ended.kept else 0
 
 
-def moved_exit_code(moved: Sequence[Moved], unserved: bool) -> int:
-    """5 while something is open, 3 when a person has to look, else 0. Raises LockHeld where all is held by others."""
+def moved_exit_code(moved: Sequence[Moved], unserved: bool, failed: bool = False) -> int:
+    """5 while something is open, 3 when a person has to look, else 0. Raises LockHeld where all is held by others.
+
+    `failed`: refunds of an earlier run failed at the bank.
+    """
     still_open = [each for each in moved if each.intent.is_open]
     if still_open and all(each.held_by for each in moved):
         what = still_open[0].intent.subject if len(still_open) == 1 else f"all {len(still_open):,} of these"
@@ -46,4 +49,4 @@ def moved_exit_code(moved: Sequence[Moved], unserved: bool) -> int:
         )
     if still_open or unserved:
         return EXIT_PARTLY_DONE
-    return EXIT_FOUND_WRONG if any(each.intent.needs_a_person for each in moved) else 0
+    return EXIT_FOUND_WRONG if failed or any(each.intent.needs_a_person for each in moved) else 0

@@ -11,6 +11,7 @@ from billing_cli.cli.completion import ids
 from billing_cli.cli.input_files import MOST_CSV_BYTES, read_spreadsheet
 from billing_cli.cli.money import MoneyCommand
 from billing_cli.cli.options import Confirm, Expect, PlanOut, SignKey, WriteOptions
+from billing_cli.cli.outcome import EXIT_FOUND_WRONG
 from billing_cli.cli.refund_result import ResultFile
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
@@ -70,7 +71,7 @@ def refund(
             raise BadInput("With --from-csv everything else stands in the file.", "Leave the other words out.")
         else:
             command = _of_file(session, from_csv, via, result)
-        return carry_out(session, command, options)
+        return carry_out(session, command, options) or (EXIT_FOUND_WRONG if command.any_failed else 0)
 
 
 def refund_from(session: Session, request: Mapping[str, Any], words: list[str]) -> MoneyCommand:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from billing_cli.domain.account import StripeIdentity
-from billing_cli.domain.intent import Action, Intent, IntentState
+from billing_cli.domain.intent import REVERSED, Action, Intent, IntentState
 from billing_cli.domain.limits import (
     CommandLimits,
     Demands,
@@ -31,8 +31,28 @@ class Known:
         return next((i for i in self.intents if i.state is IntentState.DONE and i.source_key == source_key), None)
 
     def done_lately(self, action: Action) -> Intent | None:
-        """The same, done in the last 24 hours."""
-        return next((i for i in self.intents if i.state is IntentState.DONE and i.is_for(action)), None)
+        """The same, done in the last 24 hours; one that failed later only if there is no other."""
+        same = [i for i in self.intents if i.state is IntentState.DONE and i.is_for(action)]
+        return min(same, key=lambda intent: intent.stripe_status in REVERSED, default=None)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A done intent whose refund has another status at Stripe than is written down; `intent` has the new one.
+
+    `here` is what the deployment's own row should say now.
+    """
+
+    intent: Intent
+    here: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class FailedLine:
+    """A line that an earlier run carried out, and whose refund failed later."""
+
+    line_number: int | None
+    intent: Intent
 
 
 @dataclass(frozen=True)
@@ -40,7 +60,8 @@ class Wishes:
     """What an operator's words come to: open intents to settle first, and actions to add.
 
     `done_before` are those of lines of a file that earlier runs carried out. `unserved` names wishes
-    that must wait, because something else is open on their subject.
+    that must wait, because something else is open on their subject. `failed` are among `done_before`; `followed` are
+    written down.
     """
 
     actions: tuple[Action, ...] = ()
@@ -48,6 +69,8 @@ class Wishes:
     done_before: tuple[Intent, ...] = ()
     unserved: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    followed: tuple[Followed, ...] = ()
+    failed: tuple[FailedLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +100,7 @@ class MoneyPlan:
 
     @property
     def empty(self) -> bool:
-        return not self.actions and not self.settles
+        return not self.actions and not self.settles and not self.wishes.followed
 
     @property
     def totals(self) -> tuple[Money, ...]:
@@ -100,6 +123,8 @@ def money_plan(
         "settles": sorted(intent.intent_id for intent in wishes.settles),
         "actions": [action.changes() for action in actions],
     }
+    if wishes.followed:
+        changes["follows"] = {each.intent.intent_id: each.intent.stripe_status for each in wishes.followed}
     return MoneyPlan(
         command=command,
         request=request,
@@ -117,8 +142,15 @@ def _repetition(actions: Sequence[Action], known: Known) -> str | None:
     """A retry looks exactly like a second wish, so the second of two equal ones must name its plan."""
     for action in actions:
         if action.source_key is None and (done := known.done_lately(action)):
-            return (
-                f"The same was done in the last 24 hours, by {done.actor} ({done.intent_id}). "
-                "A second one is carried out only when this plan is named by its digest."
-            )
+            return _done_lately(done)
     return None
+
+
+def _done_lately(done: Intent) -> str:
+    who = f"by {done.actor} ({done.intent_id})"
+    if done.stripe_status not in REVERSED:
+        named = "A second one is carried out only when this plan is named by its digest."
+        return f"The same was done in the last 24 hours, {who}. {named}"
+    reason = f": {done.error}" if done.error else ""
+    named = "Another try is carried out only when this plan is named by its digest."
+    return f"The same was tried in the last 24 hours, {who}, but is {done.stripe_status} at Stripe{reason}. {named}"

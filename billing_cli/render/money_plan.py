@@ -11,6 +11,7 @@ from billing_cli.domain.intent import Action, Intent
 from billing_cli.domain.money_plan import MoneyPlan
 from billing_cli.domain.movement import undo_of
 from billing_cli.render.columns import Columns, Facts, amounts
+from billing_cli.render.failed_refunds import failed_documents, failed_lines
 from billing_cli.render.gates import gates_document, render_gates, render_identity
 from billing_cli.render.intents import intent_document
 from billing_cli.render.money import shown, shown_fact
@@ -59,6 +60,9 @@ class MoneyPlanView:
             yield Text(f"{said} not what you ask for now: run this again afterwards.", "bold yellow")
         if done := len(self.plan.wishes.done_before):
             yield Text(f"Lines carried out before, and left alone: {done:,}.", "green")
+        yield from failed_lines(self.plan.wishes.failed)
+        if followed := len(self.plan.wishes.followed):
+            yield Text(f"Refunds with another status at Stripe by now, which is written down: {followed:,}.", "yellow")
 
     def _actions(self) -> Iterator[RenderableType]:
         actions = self.plan.actions
@@ -71,7 +75,7 @@ class MoneyPlanView:
             yield Text.assemble(
                 (f"{len(actions):,}", "bold"), " in all: ", (", ".join(map(shown, self.plan.totals)), "bold")
             )
-        elif not self.plan.settles:
+        elif self.plan.empty:
             yield Text("Nothing to do.", "bold green")
 
     def _undo(self) -> Iterator[RenderableType]:
@@ -139,4 +143,5 @@ def money_plan_document(plan: MoneyPlan, gates: Gates) -> dict[str, object]:
         "finished": len(plan.wishes.done_before),
         "unserved": list(plan.wishes.unserved),
         "warnings": list(plan.wishes.warnings),
+        "failed": failed_documents(plan.wishes.failed),
     }

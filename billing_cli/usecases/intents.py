@@ -1,6 +1,6 @@
 """Intents: what is known about them, and carrying out an approved plan of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from billing_cli.domain.account import StripeIdentity
@@ -53,10 +53,14 @@ def marks_of(database: Database, identity: StripeIdentity, objects: Iterable[str
 def run_money_plan(run: MoveEnvironment) -> list[Moved]:
     """Writes the new intents down, all or none, then carries out what is open: earlier ones first.
 
+    New statuses of refunds that were done before are written down too.
+
     Raises PlanChanged if anything that the plan touches has changed since its facts were read, here or in Stripe;
     Refused above a limit.
     """
     plan = run.approved.plan
+    for each in plan.wishes.followed:
+        note_status(run.database, each.intent, run.actor, each.here)
     ids = [intent.intent_id for intent in plan.settles]
     if plan.actions:
         ids += _open(run)
@@ -115,6 +119,19 @@ def _check_standings(actions: Sequence[Action], stripe: MoneyReader) -> None:
             "Plan changed: Stripe has changed since this plan was made.\n" + "\n".join(f"  {line}" for line in shown),
             "Run it without --confirm to see the new plan.",
         )
+
+
+def note_status(database: Database, intent: Intent, actor: str, here: Mapping[str, object]) -> None:
+    """Writes down the status that a done intent has at Stripe now. Callers hold an ApprovedPlan."""
+    database_call(
+        database,
+        "billing_intent_follow_v1",
+        p_intent_id=intent.intent_id,
+        p_status=intent.stripe_status,
+        p_error=intent.error,
+        p_actor=actor,
+        p_here=dict(here),
+    )
 
 
 def list_intents(database: Database, state: str | None, company: str | None, limit: int) -> list[Intent]:

@@ -1,15 +1,17 @@
-"""Following refunds: Stripe's word beside ours, and writing down what has changed."""
+"""Following refunds: their status at Stripe beside ours, and writing down what has changed."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from billing_cli.domain.gate import ApprovedPlan
-from billing_cli.domain.intent import Intent, IntentKind, IntentState
+from billing_cli.domain.intent import VOID, Intent, IntentKind, IntentState
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.domain.refund import RefundFacts, RefundLine, RefundReason, owner
 from billing_cli.domain.refund_status import FollowPlan, plan_follow
 from billing_cli.usecases.companies import companies_by_customer, company
-from billing_cli.usecases.intents import intents_on
-from billing_cli.usecases.patience import database_call
+from billing_cli.usecases.intents import intents_on, note_status
+from billing_cli.usecases.moving import WORKERS
 
 
 def load_refund_status(database: Database, stripe: MoneyReader, company_id: str, payment_id: str) -> FollowPlan:
@@ -30,10 +32,29 @@ def _made_by(intents: Sequence[Intent], stripe: MoneyReader) -> dict[str, Intent
     """Our intents by the refunds they made, through a credit note or not."""
     made: dict[str, Intent] = {}
     for intent in intents:
-        made_id = intent.stripe_object_id or ""
-        refund_ids = stripe.credit_note_refunds(made_id) if intent.kind is IntentKind.CREDIT_NOTE else [made_id]
-        made |= dict.fromkeys(refund_ids, intent)
+        made |= dict.fromkeys(_refund_ids(intent, stripe), intent)
     return made
+
+
+def _refund_ids(intent: Intent, stripe: MoneyReader) -> list[str]:
+    made_id = intent.stripe_object_id or ""
+    return stripe.credit_note_refunds(made_id) if intent.kind is IntentKind.CREDIT_NOTE else [made_id]
+
+
+def as_they_are_now(intents: Sequence[Intent], stripe: MoneyReader) -> list[Intent]:
+    """Done refunds with the status that they have at Stripe now, and why they failed; read side by side."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(lambda intent: _as_it_is_now(intent, stripe), intents))
+
+
+def _as_it_is_now(intent: Intent, stripe: MoneyReader) -> Intent:
+    refund_ids = [] if intent.stripe_status == VOID else _refund_ids(intent, stripe)
+    if not refund_ids:
+        return intent
+    refund = stripe.refund(refund_ids[0])
+    if (refund.status, refund.failure_reason) in ((intent.stripe_status, None), (intent.stripe_status, intent.error)):
+        return intent
+    return replace(intent, stripe_status=refund.status, error=refund.failure_reason)
 
 
 def note_refund_status(approved: ApprovedPlan[FollowPlan], database: Database, actor: str) -> None:
@@ -41,12 +62,5 @@ def note_refund_status(approved: ApprovedPlan[FollowPlan], database: Database, a
     plan = approved.plan
     here = {"payment_intent_id": plan.payment.payment_intent_id, "refunded_minor": plan.payment.refunded_minor}
     for intent, refund in plan.to_note:
-        database_call(
-            database,
-            "billing_intent_follow_v1",
-            p_intent_id=intent.intent_id,
-            p_status=refund.status,
-            p_error=refund.failure_reason,
-            p_actor=actor,
-            p_here=here,
-        )
+        now = replace(intent, stripe_status=refund.status, error=refund.failure_reason)
+        note_status(database, now, actor, here)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.intent import Action
+from billing_cli.domain.intent import Action, Intent, IntentState
 from billing_cli.domain.invoice import CreditNotePreview
 from billing_cli.domain.limits import CommandLimits
-from billing_cli.domain.money_plan import Known, MoneyPlan, Wishes, money_plan
+from billing_cli.domain.money_plan import FailedLine, Followed, Known, MoneyPlan, Wishes, money_plan
 from billing_cli.domain.payment import Payment, PaymentLinks
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.domain.refund import (
@@ -28,6 +28,7 @@ from billing_cli.domain.written_amount import Convention
 from billing_cli.usecases.companies import companies_by_customer, company
 from billing_cli.usecases.intents import known_about, marks_of
 from billing_cli.usecases.moving import WORKERS
+from billing_cli.usecases.refund_status import as_they_are_now
 
 COMMAND = "refund"
 _SHOWN_ERRORS = 20
@@ -58,8 +59,10 @@ class RefundPlanner:
         lines = _plain([line for line in lines if line.payment_intent_id in facts], facts, convention, errors)
         readable = [line for line in lines if line not in errors]
         keys = {line: _key(line, facts, via) for line in readable}
-        known = known_about(self.database, identity, COMMAND, facts, keys.values())
+        before = known_about(self.database, identity, COMMAND, facts, keys.values())
+        known = replace(before, intents=self._followed(before.intents, keys))
         wishes = self._wishes(readable, facts, known, via, errors)
+        wishes = replace(wishes, followed=_changed(before, known, facts), failed=_failed(wishes.done_before, lines))
         _raise(errors, asked)
         return money_plan(COMMAND, _request(lines, via), identity, wishes, known, self.limits, marks)
 
@@ -95,6 +98,13 @@ class RefundPlanner:
             )
             for payment_id, payment in payments.items()
         }
+
+    def _followed(self, intents: Sequence[Intent], keys: Mapping[RefundLine, str | None]) -> list[Intent]:
+        """With what became at Stripe of those that are done: of all for a single refund, else of those of the lines."""
+        wanted = set(keys.values())
+        done = [i for i in intents if i.state is IntentState.DONE and (None in wanted or i.source_key in wanted)]
+        now = {intent.intent_id: intent for intent in as_they_are_now(done, self.stripe)}
+        return [now.get(intent.intent_id, intent) for intent in intents]
 
     def _wishes(
         self,
@@ -166,6 +176,24 @@ def _for_each(
         for _ in pool.map(attempt, lines):
             pass
     return found
+
+
+def _changed(before: Known, now: Known, facts: Mapping[str, RefundFacts]) -> tuple[Followed, ...]:
+    """Those with another status at Stripe than is written down, with the payment's amount as it is now."""
+    former = {intent.intent_id: intent.stripe_status for intent in before.intents}
+    return tuple(
+        Followed(
+            intent,
+            {"payment_intent_id": intent.subject, "refunded_minor": facts[intent.subject].payment.refunded_minor},
+        )
+        for intent in now.intents
+        if intent.stripe_status != former[intent.intent_id]
+    )
+
+
+def _failed(done_before: Sequence[Intent], lines: Sequence[RefundLine]) -> tuple[FailedLine, ...]:
+    numbers = {line.payment_intent_id: line.line_number for line in lines}
+    return tuple(FailedLine(numbers[i.subject], i) for i in done_before if i.needs_a_person)
 
 
 def _touched(links: Mapping[str, PaymentLinks]) -> set[str]:

@@ -25,8 +25,8 @@ class StripeDouble:
     def invoices(self, invoices: list[dict[str, Any]]) -> None:
         ask(self.url, "POST", "invoices", {"invoices": invoices})
 
-    def refund_status(self, refund_id: str, status: str) -> None:
-        ask(self.url, "POST", "refund_status", {"id": refund_id, "status": status})
+    def refund_status(self, refund_id: str, status: str, why: str | None = None) -> None:
+        ask(self.url, "POST", "refund_status", {"id": refund_id, "status": status, "failure_reason": why})
 
     def dispute(self, payment_intent: str, status: str, amount: int | None = None) -> None:
         ask(self.url, "POST", "disputes", {"payment_intent": payment_intent, "status": status, "amount": amount})

@@ -318,3 +318,73 @@ def test_a_charge_stands_for_its_payment_on_the_command_line(
 ) -> None:
     assert billing("refund", "co_1", "ch_1", "--amount", "2.50", "--reason", "duplicate", "--confirm").code == 0
     assert refunded(stripe) == {"pi_1": 250}
+
+
+@pytest.fixture
+def failing(refund_file: Refund, stripe: StripeDouble) -> str:
+    """A file of which the refund of line 3 failed at the bank after it was made."""
+    text = HEADER + "pi_1,duplicate,2.50,\npi_2,duplicate,,\n"
+    assert refund_file(text).code == 0
+    refund_id = next(refund["id"] for refund in stripe.refunds() if refund["payment_intent"] == "pi_2")
+    stripe.refund_status(refund_id, "failed", "lost_or_stolen_card")
+    return text
+
+
+def test_the_same_file_after_a_refund_failed_names_the_line_and_the_banks_reason(
+    failing: str,
+    refund_file: Refund,
+    stripe: StripeDouble,
+    sql: Connection,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for _ in range(2):
+        again = refund_file(failing)
+        assert (again.code, again.document["finished"], again.document["intents"]) == (3, 2, [])
+        (failed,) = again.document["failed"]
+        assert (failed["subject"], failed["line_number"], failed["stripe_status"], failed["error"]) == (
+            "pi_2",
+            3,
+            "failed",
+            "lost_or_stolen_card",
+        )
+        first, second = results(tmp_path)
+        assert (first["stripe_status"], first["error"]) == ("succeeded", "")
+        assert (second["stripe_status"], second["error"]) == ("failed", "lost_or_stolen_card")
+        assert run(["refund", "--from-csv", str(tmp_path / "incident.csv"), "--confirm"]) == 3
+        assert "line 3, pi_2  10.00 USD" in (printed := capsys.readouterr().out)
+        assert "failed: lost_or_stolen_card" in printed
+    assert len(stripe.refunds()) == 2
+    # Written down once: the adjustment is taken back.
+    amounts = sql.execute("select amount_minor from billing_adjustments order by adjustment_id").fetchall()
+    assert amounts == [(-250,), (-1000,), (1000,)]
+
+
+def test_a_failed_line_is_shown_without_a_gate_and_nothing_is_written(
+    failing: str, billing: Billing, sql: Connection, tmp_path: Path
+) -> None:
+    answer = billing("refund", "--from-csv", str(tmp_path / "incident.csv"))
+    assert (answer.code, [line["line_number"] for line in answer.document["failed"]]) == (3, [3])
+    assert sql.execute("select count(*) from billing_adjustments").fetchone() == (2,)
+
+
+def test_a_failed_line_is_tried_again_with_another_note(
+    failing: str, refund_file: Refund, stripe: StripeDouble
+) -> None:
+    assert refund_file(failing.replace("pi_2,duplicate,,", "pi_2,duplicate,,new card")).code == 0
+    assert len(stripe.refunds()) == 3
+
+
+def test_a_repetition_of_a_failed_refund_is_not_called_done(
+    refund_file: Refund, billing: Billing, stripe: StripeDouble
+) -> None:
+    words = ["refund", "co_1", "pi_1", "--amount", "2.50", "--reason", "duplicate"]
+    assert billing(*words, "--confirm").code == 0
+    stripe.refund_status(stripe.refunds()[0]["id"], "failed", "expired_or_canceled_card")
+    again = billing(*words, "--confirm")
+    assert again.code == 4
+    assert "but is failed at Stripe: expired_or_canceled_card." in again.stderr
+    assert "was done" not in again.stderr
+    plan = billing(*words)
+    assert billing(*words, "--confirm", "--expect", plan.document["digest"]).code == 0
+    assert len(stripe.refunds()) == 2

@@ -151,6 +151,9 @@ class StripeMoneyReader:
         filters: Any = {"payment_intent": payment_intent_id, "limit": PAGE}
         return read(lambda: [_refund(r) for r in self._stripe.v1.refunds.list(filters).auto_paging_iter()])
 
+    def refund(self, refund_id: str) -> Refund:
+        return _refund(read(lambda: self._stripe.v1.refunds.retrieve(refund_id)))
+
     def credit_note_refunds(self, credit_note_id: str) -> list[str]:
         note = read(lambda: self._stripe.v1.credit_notes.retrieve(credit_note_id))
         return [found for part in note.refunds if (found := _id(part.refund))]
