@@ -12,7 +12,7 @@ from billing_cli.cli.adjust import adjust_from
 from billing_cli.cli.batches import ResumeCommand, resume_from
 from billing_cli.cli.export import ExportCommand, export_from
 from billing_cli.cli.input_files import MOST_PLAN_BYTES, read_input_text
-from billing_cli.cli.intents import resume_intent_from
+from billing_cli.cli.intents import resume_intent_from, resume_intents_from
 from billing_cli.cli.invoices import mark_paid_from, mark_uncollectible_from, void_from
 from billing_cli.cli.options import (
     ALONE,
@@ -55,6 +55,7 @@ SAVABLE: dict[str, Callable[[Session, Mapping[str, Any], list[str]], WriteComman
     "invoices void": void_from,
     "invoices mark-uncollectible": mark_uncollectible_from,
     "intents resume": resume_intent_from,
+    "intents resume --all": resume_intents_from,
     "webhooks fetch": fetch_from,
 }
 

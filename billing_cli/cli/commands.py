@@ -22,7 +22,7 @@ COMMANDS = {
     "Stripe's.",
     "doctor": "Check whether this environment is ready; every failure comes with its next step. Exit 3 on a failure.",
     "batches": "Look at exports; finish, verify or take back one of them.",
-    "intents": "Look at refunds, charges and credits that were begun; finish one of them.",
+    "intents": "Look at refunds, charges and credits that were begun; finish them.",
     "invoices": "List invoices; mark one as paid outside of Stripe, void it, or write it off.",
     "webhooks": "Keep Stripe's events, find the gaps in them, send them again.",
     "approvals": "Approve another person's plan; list and revoke approvals.",

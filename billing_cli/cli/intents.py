@@ -1,4 +1,4 @@
-"""`billing intents`: what refunds and adjustments were begun, and finishing one that was interrupted."""
+"""`billing intents`: refunds and adjustments that were begun, and finishing those that were interrupted."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -11,12 +11,13 @@ from billing_cli.cli.money import MoneyCommand
 from billing_cli.cli.options import Confirm, Expect, OnlyCompany, PlanOut, SignKey, WriteOptions, newest_first
 from billing_cli.cli.session import Session, open_session
 from billing_cli.cli.write import carry_out
+from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import IntentState
 
 IntentId = Annotated[
     str, typer.Argument(metavar="INTENT", help="int_…; billing intents list has them.", autocompletion=ids("intents"))
 ]
-intents_app = CommandGroup("Look at refunds, charges and credits that were begun; finish one of them.")
+intents_app = CommandGroup("Look at refunds, charges and credits that were begun; finish them.")
 
 
 @intents_app.command("list")
@@ -68,15 +69,19 @@ def show(ctx: typer.Context, intent: IntentId) -> int:
 @intents_app.command()
 def resume(
     ctx: typer.Context,
-    intent: IntentId,
+    intent: Annotated[
+        str | None,
+        typer.Argument(metavar="INTENT", help="int_…; billing intents list has them.", autocompletion=ids("intents")),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every open one, whoever began it.")] = False,
     confirm: Confirm = False,
     expect: Expect = None,
     plan_out: PlanOut = None,
     sign_key: SignKey = None,
 ) -> int:
-    """Finish an intent that was interrupted, under the key it has.
+    """Finish an intent that was interrupted, or all of them, under the keys they have.
 
-    Without --confirm it only shows what is left to do.
+    Without --confirm it only shows what is left to do. With --all it finishes a file of refunds, too, without the file.
 
     Writes: Stripe, database (with --confirm and LIVE=true)
     Needs: Stripe key, database
@@ -84,9 +89,15 @@ def resume(
     Examples:
     billing intents resume int_20261124_042159_da49265ad121d756
     LIVE=true billing intents resume int_20261124_042159_da49265ad121d756 --confirm
+    LIVE=true billing intents resume --all --confirm
     """
     with open_session(ctx) as session:
-        command = resume_intent_from(session, {"intent": intent}, ["intents", "resume", intent])
+        if every == (intent is not None):
+            raise BadInput("Give one intent, or --all.", "See: billing intents list --state sending")
+        words = ["intents", "resume", intent or "--all"]
+        command = (
+            resume_intents_from(session, {}, words) if every else resume_intent_from(session, {"intent": intent}, words)
+        )
         return carry_out(session, command, WriteOptions(confirm, expect, plan_out, sign_key))
 
 
@@ -98,4 +109,15 @@ def resume_intent_from(session: Session, request: Mapping[str, Any], words: list
     reader = wiring.money_reader(session.settings)
     return MoneyCommand(
         session, "intent-resume", words, lambda: plan_resume(session.database, reader, request["intent"])
+    )
+
+
+def resume_intents_from(session: Session, request: Mapping[str, Any], words: list[str]) -> MoneyCommand:
+    """The command that finishes all; also that of a plan file."""
+    from billing_cli import wiring
+    from billing_cli.usecases.intents import plan_resume_all
+
+    reader = wiring.money_reader(session.settings)
+    return MoneyCommand(
+        session, "intent-resume", words, lambda: plan_resume_all(session.database, reader), finishes_many=True
     )

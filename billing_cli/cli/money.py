@@ -30,7 +30,8 @@ class Report(Protocol):
 class MoneyCommand:
     """`make_plan` loads the facts and plans. `report` is told what became of it, before it is printed.
 
-    `any_failed`: the last plan has lines whose refunds failed later.
+    `finishes_many`: the same words again finish all that is open. `any_failed`: the last plan has lines whose
+    refunds failed later.
     """
 
     session: Session
@@ -38,6 +39,7 @@ class MoneyCommand:
     words: list[str]
     make_plan: Callable[[], MoneyPlan]
     report: Report | None = None
+    finishes_many: bool = False
     any_failed: bool = False
 
     def plan(self) -> MoneyPlan:
@@ -88,5 +90,6 @@ class MoneyCommand:
         return moved_exit_code(moved, bool(plan.wishes.unserved), self.any_failed) or unreported
 
     def _again(self) -> str | None:
-        """What finishes all that is open: of a file only, for a saved plan would be another one by now."""
-        return "LIVE=true " + shlex.join(["billing", *self.words, "--confirm"]) if self.report else None
+        """Finishes all that is open. A saved plan would be another one by now."""
+        words = shlex.join(["billing", *self.words, "--confirm"])
+        return f"LIVE=true {words}" if self.finishes_many and self.words[0] != "apply" else None

@@ -117,7 +117,9 @@ def _command(
     from billing_cli import wiring
 
     planner = wiring.refund_planner(session.settings, session.database)
-    return MoneyCommand(session, "refund", words, lambda: planner.plan(lines, via, convention()), report)
+    return MoneyCommand(
+        session, "refund", words, lambda: planner.plan(lines, via, convention()), report, report is not None
+    )
 
 
 def _named(word: str | None) -> str:

@@ -24,6 +24,10 @@ class IntentState(StrEnum):
     REFUSED = "refused"
     LAPSED = "lapsed"
 
+    @property
+    def is_open(self) -> bool:
+        return self in (IntentState.OPEN, IntentState.SENDING)
+
 
 class MoveOutcome(StrEnum):
     """What is known after trying; the values are the database's own."""
@@ -111,7 +115,7 @@ class Intent:
 
     @property
     def is_open(self) -> bool:
-        return self.state in (IntentState.OPEN, IntentState.SENDING)
+        return self.state.is_open
 
     @property
     def is_reversed(self) -> bool:

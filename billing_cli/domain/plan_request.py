@@ -127,6 +127,7 @@ REQUESTS: Mapping[str, Fields] = {
     "invoices void": _INVOICE,
     "invoices mark-uncollectible": _INVOICE,
     "intents resume": {"intent": _text},
+    "intents resume --all": {},
     "webhooks fetch": {"since": _text, "until": _text, "types": _texts, "undelivered": _flag},
 }
 # What is left out where it was not given.

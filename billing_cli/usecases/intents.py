@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput, PlanChanged
-from billing_cli.domain.intent import Action, Intent, new_intent_id
+from billing_cli.domain.intent import Action, Intent, IntentState, new_intent_id
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import Known, MoneyPlan, Wishes, money_plan
 from billing_cli.domain.ports import Database, MoneyReader
@@ -14,6 +14,8 @@ from billing_cli.usecases.moving import WORKERS, Moved, MoveEnvironment, carry_o
 from billing_cli.usecases.patience import database_call
 
 RESUME = "intents resume"
+RESUME_ALL = "intents resume --all"
+_MANY = 1_000_000
 _SHOWN = 20
 
 
@@ -158,6 +160,15 @@ def plan_resume(database: Database, stripe: MoneyReader, intent_id: str) -> Mone
     settles: Sequence[Intent] = (intent,) if intent.is_open else ()
     wishes = Wishes(settles=tuple(settles))
     return money_plan(RESUME, {"intent": intent_id}, identity, wishes, Known((), {}), CommandLimits(), {})
+
+
+def plan_resume_all(database: Database, stripe: MoneyReader) -> MoneyPlan:
+    """A plan to settle every open intent of this account and mode, whoever began it, oldest first."""
+    identity = stripe.identity()
+    found = [i for state in IntentState if state.is_open for i in list_intents(database, state.value, None, _MANY)]
+    ours = [i for i in found if (i.stripe_account_id, i.livemode) == (identity.account_id, identity.livemode)]
+    settles = tuple(sorted(ours, key=lambda intent: (intent.opened_at, intent.intent_id)))
+    return money_plan(RESUME_ALL, {}, identity, Wishes(settles=settles), Known((), {}), CommandLimits(), {})
 
 
 def _check_account(intent: Intent, identity: StripeIdentity) -> None:

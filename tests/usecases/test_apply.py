@@ -32,6 +32,7 @@ WORDS: dict[str, list[str]] = {
     "invoices void": ["invoices", "void", "co_1", "in_1", "--reason", "mistake"],
     "invoices mark-uncollectible": ["invoices", "mark-uncollectible", "co_1", "in_1", "--reason", "insolvent"],
     "intents resume": ["intents", "resume", "INTENT"],
+    "intents resume --all": ["intents", "resume", "--all"],
     "webhooks fetch": ["webhooks", "fetch", "--since", "2h"],
 }
 Change = Callable[[StripeDouble, Connection], object]
@@ -103,10 +104,12 @@ def words(billing: Billing, stripe: StripeDouble, sql: Connection) -> Callable[[
             stripe.payments([{"id": "pi_p", "customer": "cus_1", "amount": 100, "currency": "usd", "metadata": meta}])
             billing("refund", "co_1", "pi_p", "--reason", "duplicate", "--confirm")
             stripe.refund_status(stripe.refunds()[0]["id"], "requires_action")
-        if name == "intents resume":
+        if name.startswith("intents resume"):
             stripe.fault(kind="status", status=401, endpoint="/v1/refunds", method="POST")
             assert billing(*WORDS["refund"], "--confirm").code == 78
             stripe.heal()
+            if name == "intents resume --all":
+                return WORDS[name]
             return ["intents", "resume", billing("intents", "list").document["intents"][0]["intent_id"]]
         return WORDS[name]
 
