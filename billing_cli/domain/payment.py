@@ -6,17 +6,36 @@ from billing_cli.domain.errors import BadInput
 from billing_cli.domain.money import Money
 from billing_cli.domain.standing import Standing, amounts
 
-# Money of a dispute is held or gone. Inquiries (warning_…) hold none, and a won dispute gave it back.
-_HOLDING_DISPUTES = frozenset({"needs_response", "under_review", "lost"})
+# Money of a dispute is held or gone. Inquiries (warning_…) hold none, and a won dispute gave it back. An appeal follows
+# a lost one. Source: Stripe's API reference, Dispute.status of 2026-10-28.
+HOLDING_DISPUTES = frozenset({"needs_response", "under_review", "lost", "appeal_needs_response", "appeal_under_review"})
+ENDED_DISPUTES = frozenset({"won", "warning_closed"})
 _INQUIRIES = frozenset({"warning_needs_response", "warning_under_review"})
+# They hold no money, but Stripe may take no refund any more; `is_charge_refundable` decides.
+ASKED_DISPUTES = _INQUIRIES | {"prevented"}
 
 
 @dataclass(frozen=True)
 class Dispute:
-    """Its status in Stripe's words, and the amount in minor units."""
+    """Its status in Stripe's words, and the amount in minor units. `refundable`: Stripe would still take a refund."""
 
     status: str
     amount_minor: int
+    refundable: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing may be given back because of it; so it is for a status that is not known here."""
+        return self.status not in ENDED_DISPUTES and not (self.status in ASKED_DISPUTES and self.refundable)
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing may be given back."""
+        if self.status in HOLDING_DISPUTES:
+            return "a refund would pay the customer twice"
+        if self.status in ASKED_DISPUTES:
+            return "Stripe takes no refund of it any more"
+        return "this version does not know that status, and a refund might pay the customer twice"
 
 
 @dataclass(frozen=True)
@@ -67,7 +86,7 @@ class Payment:
 
     @property
     def disputed_minor(self) -> int:
-        return sum(d.amount_minor for d in self.disputes if d.status in _HOLDING_DISPUTES)
+        return sum(dispute.amount_minor for dispute in self.disputes if dispute.holds)
 
     @property
     def under_inquiry(self) -> bool:
@@ -82,11 +101,11 @@ def check_refundable(payment: Payment, money: Money) -> None:
             f"Payment {name} was not captured (its status is {payment.status}): there is nothing to give back.",
             "Cancel the payment intent in Stripe instead.",
         )
-    if payment.disputed_minor:
+    if held := next((dispute for dispute in payment.disputes if dispute.holds), None):
         raise BadInput(
-            f"Payment {name} is disputed over {Money(payment.disputed_minor, payment.currency).text}: "
-            "a refund would pay the customer twice.",
-            "Answer the dispute in Stripe's Dashboard.",
+            f"Payment {name} is disputed over {Money(payment.disputed_minor, payment.currency).text} "
+            f"({held.status}): {held.obstacle}.",
+            "Look at the dispute in Stripe's Dashboard, and answer it there.",
         )
     remaining = payment.remaining
     if remaining.amount_minor <= 0:

@@ -28,8 +28,11 @@ class StripeDouble:
     def refund_status(self, refund_id: str, status: str, why: str | None = None) -> None:
         ask(self.url, "POST", "refund_status", {"id": refund_id, "status": status, "failure_reason": why})
 
-    def dispute(self, payment_intent: str, status: str, amount: int | None = None) -> None:
-        ask(self.url, "POST", "disputes", {"payment_intent": payment_intent, "status": status, "amount": amount})
+    def dispute(
+        self, payment_intent: str, status: str, amount: int | None = None, refundable: bool | None = None
+    ) -> None:
+        wish = {"payment_intent": payment_intent, "status": status, "amount": amount, "refundable": refundable}
+        ask(self.url, "POST", "disputes", wish)
 
     def refunds(self) -> list[dict[str, Any]]:
         """Every refund that was made."""

@@ -113,12 +113,27 @@ def test_a_guests_payment_belongs_to_whom_we_say(refund: Billing, sql: Connectio
     assert amounts(stripe) == [10_000]
 
 
-@pytest.mark.parametrize("status", ["needs_response", "under_review", "lost"])
+@pytest.mark.parametrize(
+    "status",
+    ["needs_response", "under_review", "lost", "appeal_needs_response", "appeal_under_review", "prevented"],
+)
 def test_a_disputed_payment_is_not_refunded(status: str, refund: Billing, stripe: StripeDouble) -> None:
     stripe.dispute("pi_1", status)
     answer = refund("co_1", "pi_1", *REASON)
     assert (answer.code, amounts(stripe)) == (2, [])
-    assert "disputed over 100.00 USD" in answer.stderr
+    assert f"disputed over 100.00 USD ({status})" in answer.stderr
+
+
+def test_an_inquiry_that_takes_no_refund_any_more_is_an_obstacle(refund: Billing, stripe: StripeDouble) -> None:
+    stripe.dispute("pi_1", "warning_needs_response", refundable=False)
+    answer = refund("co_1", "pi_1", *REASON)
+    assert (answer.code, amounts(stripe)) == (2, [])
+    assert "(warning_needs_response): Stripe takes no refund of it any more" in answer.stderr
+
+
+def test_a_prevented_dispute_that_still_takes_a_refund_is_no_obstacle(refund: Billing, stripe: StripeDouble) -> None:
+    stripe.dispute("pi_1", "prevented", refundable=True)
+    assert refund("co_1", "pi_1", *REASON).code == 0
 
 
 @pytest.mark.parametrize("status", ["won", "warning_needs_response", "warning_closed"])

@@ -63,7 +63,7 @@ class StripeMoneyReader:
 
     def _disputes(self, charge_id: str) -> tuple[Dispute, ...]:
         found = read(lambda: self._stripe.v1.disputes.list({"charge": charge_id, "limit": PAGE}))
-        return tuple(Dispute(dispute.status, dispute.amount) for dispute in found.data)
+        return tuple(Dispute(each.status, each.amount, each.is_charge_refundable) for each in found.data)
 
     def links(self, payment_intent_id: str) -> PaymentLinks:
         """The customer and the invoice; since API version 2025-03-31 only invoice payments name the invoice."""

@@ -38,7 +38,7 @@ def put_refund_status(state: State, faults: Faults, wish: dict[str, Any]) -> Any
 def put_disputes(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
     intent = find_payment_intent(state, wish["payment_intent"])
     charge = find_charge(state, intent["latest_charge"])
-    return put_dispute(state, charge, wish.get("amount"), wish["status"], state.now_s())
+    return put_dispute(state, charge, wish.get("amount"), wish["status"], wish.get("refundable"), state.now_s())
 
 
 def list_refunds(state: State, faults: Faults, wish: dict[str, Any]) -> Any:

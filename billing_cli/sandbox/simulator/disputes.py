@@ -9,12 +9,17 @@ from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, missing,
 from billing_cli.sandbox.simulator.state import State
 
 NOUN = "dispute"
-HOLDING = ("needs_response", "under_review", "lost")
-STATUSES = (*HOLDING, "won", "warning_needs_response", "warning_under_review", "warning_closed")
+HOLDING = ("needs_response", "under_review", "lost", "appeal_needs_response", "appeal_under_review")
+STATUSES = (*HOLDING, "won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed")
 
 
-def put_dispute(state: State, charge: dict[str, Any], amount: int | None, status: str, now_s: float) -> dict[str, Any]:
-    """The dispute of a charge, opened or with another status. Money is taken when it opens, and given back when won."""
+def put_dispute(
+    state: State, charge: dict[str, Any], amount: int | None, status: str, refundable: bool | None, now_s: float
+) -> dict[str, Any]:
+    """The dispute of a charge, opened or with another status. Money is taken when it opens, and given back when won.
+
+    `refundable`: Stripe takes a refund of the charge; None for what is usual with the status.
+    """
     if status not in STATUSES:
         raise Refusal(400, f"Unknown dispute status {status!r}: use one of {', '.join(STATUSES)}.")
     dispute_id = f"dp_{charge['id'].removeprefix('ch_')}"
@@ -26,7 +31,7 @@ def put_dispute(state: State, charge: dict[str, Any], amount: int | None, status
         "charge": charge["id"],
         "created": former["created"] if former else int(now_s),
         "currency": charge["currency"],
-        "is_charge_refundable": status.startswith("warning_"),
+        "is_charge_refundable": status.startswith("warning_") if refundable is None else refundable,
         "livemode": charge["livemode"],
         "metadata": {},
         "payment_intent": charge["payment_intent"],
@@ -45,9 +50,11 @@ def put_dispute(state: State, charge: dict[str, Any], amount: int | None, status
     return dispute
 
 
-def holds_money(state: State, charge_id: str) -> bool:
+def forbids_refunds(state: State, charge_id: str) -> bool:
     dispute = state.objects(NOUN).get(f"dp_{charge_id.removeprefix('ch_')}")
-    return dispute is not None and dispute["status"] in HOLDING
+    if dispute is None or dispute["status"] in ("won", "warning_closed"):
+        return False
+    return dispute["status"] in HOLDING or not dispute["is_charge_refundable"]
 
 
 def list_disputes(state: State, call: Call) -> Reply:

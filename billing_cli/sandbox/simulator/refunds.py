@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from billing_cli.sandbox.simulator.balance_transactions import add_transaction
-from billing_cli.sandbox.simulator.disputes import holds_money
+from billing_cli.sandbox.simulator.disputes import forbids_refunds
 from billing_cli.sandbox.simulator.handlers import IdHandler, PlainHandler
 from billing_cli.sandbox.simulator.listing import recent
 from billing_cli.sandbox.simulator.replies import Call, Refusal, Reply, integer, mapping, missing, ok, page
@@ -68,7 +68,7 @@ def make_refund(
 def check_refund(state: State, charge: dict[str, Any], amount: int) -> None:
     """Raises Refusal where Stripe would not give this much back."""
     currency = charge["currency"]
-    if holds_money(state, charge["id"]):
+    if forbids_refunds(state, charge["id"]):
         raise Refusal(
             400, f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
         )
