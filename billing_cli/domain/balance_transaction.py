@@ -8,6 +8,9 @@ CUSTOMER_MONEY = frozenset(
     ("charge", "charge_failure", "partial_capture_reversal", "refund", "refund_failure", "dispute", "dispute_reversal")
 )
 
+# Stripe's name of the balance that customers pay into. Versions before 2025 do not name it.
+PAYMENTS_BALANCE = "payments"
+
 
 @dataclass(frozen=True)
 class BalanceTransaction:
@@ -16,6 +19,7 @@ class BalanceTransaction:
     `payment_id` is the payment intent (or the charge of a payment without one), where there is a payment.
     `shown_minor` and `shown_currency` are what the customer saw. Of a charge, `authorized_minor` is what was
     asked for, and `refunded_minor` all that was given back until now; None where the source does not tell.
+    `balance_type` names the balance that it moved: an account may have several beside that of payments.
     """
 
     transaction_id: str
@@ -37,3 +41,4 @@ class BalanceTransaction:
     fee_tax_minor: int = 0
     payout_id: str | None = None
     description: str | None = None
+    balance_type: str = PAYMENTS_BALANCE

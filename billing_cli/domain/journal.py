@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from billing_cli.domain.balance_transaction import BalanceTransaction
+from billing_cli.domain.balance_transaction import PAYMENTS_BALANCE, BalanceTransaction
 from billing_cli.domain.errors import Fault, Misconfigured
 from billing_cli.domain.money import Money
 from billing_cli.domain.period import Window
 
-# Accounts that are no category: the Stripe balance itself, and what Stripe keeps of a transaction.
+# Accounts that are no category: the Stripe balance itself, and what Stripe keeps of a transaction. Balances beside that
+# of payments have accounts of their own: `clearing_` with Stripe's name of them.
 CLEARING, FEES, FEE_TAX = "clearing", "fees", "fee_tax"
 # Where a role has no account of its own: what takes a thing back goes where the thing went.
 _INSTEAD = {
@@ -47,7 +48,8 @@ class Account:
 
 @dataclass(frozen=True)
 class Chart:
-    """Which account a role goes to: a reporting category, `clearing`, `fees`, `fee_tax` or `bank`.
+    """Which account a role goes to: a reporting category, `clearing` (or that of another balance), `fees`, `fee_tax` or
+    `bank`.
 
     `suspense` takes those that nobody mapped.
     """
@@ -125,7 +127,7 @@ def journal(
 def roles_of(transactions: Iterable[BalanceTransaction]) -> list[str]:
     """Everything that needs an account, in the order of the chart."""
     found = {role for one in transactions for role, amount_minor in _amounts(one).items() if amount_minor}
-    return sorted(found, key=lambda role: (role != CLEARING, role))
+    return sorted(found, key=lambda role: (not role.startswith(CLEARING), role))
 
 
 def _entry_of(one: BalanceTransaction, chart: Chart) -> Entry | None:
@@ -138,6 +140,7 @@ def _entry_of(one: BalanceTransaction, chart: Chart) -> Entry | None:
         "customer": one.customer_id or "",
         "payout": one.payout_id or "",
         "exchange_rate": one.exchange_rate or "",
+        "balance": "" if one.balance_type == PAYMENTS_BALANCE else one.balance_type,
     }
     postings = [
         Posting(chart.account(role), amount_minor, role)
@@ -161,7 +164,9 @@ def _entries_by_category(transactions: Iterable[BalanceTransaction], chart: Char
     for currency, roles in sorted(sums.items()):
         postings = [
             Posting(chart.account(role), amount_minor, _words(role))
-            for role, amount_minor in sorted(roles.items(), key=lambda item: (item[0] != CLEARING, item[0]))
+            for role, amount_minor in sorted(
+                roles.items(), key=lambda item: (not item[0].startswith(CLEARING), item[0])
+            )
             if amount_minor != 0
         ]
         if postings:
@@ -179,11 +184,16 @@ def _amounts(one: BalanceTransaction) -> dict[str, int]:
             f"fee, {one.net_minor} net (minor units of {one.currency.upper()})."
         )
     return {
-        CLEARING: one.net_minor,
+        _clearing(one): one.net_minor,
         one.category: -one.amount_minor,
         FEES: one.fee_minor - one.fee_tax_minor,
         FEE_TAX: one.fee_tax_minor,
     }
+
+
+def _clearing(one: BalanceTransaction) -> str:
+    """Its balance as a role: money on one balance is not money on another."""
+    return CLEARING if one.balance_type == PAYMENTS_BALANCE else f"{CLEARING}_{one.balance_type}"
 
 
 def _words(role: str) -> str:

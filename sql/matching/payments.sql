@@ -19,7 +19,10 @@ insert into duplicates
 insert into stripe_items
   select coalesce(payment_id, source_id, transaction_id), any_value(customer_id),
     coalesce(any_value(paid_currency) filter (category = 'charge'), any_value(paid_currency)),
-    coalesce(sum(paid_minor) filter (category in ('charge', 'charge_failure', 'partial_capture_reversal')), 0),
+    -- What the parts of a converted payment were for the customer is known of all captures together only.
+    case when bool_or(currency <> paid_currency) and max(captured_minor) is not null
+      then max(captured_minor) + coalesce(sum(paid_minor) filter (category = 'charge_failure'), 0)
+      else coalesce(sum(paid_minor) filter (category in ('charge', 'charge_failure', 'partial_capture_reversal')), 0) end,
     -- All that was given back until now where Stripe told, else what was read.
     coalesce(max(refunded_minor), -sum(paid_minor) filter (category in ('refund', 'refund_failure')), 0),
     'settled', 'succeeded',
@@ -28,7 +31,7 @@ insert into stripe_items
     max(authorized_minor), sum(paid_minor) filter (category = 'refund_failure'),
     -sum(paid_minor) filter (category in ('dispute', 'dispute_reversal')),
     case when any_value(currency) = any_value(paid_currency) then sum(fee_minor) end,
-    sum(amount_minor) filter (category = 'charge'), any_value(currency)
+    sum(amount_minor) filter (category in ('charge', 'partial_capture_reversal')), any_value(currency)
   from counted where nth = 1 group by 1;
 
 create table here as

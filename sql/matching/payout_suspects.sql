@@ -6,10 +6,10 @@ with open as (
   where s.pending is null and s.amount <> coalesce(o.amount, 0))
 select open.payout_id, c.transaction_id, c.category, c.net_minor, 'not in the payout, and exactly the residual'
 from open join candidates c on c.currency = open.currency and c.net_minor = open.residual
-where c.transaction_id not in (select transaction_id from parts)
+where c.transaction_id not in (select transaction_id from parts) and coalesce(c.balance_type, 'payments') = 'payments'
 union all
 select open.payout_id, t.transaction_id, t.category, t.net_minor, 'in the payout, and exactly the residual'
-from open join parts t on t.payout_id = open.payout_id and t.nth = 1 and t.net_minor = -open.residual
+from open join parts t on t.payout_id = open.payout_id and t.nth = 1 and not t.apart and t.net_minor = -open.residual
   and t.source_id is distinct from t.payout_id
 union all
 select t.payout_id, t.transaction_id, t.category, t.net_minor, 'gross less fee is not net'

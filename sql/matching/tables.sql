@@ -13,7 +13,9 @@ create table transactions (
   source_id varchar, payment_id varchar, customer_id varchar,
   shown_minor bigint, shown_currency varchar,                                 -- as the customer saw it
   exchange_rate varchar, authorized_minor bigint, refunded_minor bigint, fee_tax_minor bigint,
-  payout_id varchar, description varchar);
+  payout_id varchar, description varchar,
+  captured_minor bigint,                                                      -- of a charge, all its captures together
+  balance_type varchar);                                                      -- null: payments
 
 create table payouts (
   ordinal bigint default nextval('ordinals'),

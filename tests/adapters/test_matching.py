@@ -96,6 +96,24 @@ KINDS: dict[str, Plan] = {
     # After what was read; but Stripe's charge tells the sum of today.
     "refunded later": (lambda a: [("charge", a, {"refunded_minor": 700})], here(refunded_minor=700), "matched:"),
     "captured in parts": (lambda a: [("charge", a - 300), ("charge", 300)], here(), "matched:"),
+    "whole, and partly taken back": (
+        lambda a: [("charge", a + 400), ("partial_capture_reversal", -400)],
+        here(),
+        "matched:",
+    ),
+    "converted, partly captured": (
+        lambda a: [
+            ("charge", 2 * a + 800, {"shown_minor": a, "captured_minor": a, **EURO}),
+            ("partial_capture_reversal", -800, {"shown_minor": 0, "captured_minor": a, **EURO}),
+        ],
+        here(currency="eur"),
+        "matched:",
+    ),
+    "converted, captured in parts": (
+        lambda a: [("charge", a, {"shown_minor": a, "captured_minor": a, **EURO}) for _ in range(2)],
+        here(currency="eur"),
+        "matched:",
+    ),
     "a cent off": (charged, lambda a: {"amount_minor": a + 1}, "matched:within_tolerance"),
     "disputed": (lambda a: [("charge", a), ("dispute", -a)], here(), "matched:disputed"),
     "won": (lambda a: [("charge", a), ("dispute", -a), ("dispute_reversal", a)], here(), "matched:"),

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from billing_cli.domain.balance_transaction import CUSTOMER_MONEY, BalanceTransaction
 from billing_cli.domain.errors import BadInput, Fault, Misconfigured
-from billing_cli.domain.journal import Account, Chart, Entry, Grouping, Posting, journal
+from billing_cli.domain.journal import Account, Chart, Entry, Grouping, Posting, journal, roles_of
 from billing_cli.domain.journal_programs import DateOrder, Programs
 from billing_cli.domain.money import exponent
 from billing_cli.domain.period import window_from_month
@@ -92,6 +92,20 @@ def test_a_category_without_an_account_is_refused_by_name_or_goes_to_suspense() 
         journal(odd, CHART, OCTOBER, Grouping.CATEGORY)
     suspense = replace(CHART, suspense=Account("9999", "Equity:Suspense"))
     assert sums(journal(odd, suspense, OCTOBER, Grouping.CATEGORY))["USD", "Equity:Suspense"] == 5
+
+
+@pytest.mark.parametrize("grouping", Grouping)
+def test_balances_are_kept_apart(grouping: Grouping) -> None:
+    prefunded = [one(1, "refund", -5_000, balance_type="refund_and_dispute_prefunding"), one(2, "refund", -700)]
+    with pytest.raises(Misconfigured, match="'clearing_refund_and_dispute_prefunding'"):
+        CHART.check(roles_of(prefunded))
+    own = {**CHART.accounts, "clearing_refund_and_dispute_prefunding": Account("1055", "Assets:Prefunding")}
+    found = sums(journal(prefunded, Chart(own), OCTOBER, grouping))
+    assert found == {
+        ("USD", "Assets:Prefunding"): -50,
+        ("USD", "Assets:Stripe"): -7,
+        ("USD", "Income:Refunds"): 57,
+    }
 
 
 def test_what_does_not_add_up_is_never_booked() -> None:

@@ -28,10 +28,17 @@ def payment(number: int, amount: int = 10_000, **more: Any) -> dict[str, Any]:
     return {"id": f"pi_{number}", "customer": "cus_1", "amount": amount, "currency": "usd", "created": NOON_S} | more
 
 
-def record(sql: Connection, number: int, amount: int = 10_000, refunded: int = 0, status: str = "succeeded") -> None:
+def record(
+    sql: Connection,
+    number: int,
+    amount: int = 10_000,
+    refunded: int = 0,
+    status: str = "succeeded",
+    currency: str = "usd",
+) -> None:
     sql.execute(
-        "insert into billing_payments values (%s, 'co_1', %s, %s, 'usd', %s, to_timestamp(%s))",
-        (f"pi_{number}", amount, refunded, status, NOON_S + 2),
+        "insert into billing_payments values (%s, 'co_1', %s, %s, %s, %s, to_timestamp(%s))",
+        (f"pi_{number}", amount, refunded, currency, status, NOON_S + 2),
     )
 
 
@@ -74,6 +81,25 @@ def test_every_row_ends_in_one_class_and_differences_exit_3(ledger: Billing) -> 
     by_id = {finding["id"]: finding for finding in answer.document["findings"]}
     assert by_id["pi_12"]["stripe"] == {"amount_minor": 10_000, "currency": "usd"}
     assert by_id["pi_12"]["here"] == {"amount_minor": 9_990, "currency": "usd"}
+
+
+@pytest.mark.parametrize("converted", [True, False])
+@pytest.mark.parametrize("capture", ["reversal", "alone"])
+def test_a_partial_capture_is_what_was_captured(
+    converted: bool, capture: str, billing: Billing, stripe: StripeDouble, sql: Connection
+) -> None:
+    rate = {"sandbox_settles_in": "usd", "sandbox_exchange_rate": "1.085"} if converted else {}
+    currency = "eur" if converted else "usd"
+    shape = {
+        "currency": currency,
+        "amount": 10_000,
+        "captured": 6_000,
+        "metadata": {"sandbox_capture": capture, **rate},
+    }
+    stripe.payments([{**payment(1), **shape}])
+    record(sql, 1, amount=6_000, currency=currency)
+    answer = billing("reconcile", "payments", *WHEN)
+    assert (answer.code, classes(answer.document)) == (0, {("matched", ""): 1})
 
 
 def test_what_agrees_exits_0_and_writes_nothing(billing: Billing, stripe: StripeDouble, sql: Connection) -> None:

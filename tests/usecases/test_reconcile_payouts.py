@@ -132,3 +132,13 @@ def payout_document(stripe: StripeDouble, **document: Any) -> str:
     shape = {"object": "payout", "arrival_date": document["created"], "reconciliation_status": "completed"}
     ask(stripe.url, "POST", "payout_documents", {"payouts": [shape | document]})
     return str(document["id"])
+
+
+def test_what_moved_another_balance_is_no_part_of_a_payout(
+    payout: dict[str, Any], billing: Billing, stripe: StripeDouble
+) -> None:
+    prefunded = "refund_and_dispute_prefunding"
+    put(stripe, id="txn_pre", amount=-777, created=NOON_S, payout=payout["id"], balance_type=prefunded)
+    answer = billing("reconcile", "payouts", *WHEN)
+    assert (answer.code, classes(answer.document)) == (0, {("matched", ""): 2})
+    assert f"of another balance: {prefunded}" in [each["what"] for each in answer.document["left_out"]]

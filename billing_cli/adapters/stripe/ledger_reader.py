@@ -14,6 +14,7 @@ from billing_cli.adapters.stripe.reader import read_identity
 from billing_cli.adapters.stripe.reading import PAGE, read
 from billing_cli.adapters.stripe.sharded import read_sharded
 from billing_cli.domain.account import StripeIdentity
+from billing_cli.domain.balance_transaction import PAYMENTS_BALANCE
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.ports import RowSink
 from billing_cli.domain.reconciliation import SummariesWanted
@@ -140,15 +141,22 @@ def transaction_row(document: Mapping[str, Any]) -> dict[str, object]:
         "refunded_minor": charge.get("amount_refunded"),
         "fee_tax_minor": sum(part["amount"] for part in document["fee_details"] if part["type"] == "tax"),
         "description": document["description"],
+        "captured_minor": charge.get("amount_captured"),
+        "balance_type": document.get("balance_type", PAYMENTS_BALANCE),
     }
 
 
 def _shown(document: Mapping[str, Any], source: Mapping[str, Any]) -> int | None:
-    """What the customer saw, with the sign of the transaction. A charge may be captured in several parts."""
+    """What the customer saw, with the sign of the transaction. A charge may be captured in several parts.
+
+    Of a converted charge all that was captured stands with the charge, so its reversal of what was not is nothing.
+    """
     if source.get("currency") is None:
         return None
     if source["currency"] == document["currency"]:
         return int(document["amount"])
+    if document["reporting_category"] == "partial_capture_reversal":
+        return 0
     whole = source.get("amount_captured", source.get("amount"))
     if whole is None:
         return None

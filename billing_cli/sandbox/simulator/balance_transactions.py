@@ -14,6 +14,7 @@ FEE_PER_MILLE, FEE_FIXED = 29, 30
 DISPUTE_FEE = 1500
 TYPES = {
     "charge": "charge",
+    "partial_capture_reversal": "partial_capture_reversal",
     "refund": "refund",
     "refund_failure": "refund_failure",
     "dispute": "adjustment",
@@ -24,6 +25,7 @@ TYPES = {
 # What a transaction has beside its amount; `payout` is the simulator's own note, never shown.
 EMPTY: dict[str, Any] = {
     "object": NOUN,
+    "balance_type": "payments",
     "description": None,
     "exchange_rate": None,
     "fee": 0,
@@ -101,7 +103,8 @@ def _shown(state: State, transaction: dict[str, Any], expanded: bool) -> dict[st
 
 def source_of(state: State, transaction: dict[str, Any]) -> Any:
     """What it is about, in place of the id."""
-    noun = "charge" if transaction["type"] == "charge" else transaction["reporting_category"].split("_")[0]
+    of_charge = transaction["type"] in ("charge", "partial_capture_reversal")
+    noun = "charge" if of_charge else transaction["reporting_category"].split("_")[0]
     return state.objects(noun).get(transaction["source"], transaction["source"])
 
 

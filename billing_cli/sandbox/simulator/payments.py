@@ -30,9 +30,15 @@ def create_payment_intent(state: State, call: Call) -> Reply:
 
 
 def succeed(state: State, intent: dict[str, Any], captured: int, now_s: float, quiet: bool = False) -> dict[str, Any]:
-    """The payment with a charge, of which `captured` minor units were taken; 0 leaves it to be captured."""
+    """The payment with a charge, of which `captured` minor units were taken; 0 leaves it to be captured.
+
+    The metadata `sandbox_capture=reversal` books the whole amount, and takes back what was not captured.
+    """
     charge = _new_charge(intent, captured, now_s)
-    if captured:
+    if captured and intent["metadata"].get("sandbox_capture") == "reversal":
+        charge["balance_transaction"] = add_transaction(state, "charge", intent["amount"], charge, now_s)
+        add_transaction(state, "partial_capture_reversal", captured - intent["amount"], charge, now_s)
+    elif captured:
         charge["balance_transaction"] = add_transaction(state, "charge", captured, charge, now_s)
     intent = {
         **intent,
