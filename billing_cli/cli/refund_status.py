@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 def refund_status(ctx: typer.Context, company: str, payment: str, options: WriteOptions) -> int:
-    """Shows it, and writes changes down through the gate; exit 3 where a refund of ours failed."""
+    """Shows it, and writes changes down through the gate; exit 3 if one of ours failed or waits for somebody."""
     with open_session(ctx) as session:
         command = StatusCommand(session, company, payment, ["refund", company, payment, "--status"])
-        return carry_out(session, command, options) or (EXIT_FOUND_WRONG if command.any_failed else 0)
+        return carry_out(session, command, options) or (EXIT_FOUND_WRONG if command.needs_a_person else 0)
 
 
 @dataclass
 class StatusCommand:
-    """`any_failed` is known once it has planned."""
+    """`needs_a_person` is known once it has planned."""
 
     session: Session
     company: str
     payment: str
     words: list[str]
     noun: str = "refund-status"
-    any_failed: bool = False
+    needs_a_person: bool = False
 
     def plan(self) -> FollowPlan:
         from billing_cli import wiring
@@ -41,7 +41,7 @@ class StatusCommand:
 
         reader = wiring.money_reader(self.session.settings)
         plan = load_refund_status(self.session.database, reader, self.company, self.payment)
-        self.any_failed = plan.any_failed
+        self.needs_a_person = plan.needs_a_person
         return plan
 
     def document(self, plan: FollowPlan, gates: Gates) -> dict[str, object]:
@@ -61,7 +61,7 @@ class StatusCommand:
         plan, state = self.plan(), self.session.state
         gates = gates_passed(self.session)
         state.emit(self.noun, self.document(plan, gates), self.view(plan, gates))
-        return EXIT_FOUND_WRONG if self.any_failed else 0
+        return EXIT_FOUND_WRONG if self.needs_a_person else 0
 
 
 def status_from(session: Session, request: Mapping[str, Any], words: list[str]) -> StatusCommand:

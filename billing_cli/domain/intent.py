@@ -13,6 +13,7 @@ from billing_cli.domain.movement import rule_of
 
 # The metadata of every object that Stripe makes for an intent names it.
 METADATA_KEY = "billing_intent"
+_WAITING = frozenset({"pending", "requires_action"})
 
 
 class IntentState(StrEnum):
@@ -124,8 +125,14 @@ class Intent:
 
     @property
     def needs_a_person(self) -> bool:
-        """Refused, lapsed, or reversed."""
-        return self.state in (IntentState.REFUSED, IntentState.LAPSED) or self.is_reversed
+        """Refused, lapsed, reversed, or a refund that waits for somebody to act."""
+        ended = self.state in (IntentState.REFUSED, IntentState.LAPSED) or self.is_reversed
+        return ended or self.waits_for_somebody
+
+    @property
+    def waits_for_somebody(self) -> bool:
+        """A refund that is made, and for which the balance must be topped up or the customer must act."""
+        return self.state is IntentState.DONE and self.stripe_status in _WAITING and self.error is not None
 
     def is_for(self, action: Action) -> bool:
         """Whether this intent asks for the very same: a retry cannot be told from a second wish by more."""

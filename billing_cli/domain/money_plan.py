@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from billing_cli.domain.account import StripeIdentity
-from billing_cli.domain.intent import REVERSED, Action, Intent, IntentState
+from billing_cli.domain.intent import Action, Intent, IntentState
 from billing_cli.domain.limits import (
     CommandLimits,
     Demands,
@@ -33,7 +33,7 @@ class Known:
     def done_lately(self, action: Action) -> Intent | None:
         """The same, done in the last 24 hours; one that failed later only if there is no other."""
         same = [i for i in self.intents if i.state is IntentState.DONE and i.is_for(action)]
-        return min(same, key=lambda intent: intent.stripe_status in REVERSED, default=None)
+        return min(same, key=lambda intent: intent.is_reversed, default=None)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Followed:
 
 @dataclass(frozen=True)
 class FailedLine:
-    """A line that an earlier run carried out, and whose refund failed later."""
+    """A line that an earlier run carried out, and whose refund failed later or waits for somebody."""
 
     line_number: int | None
     intent: Intent
@@ -148,7 +148,7 @@ def _repetition(actions: Sequence[Action], known: Known) -> str | None:
 
 def _done_lately(done: Intent) -> str:
     who = f"by {done.actor} ({done.intent_id})"
-    if done.stripe_status not in REVERSED:
+    if not done.is_reversed:
         named = "A second one is carried out only when this plan is named by its digest."
         return f"The same was done in the last 24 hours, {who}. {named}"
     reason = f": {done.error}" if done.error else ""

@@ -38,6 +38,17 @@ class Dispute:
         return "this version does not know that status, and a refund might pay the customer twice"
 
 
+# What a refund waits for that does not come by itself, in Stripe's words, and what to do.
+_TOP_UP = (
+    "it waits for money (insufficient_funds): top up the Stripe balance, and Stripe sends it by itself. It has not "
+    "failed; do not give the money another way meanwhile."
+)
+_CUSTOMER = (
+    "it waits for the customer (requires_action), whom Stripe asked by e-mail where to send the money. Remind them; "
+    "without an answer it fails."
+)
+
+
 @dataclass(frozen=True)
 class Refund:
     """A refund as Stripe has it now."""
@@ -47,6 +58,16 @@ class Refund:
     status: str
     created_at: str
     failure_reason: str | None
+    pending_reason: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it failed, in Stripe's word, or what it waits for if somebody has to act; else None."""
+        if self.status == "requires_action":
+            return _CUSTOMER
+        if self.status == "pending" and self.pending_reason == "insufficient_funds":
+            return _TOP_UP
+        return self.failure_reason
 
 
 @dataclass(frozen=True)

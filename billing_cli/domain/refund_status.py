@@ -28,6 +28,11 @@ class RefundStatus:
     def failed(self) -> bool:
         return self.refund.status in ("failed", "canceled")
 
+    @property
+    def waits(self) -> bool:
+        """For somebody to act, not for the bank."""
+        return not self.failed and self.refund.trouble is not None
+
 
 @dataclass(frozen=True)
 class FollowPlan:
@@ -55,6 +60,11 @@ class FollowPlan:
     def any_failed(self) -> bool:
         """Failed refunds of ours: the money is back, and somebody has to give it another way."""
         return any(row.failed for row in self.rows if row.intent)
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Failed refunds of ours, or some for which somebody has to act."""
+        return self.any_failed or any(row.waits for row in self.rows if row.intent)
 
 
 def plan_follow(

@@ -1,4 +1,4 @@
-"""Lines of a file whose refunds were made before and failed at the bank."""
+"""Lines of a file whose refunds were made before, and failed at the bank or wait for somebody."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,19 +12,21 @@ _SHOWN = 50
 
 
 def failed_lines(failed: Sequence[FailedLine]) -> Iterator[Text]:
-    """Each with the bank's reason, and what to do; nothing if there are none."""
+    """Each with the reason, and what to do; nothing if there are none."""
     if not failed:
         return
-    count = "1 refund" if len(failed) == 1 else f"{len(failed):,} refunds"
-    yield Text(f"{count} of these lines failed after an earlier run:", "bold red")
+    count = "1 refund of an earlier run needs" if len(failed) == 1 else f"{len(failed):,} refunds of earlier runs need"
+    yield Text(f"{count} you:", "bold red")
     for line in failed[:_SHOWN]:
         yield Text(_line(line), "red")
     if len(failed) > _SHOWN:
         yield Text(f"… and {len(failed) - _SHOWN:,} more (all in --json)", "red")
-    yield Text(
-        "The money is on the Stripe balance again: give it another way. For another try, write a note on the line.",
-        "red",
-    )
+    if any(line.intent.is_reversed for line in failed):
+        yield Text(
+            "The money of failed ones is on the Stripe balance again: give it another way. For another try, write a "
+            "note on the line.",
+            "red",
+        )
 
 
 def _line(line: FailedLine) -> str:

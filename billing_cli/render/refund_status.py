@@ -37,6 +37,8 @@ class RefundStatusView:
         yield table if table.row_count else Text("There are no refunds.")
         if self.plan.any_failed:
             yield Text("A failed refund is back on the Stripe balance: give the money another way.", "bold red")
+        for trouble in sorted({row.refund.trouble for row in self.plan.rows if row.waits and row.refund.trouble}):
+            yield Text(trouble[0].upper() + trouble[1:], "bold yellow")
         if self.plan.empty:
             yield Text("Nothing has changed since it was written down.", "green")
         else:
@@ -45,7 +47,8 @@ class RefundStatusView:
 
 def _status(row: RefundStatus) -> Text:
     text = Text(row.refund.status, _STYLES.get(row.refund.status, "yellow"))
-    return text.append(f"\n{row.refund.failure_reason}") if row.refund.failure_reason else text
+    reason = row.refund.failure_reason or row.refund.pending_reason
+    return text.append(f"\n{reason}") if reason else text
 
 
 def _here(row: RefundStatus) -> Text:
@@ -67,6 +70,7 @@ def refund_status_document(plan: FollowPlan, gates: Gates) -> dict[str, object]:
                 "created_at": row.refund.created_at,
                 "intent_id": row.intent.intent_id if row.intent else None,
                 "status_here": row.intent.stripe_status if row.intent else None,
+                "pending_reason": row.refund.pending_reason,
             }
             for row in plan.rows
         ],

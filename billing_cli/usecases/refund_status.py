@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from billing_cli.domain.gate import ApprovedPlan
-from billing_cli.domain.intent import VOID, Intent, IntentKind, IntentState
+from billing_cli.domain.intent import Intent, IntentKind, IntentState
+from billing_cli.domain.movement import VOID
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.domain.refund import RefundFacts, RefundLine, RefundReason, owner
 from billing_cli.domain.refund_status import FollowPlan, plan_follow
@@ -52,9 +53,7 @@ def _as_it_is_now(intent: Intent, stripe: MoneyReader) -> Intent:
     if not refund_ids:
         return intent
     refund = stripe.refund(refund_ids[0])
-    if (refund.status, refund.failure_reason) in ((intent.stripe_status, None), (intent.stripe_status, intent.error)):
-        return intent
-    return replace(intent, stripe_status=refund.status, error=refund.failure_reason)
+    return replace(intent, stripe_status=refund.status, error=refund.trouble)
 
 
 def note_refund_status(approved: ApprovedPlan[FollowPlan], database: Database, actor: str) -> None:
@@ -62,5 +61,5 @@ def note_refund_status(approved: ApprovedPlan[FollowPlan], database: Database, a
     plan = approved.plan
     here = {"payment_intent_id": plan.payment.payment_intent_id, "refunded_minor": plan.payment.refunded_minor}
     for intent, refund in plan.to_note:
-        now = replace(intent, stripe_status=refund.status, error=refund.failure_reason)
+        now = replace(intent, stripe_status=refund.status, error=refund.trouble)
         note_status(database, now, actor, here)

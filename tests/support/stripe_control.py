@@ -26,7 +26,7 @@ class StripeDouble:
         ask(self.url, "POST", "invoices", {"invoices": invoices})
 
     def refund_status(self, refund_id: str, status: str, why: str | None = None) -> None:
-        ask(self.url, "POST", "refund_status", {"id": refund_id, "status": status, "failure_reason": why})
+        ask(self.url, "POST", "refund_status", {"id": refund_id, "status": status, "reason": why})
 
     def dispute(
         self, payment_intent: str, status: str, amount: int | None = None, refundable: bool | None = None

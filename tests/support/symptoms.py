@@ -213,6 +213,12 @@ def failed_refund(desk: Desk) -> None:
     desk.stripe.refund_status(refund["id"], "failed")
 
 
+def waiting_refund(desk: Desk) -> None:
+    refunded(desk)
+    (refund,) = desk.stripe.refunds()
+    desk.stripe.refund_status(refund["id"], "pending", "insufficient_funds")
+
+
 def two_people(desk: Desk) -> None:
     signers = ""
     (desk.directory / ".ssh").mkdir(mode=0o700)
@@ -367,6 +373,7 @@ SYMPTOMS: dict[str, Symptom] = {
     "Refund an incident": incident,
     "A refund or adjustment was interrupted": open_intent,
     "A refund failed days later": failed_refund,
+    "A refund waits": waiting_refund,
     "An invoice was marked paid by mistake": marked_paid,
     "A second person has to approve": two_people,
     "An invoice cannot be downloaded": draft,

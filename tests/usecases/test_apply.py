@@ -100,10 +100,10 @@ def words(billing: Billing, stripe: StripeDouble, sql: Connection) -> Callable[[
         if name == "webhooks fetch":
             stripe.stripe_events([{"type": "invoice.paid", "created": int(time.time()) - 60, "object": {"id": "in_1"}}])
         if name == "refund --status":
-            meta = {"sandbox_refund": "pending"}
+            meta = {"sandbox_refund": "requires_action"}
             stripe.payments([{"id": "pi_p", "customer": "cus_1", "amount": 100, "currency": "usd", "metadata": meta}])
             billing("refund", "co_1", "pi_p", "--reason", "duplicate", "--confirm")
-            stripe.refund_status(stripe.refunds()[0]["id"], "requires_action")
+            stripe.refund_status(stripe.refunds()[0]["id"], "pending")
         if name.startswith("intents resume"):
             stripe.fault(kind="status", status=401, endpoint="/v1/refunds", method="POST")
             assert billing(*WORDS["refund"], "--confirm").code == 78

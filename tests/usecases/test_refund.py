@@ -355,6 +355,39 @@ def test_a_pending_refund_is_followed(pending: Answer, billing: Billing, stripe:
     assert (row["status"], row["status_here"]) == ("succeeded", "succeeded")
 
 
+WAITS = [
+    ({"sandbox_refund": "pending", "sandbox_pending_reason": "insufficient_funds"}, "top up the Stripe balance"),
+    ({"sandbox_refund": "requires_action"}, "whom Stripe asked by e-mail"),
+]
+
+
+@pytest.mark.parametrize(("metadata", "said"), WAITS)
+@pytest.mark.parametrize("via", ["refund", "credit-note"])
+def test_a_refund_that_somebody_has_to_act_for_exits_3_and_names_what_to_do(
+    metadata: dict[str, str], said: str, via: str, refund: Billing, billing: Billing, stripe: StripeDouble
+) -> None:
+    stripe.payments([{"id": "pi_w", "customer": "cus_1", "amount": 1000, "currency": "usd", "metadata": metadata}])
+    paid = {"id": "in_w", "customer": "cus_1", "status": "paid", "currency": "usd", "payment_intent": "pi_w"}
+    stripe.invoices([{**paid, "lines": [{"amount": 1000, "description": "usage"}]}])
+    answer = refund("co_1", "pi_w", "--via", via, *REASON)
+    (intent,) = answer.document["intents"]
+    assert (answer.code, intent["state"]) == (3, "done")
+    assert said in intent["error"]
+    assert intent["next_command"] == "billing refund co_1 pi_w --status"
+    status = billing("refund", "co_1", "pi_w", "--status")
+    assert (status.code, status.document["refunds"][0]["status"]) == (3, metadata["sandbox_refund"])
+    assert status.document["refunds"][0]["pending_reason"] == metadata.get("sandbox_pending_reason")
+    stripe.refund_status(stripe.refunds()[0]["id"], "succeeded")
+    assert billing("refund", "co_1", "pi_w", "--status", "--confirm").code == 0
+
+
+def test_a_refund_that_failed_at_once_names_the_banks_reason(refund: Billing, stripe: StripeDouble) -> None:
+    metadata = {"sandbox_refund": "failed"}
+    stripe.payments([{"id": "pi_f", "customer": "cus_1", "amount": 1000, "currency": "usd", "metadata": metadata}])
+    answer = refund("co_1", "pi_f", *REASON)
+    assert (answer.code, answer.document["intents"][0]["error"]) == (3, "expired_or_canceled_card")
+
+
 def test_a_refund_that_failed_later_is_taken_back_once(
     pending: Answer, billing: Billing, sql: Connection, stripe: StripeDouble
 ) -> None:

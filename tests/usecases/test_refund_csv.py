@@ -439,3 +439,18 @@ def test_all_that_stays_open_is_finished_by_the_same_words(
 def test_resume_needs_one_intent_or_all(words: list[str], billing: Billing) -> None:
     answer = billing("intents", "resume", *words)
     assert (answer.code, "Give one intent, or --all." in answer.stderr) == (2, True)
+
+
+def test_the_same_file_names_a_refund_that_waits_for_a_top_up(
+    refund_file: Refund, stripe: StripeDouble, tmp_path: Path
+) -> None:
+    metadata = {"sandbox_refund": "pending", "sandbox_pending_reason": "insufficient_funds"}
+    stripe.payments([{"id": "pi_1", "customer": "cus_1", "amount": 1000, "currency": "usd", "metadata": metadata}])
+    text = HEADER + "pi_1,duplicate,2.50,\n"
+    for _ in range(2):
+        assert refund_file(text).code == 3
+        (line,) = results(tmp_path)
+        assert (line["state"], line["stripe_status"]) == ("done", "pending")
+        assert "top up the Stripe balance" in line["error"]
+    stripe.refund_status(stripe.refunds()[0]["id"], "succeeded")
+    assert refund_file(text).code == 0

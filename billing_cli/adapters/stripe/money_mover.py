@@ -9,6 +9,7 @@ import stripe
 
 from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.errors import answer_of, billing_error, unproved, words_of
+from billing_cli.adapters.stripe.movements.movement import Status
 from billing_cli.adapters.stripe.movements.rooms import room_of
 from billing_cli.adapters.stripe.reading import read
 from billing_cli.adapters.stripe.write_client import write_connections
@@ -88,11 +89,13 @@ class StripeMoneyMover:
     def _done(self, intent: Intent, made: Any, tries: int = 1) -> MoveResult:
         room, v1 = room_of(intent.kind), self._stripe.v1
         response = getattr(made, "last_response", None)
+        status = _quietly(lambda: room.status(v1, made)) or Status()
         return MoveResult(
             MoveOutcome.DONE,
             object_id=made.id,
-            status=_quietly(lambda: room.status(v1, made)),
+            status=status.name,
             request_id=getattr(response, "request_id", None),
+            error=status.trouble,
             tries=tries,
             here=_quietly(lambda: room.here(v1, intent, made)),
         )

@@ -10,6 +10,7 @@ from billing_cli.adapters.stripe.connection import StripeConnection
 from billing_cli.adapters.stripe.movements.rooms import room_of
 from billing_cli.adapters.stripe.reader import read_identity
 from billing_cli.adapters.stripe.reading import PAGE, read
+from billing_cli.adapters.stripe.refunds import refund_of
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.adjustment import CustomerFacts
 from billing_cli.domain.errors import BadInput
@@ -149,10 +150,10 @@ class StripeMoneyReader:
     def refunds(self, payment_intent_id: str) -> list[Refund]:
         """All refunds of a payment, newest first."""
         filters: Any = {"payment_intent": payment_intent_id, "limit": PAGE}
-        return read(lambda: [_refund(r) for r in self._stripe.v1.refunds.list(filters).auto_paging_iter()])
+        return read(lambda: [refund_of(r) for r in self._stripe.v1.refunds.list(filters).auto_paging_iter()])
 
     def refund(self, refund_id: str) -> Refund:
-        return _refund(read(lambda: self._stripe.v1.refunds.retrieve(refund_id)))
+        return refund_of(read(lambda: self._stripe.v1.refunds.retrieve(refund_id)))
 
     def credit_note_refunds(self, credit_note_id: str) -> list[str]:
         note = read(lambda: self._stripe.v1.credit_notes.retrieve(credit_note_id))
@@ -186,16 +187,6 @@ def invoice_of(invoice: stripe.Invoice) -> Invoice:
         collection_method=invoice.collection_method,
         attempts=invoice.attempt_count,
         next_attempt_at=_instant(invoice.next_payment_attempt) if invoice.next_payment_attempt else None,
-    )
-
-
-def _refund(refund: stripe.Refund) -> Refund:
-    return Refund(
-        refund_id=refund.id,
-        money=Money(refund.amount, refund.currency),
-        status=refund.status or "",
-        created_at=_instant(refund.created),
-        failure_reason=getattr(refund, "failure_reason", None),
     )
 
 

@@ -32,7 +32,7 @@ def put_payments(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
 
 
 def put_refund_status(state: State, faults: Faults, wish: dict[str, Any]) -> Any:
-    return change_status(state, wish["id"], wish["status"], wish.get("failure_reason"), state.now_s())
+    return change_status(state, wish["id"], wish["status"], wish.get("reason"), state.now_s())
 
 
 def put_disputes(state: State, faults: Faults, wish: dict[str, Any]) -> Any:

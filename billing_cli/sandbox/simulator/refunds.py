@@ -34,7 +34,8 @@ def make_refund(
 ) -> dict[str, Any]:
     """A refund of a charge with all that follows from it. Raises Refusal in Stripe's words.
 
-    The charge's metadata `sandbox_refund` says how it begins: succeeded, pending, requires_action or failed.
+    The charge's metadata `sandbox_refund` says how it begins: succeeded, pending, requires_action or failed;
+    `sandbox_pending_reason` why it is pending.
     """
     check_refund(state, charge, amount_minor)
     status = charge["metadata"].get("sandbox_refund", "succeeded")
@@ -51,6 +52,9 @@ def make_refund(
         "failure_reason": None,
         "metadata": metadata,
         "payment_intent": charge["payment_intent"],
+        "pending_reason": charge["metadata"].get("sandbox_pending_reason", "processing")
+        if status == "pending"
+        else None,
         "reason": reason,
         "receipt_number": None,
         "status": "pending" if status == "failed" else status,
@@ -89,7 +93,10 @@ def check_refund(state: State, charge: dict[str, Any], amount: int) -> None:
 
 
 def change_status(state: State, refund_id: str, status: str, why: str | None, now_s: float) -> dict[str, Any]:
-    """What becomes of a refund later; a failed or canceled one gives the money back to the account."""
+    """What becomes of a refund later; a failed or canceled one gives the money back to the account.
+
+    `why` it failed, or is pending.
+    """
     refund = find_refund(state, refund_id)
     if status in TAKEN_BACK and refund["status"] not in TAKEN_BACK:
         charge = state.objects("charge")[refund["charge"]]
@@ -97,7 +104,7 @@ def change_status(state: State, refund_id: str, status: str, why: str | None, no
         state.put("charge", charge, now_s, "charge.updated")
         transaction = add_transaction(state, "refund_failure", refund["amount"], refund, now_s)
         refund = {**refund, "failure_balance_transaction": transaction, "failure_reason": why or "unknown"}
-    refund = {**refund, "status": status}
+    refund = {**refund, "status": status, "pending_reason": (why or "processing") if status == "pending" else None}
     state.put(NOUN, refund, now_s, "refund.failed" if status == "failed" else "refund.updated")
     return refund
 

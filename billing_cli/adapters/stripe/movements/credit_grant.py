@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from billing_cli.adapters.stripe.metadata import metadata_of, named_by
+from billing_cli.adapters.stripe.movements.movement import Status
 from billing_cli.adapters.stripe.reading import PAGE
 from billing_cli.domain.answer import Expected
 from billing_cli.domain.intent import METADATA_KEY, Intent
@@ -39,9 +40,9 @@ class CreditGrantMovement:
             },
         )
 
-    def status(self, v1: "V1Services", made: Any) -> str | None:
+    def status(self, v1: "V1Services", made: Any) -> Status:
         """Stripe has no word for it, only the moment at which it was voided."""
-        return VOID if made.voided_at else None
+        return Status(VOID if made.voided_at else None)
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:
         return {}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from billing_cli.adapters.stripe.metadata import metadata_of, named_by
-from billing_cli.adapters.stripe.movements.movement import fields_of, payment_row
+from billing_cli.adapters.stripe.movements.movement import Status, fields_of, payment_row, status_of
 from billing_cli.adapters.stripe.reading import PAGE, read
 from billing_cli.domain.answer import Expected
 from billing_cli.domain.intent import Intent
@@ -31,11 +31,11 @@ class CreditNoteMovement:
     def expected(self, intent: Intent) -> Expected:
         return Expected("credit_note", fields_of(intent, invoice=intent.request["invoice"]))
 
-    def status(self, v1: "V1Services", made: Any) -> str | None:
+    def status(self, v1: "V1Services", made: Any) -> Status:
         """Of the refund that it made, because that may fail later. A void note stays void."""
         if not made.refunds or made.status == VOID:
-            return str(made.status)
-        return read(lambda: v1.refunds.retrieve(made.refunds[0].refund)).status
+            return Status(str(made.status))
+        return status_of(read(lambda: v1.refunds.retrieve(made.refunds[0].refund)))
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:
         return payment_row(v1, intent.subject) if _gives_back(intent.request) else {}

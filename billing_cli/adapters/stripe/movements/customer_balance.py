@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from billing_cli.adapters.stripe.metadata import metadata_of, named_by
-from billing_cli.adapters.stripe.movements.movement import fields_of
+from billing_cli.adapters.stripe.movements.movement import Status, fields_of
 from billing_cli.adapters.stripe.reading import PAGE
 from billing_cli.domain.answer import Expected
 from billing_cli.domain.intent import Intent
@@ -31,8 +31,8 @@ class CustomerBalanceMovement:
     def expected(self, intent: Intent) -> Expected:
         return Expected("customer_balance_transaction", fields_of(intent, customer=intent.request["customer"]))
 
-    def status(self, v1: "V1Services", made: Any) -> str | None:
-        return None
+    def status(self, v1: "V1Services", made: Any) -> Status:
+        return Status()
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:
         return {}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from billing_cli.adapters.stripe.movements.movement import Status
 from billing_cli.domain.answer import Expected
 from billing_cli.domain.intent import Intent
 from billing_cli.domain.standing import Standing
@@ -25,8 +26,8 @@ class InvoiceStateMovement:
     def expected(self, intent: Intent) -> Expected:
         return Expected("invoice", {("id",): intent.request["invoice"], ("status",): self.after})
 
-    def status(self, v1: "V1Services", made: Any) -> str | None:
-        return str(made.status)
+    def status(self, v1: "V1Services", made: Any) -> Status:
+        return Status(str(made.status))
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:
         return {"invoice_id": made.id}

@@ -1,11 +1,13 @@
 """What a movement of money is in Stripe: the request, the proof of it, its status, and our own row."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import stripe
 
 from billing_cli.adapters.stripe.reading import read
+from billing_cli.adapters.stripe.refunds import refund_of
 from billing_cli.domain.answer import Expected
 from billing_cli.domain.intent import METADATA_KEY, Intent
 from billing_cli.domain.standing import Standing
@@ -14,6 +16,14 @@ if TYPE_CHECKING:
     from stripe._v1_services import V1Services
 
     from billing_cli.adapters.stripe.money_reader import StripeMoneyReader
+
+
+@dataclass(frozen=True)
+class Status:
+    """The status of a movement at Stripe; `trouble` is why it failed, or what it waits for."""
+
+    name: str | None = None
+    trouble: str | None = None
 
 
 class Movement(Protocol):
@@ -38,8 +48,8 @@ class Movement(Protocol):
         """The object that a success has to be."""
         ...
 
-    def status(self, v1: "V1Services", made: Any) -> str | None:
-        """The status that decides whether the movement still has its effect; None if it has none."""
+    def status(self, v1: "V1Services", made: Any) -> Status:
+        """The status that decides whether the movement still has its effect; without a name if it has none."""
         ...
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:
@@ -67,3 +77,8 @@ def payment_row(v1: "V1Services", payment_intent_id: str, charge: Any = None) ->
         expand: Any = {"expand": ["latest_charge"]}
         charge = read(lambda: v1.payment_intents.retrieve(payment_intent_id, expand)).latest_charge
     return {"payment_intent_id": payment_intent_id, "refunded_minor": charge.amount_refunded}
+
+
+def status_of(refund: stripe.Refund) -> Status:
+    """Of a refund, also of one that a credit note made; it may change for days."""
+    return Status(refund.status, refund_of(refund).trouble)

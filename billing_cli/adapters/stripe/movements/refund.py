@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from billing_cli.adapters.stripe.metadata import metadata_of, named_by
-from billing_cli.adapters.stripe.movements.movement import fields_of, payment_row
+from billing_cli.adapters.stripe.movements.movement import Status, fields_of, payment_row, status_of
 from billing_cli.adapters.stripe.reading import PAGE
 from billing_cli.domain.answer import Expected
 from billing_cli.domain.intent import Intent
@@ -30,8 +30,8 @@ class RefundMovement:
     def expected(self, intent: Intent) -> Expected:
         return Expected("refund", fields_of(intent, payment_intent=intent.request["payment_intent"]))
 
-    def status(self, v1: "V1Services", made: Any) -> str | None:
-        return str(made.status) if made.status else None
+    def status(self, v1: "V1Services", made: Any) -> Status:
+        return status_of(made)
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:
         return payment_row(v1, intent.subject, getattr(made, "charge", None))
