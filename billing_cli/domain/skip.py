@@ -48,7 +48,9 @@ SKIP_REASONS: dict[str, SkipReason] = {
     ),
     "rolled_back": SkipReason("its batch was rolled back", True, "send it again with --resend-rolled-back"),
     "bad_quantity": SkipReason(
-        "quantity is NULL, NaN, infinite, or 1e30 and more", True, "correct the rows, then export again"
+        "quantity is NULL, NaN, infinite, 1e30 and more, or has more than 30 decimals",
+        True,
+        "correct the rows, then export again",
     ),
     "too_old": SkipReason("older than the 35 days Stripe accepts", True, "bill it by hand with an invoice item"),
     "too_precise": SkipReason(
@@ -69,6 +71,11 @@ SKIP_REASONS: dict[str, SkipReason] = {
         "still counted at another customer or meter, as a correction that is held",
         True,
         "check it, then use --allow-corrections: the correction goes first, then this",
+    ),
+    "in_doubt": SkipReason(
+        "a correction of events that Stripe may not have counted",
+        True,
+        "billing batches verify of the batch with ambiguous items, then export again",
     ),
     "zero_total": SkipReason("rows of the hour add up to zero", False),
 }

@@ -230,11 +230,13 @@ begin
     set state = 'rejected', settled_at = now(),
         error = 'Not sent: a correction that comes first was not accepted. Plan the export again.'
     where i.batch_id = p_batch_id and i.state = 'pending' and i.step >= 3 and i.first_sent_at is null
-      and exists (
-        select from public.billing_export_items f
-        where f.batch_id = p_batch_id and f.step = 1 and f.state in ('rejected', 'ambiguous', 'missing')
-          and (i.step = 4 or f.stripe_customer_id = i.stripe_customer_id and f.event_name = i.event_name
-            or f.bucket_start = i.bucket_start));
+      and (i.step = 4
+        or (i.stripe_customer_id, i.event_name) in (
+          select f.stripe_customer_id, f.event_name from public.billing_export_items f
+          where f.batch_id = p_batch_id and f.step = 1 and f.state in ('rejected', 'ambiguous', 'missing'))
+        or i.bucket_start in (
+          select f.bucket_start from public.billing_export_items f
+          where f.batch_id = p_batch_id and f.step = 1 and f.state in ('rejected', 'ambiguous', 'missing')));
   get diagnostics v_items = row_count;
   if v_items > 0 then
     perform public.billing_audit_append_v1(p_actor, 'export.given_up', p_batch_id, jsonb_build_object('items', v_items));

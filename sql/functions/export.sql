@@ -97,9 +97,10 @@ language sql stable as $$
     select u.company_id, u.meter, date_bin('1 hour', u.occurred_at, '2000-01-01 00:00:00+00') as bucket_start,
            count(g.quantity) as good_rows, sum(g.quantity) as quantity, count(*) as all_rows
     from public.billing_usage_events u
-    -- Null for NaN and the infinities. Stripe takes 15 digits, so nothing beyond 1e30 is meant.
+    -- Null for NaN and the infinities. Stripe takes 15 digits, so nothing beyond 1e30 or 30 decimals is meant.
     cross join lateral (
-      select case when u.quantity > -1e30 and u.quantity < 1e30 then u.quantity end as quantity) g
+      select case when u.quantity > -1e30 and u.quantity < 1e30 and (scale(u.quantity) <= 30 or min_scale(u.quantity) <= 30)
+                  then u.quantity end as quantity) g
     where u.occurred_at >= p_start and u.occurred_at < p_end
     group by 1, 2, 3
   ),
@@ -121,7 +122,7 @@ language sql stable as $$
       select date_bin(('1 ' || m.bucket)::interval, u.occurred_at, '2000-01-01 00:00:00+00') as bucket_start) b
     where exists (select from meters where aggregation = 'last')
       and u.occurred_at >= p_start and u.occurred_at < p_end
-      and u.quantity > -1e30 and u.quantity < 1e30
+      and u.quantity > -1e30 and u.quantity < 1e30 and (scale(u.quantity) <= 30 or min_scale(u.quantity) <= 30)
     order by u.company_id, u.meter, b.bucket_start, u.occurred_at desc, u.usage_event_id desc
   ),
   origins as (
@@ -164,7 +165,8 @@ language sql stable as $$
            coalesce(sum(i.usage_rows) filter (where i.state <> 'cancelled'), 0) as sent_rows,
            coalesce(sum(i.quantity) filter (where i.state = 'accepted'), 0) as accepted,
            coalesce(sum(i.quantity) filter (where i.state not in ('accepted', 'cancelled')), 0) as reserved,
-           count(*) as items
+           coalesce(sum(i.quantity) filter (where i.state = 'ambiguous'), 0) as doubtful,
+           bool_or(i.state = 'cancelling') as cancelling, count(*) as items
     from items i
     group by 1, 2, 3, 4
   ),
@@ -249,6 +251,7 @@ language sql stable as $$
            coalesce(u.good_rows, 0) as good_rows, coalesce(u.quantity, 0) as quantity,
            coalesce(t.accepted, s.accepted, 0) as accepted, coalesce(t.total - t.accepted, s.reserved, 0) as reserved,
            coalesce(s.sent_rows, 0)::bigint as sent_rows, coalesce(s.items, 0) as items,
+           coalesce(s.doubtful, 0) as doubtful, coalesce(s.cancelling, false) as cancelling,
            k.stripe_customer_id is not null as rolled_back
     from routed u
     full join sent s using (stripe_customer_id, event_name, bucket_start, former)
@@ -306,7 +309,7 @@ language sql stable as $$
            when not t.known then 'no_meter'
            when t.former then 'former_meter'
            when t.problem is not null then t.problem
-           when t.rolled_back and not p_resend and (t.delta <> 0 or t.good_rows > 0) then 'rolled_back'
+           when t.cancelling or (t.rolled_back and not p_resend and (t.delta <> 0 or t.good_rows > 0)) then 'rolled_back'
            when t.backend = 'usage-records' and p_subscriptions is not null and (t.unbilled or not t.subscribed)
              then 'no_subscription'
            when t.backend = 'usage-records' and t.conflicting_subscription then 'conflicting_subscription'
@@ -321,10 +324,12 @@ language sql stable as $$
              and (length(ltrim(replace(trim_scale(abs(t.sent_value))::text, '.', ''), '0')) > 15
                or scale(trim_scale(t.sent_value)) > 30) then 'too_precise'
            when t.aggregation = 'last' and t.good_rows = 0 and not p_allow_corrections then 'value_gone'
+           -- What may not be counted must not be taken back.
+           when t.doubtful <> 0 and t.delta < 0 and t.accepted + t.delta < least(t.quantity, 0) then 'in_doubt'
            when t.delta < 0 and t.aggregation <> 'last' then 'lower'
            else 'send'
          end as rule,
-         coalesce(t.bucket_start < t.current_from, false) as on_draft
+         coalesce(t.event_at < t.current_from, false) as on_draft
     from timed t
   ),
   chosen as materialized (
@@ -340,7 +345,7 @@ language sql stable as $$
   ),
   -- `goes` by the first judgement, `short`; a run for a company or meter does not send the corrections of others.
   removals as (
-    select r.stripe_customer_id, r.event_name, r.former, r.bucket_start, r.delta, r.on_draft, r.good_rows = 0 as emptied,
+    select r.stripe_customer_id, r.event_name, r.former, r.bucket_start, r.delta, r.on_draft,
            r.rule in ('send', 'lower') as correctable,
            r.rule in ('send', 'lower') and h.stripe_customer_id is null
              and coalesce(n.customers is null or r.stripe_customer_id = any (n.customers), false)
@@ -350,7 +355,7 @@ language sql stable as $$
     where r.delta < 0 and r.accepted + r.reserved > 0
   ),
   additions as (
-    select r.stripe_customer_id, r.event_name, r.bucket_start, r.delta, r.accepted + r.reserved = 0 as first
+    select r.stripe_customer_id, r.event_name, r.bucket_start, r.delta
     from ruled r where r.delta > 0 and r.rule = 'send' and exists (select from removals)
   ),
   -- Increases of other hours wait only for removals that --allow-corrections would send: they would wait for ever else.
@@ -370,7 +375,7 @@ language sql stable as $$
       ('hour total', m.from_bucket, m.from_event, - m.hour_delta),
       ('window event', p_start, m.from_event, - m.window_delta),
       ('window customer', p_start, m.from_customer, - m.window_delta)) as k(mark, bucket_start, name, amount)
-    where m.correctable or k.mark not like 'window%'
+    where m.correctable
     order by k.mark, k.bucket_start, k.name, k.amount, m.goes
   ),
   came_marks as materialized (
@@ -387,7 +392,7 @@ language sql stable as $$
   ),
   -- Materialized, so that the planner cannot join by the hour alone.
   came_from as materialized (
-    select a.stripe_customer_id, a.event_name, a.bucket_start, o.company_id, o.meter
+    select a.stripe_customer_id, a.event_name, a.bucket_start, o.company_id, o.meter, o.quantity
     from additions a join origins o using (stripe_customer_id, event_name, bucket_start)
     where o.stray is null
   ),
@@ -408,10 +413,26 @@ language sql stable as $$
     where coalesce(o.quantity, 0) < l.quantity and l.correctable
     order by l.company_id, l.meter, l.goes
   ),
-  -- Of an hour: the smallest amount of a receiver that lost all its usage.
-  emptied as (
-    select distinct on (m.bucket_start, m.event_name) m.*
-    from removals m where m.emptied order by m.bucket_start, m.event_name, m.goes, m.delta desc
+  -- Evidence without usage in its hour, and usage without evidence: one company under two names, if only one such usage
+  -- of the event name and hour is large enough.
+  newcomers as (
+    select distinct on (c.event_name, c.bucket_start) c.*,
+           lead(c.quantity) over (partition by c.event_name, c.bucket_start order by c.quantity desc) as second
+    from came_from c
+    where exists (select from left_behind) and not exists (
+      select from public.billing_evidence_v1(p_account, p_livemode, p_start, p_end) e
+      where e.company_id = c.company_id and e.meter = c.meter and e.bucket_start = c.bucket_start)
+    order by c.event_name, c.bucket_start, c.quantity desc
+  ),
+  renamed as (
+    select l.*, c.stripe_customer_id, c.event_name
+    from left_behind l
+    join newcomers c on c.event_name = l.from_event and c.bucket_start = l.bucket_start
+    where l.correctable and c.stripe_customer_id <> l.from_customer
+      and c.quantity > l.quantity and (c.second is null or c.second <= l.quantity)
+      and not exists (
+        select from origins o
+        where o.company_id = l.company_id and o.meter = l.meter and o.bucket_start = l.bucket_start)
   ),
   -- `apart`: neither of one receiver nor of one hour.
   moves as (
@@ -420,9 +441,8 @@ language sql stable as $$
     from left_marks l join came_marks c using (mark, bucket_start, name, amount)
     where l.former or (l.from_customer, l.from_event) <> (c.stripe_customer_id, c.event_name)
     union
-    select m.stripe_customer_id, m.event_name, m.on_draft, m.goes, a.stripe_customer_id, a.event_name, a.bucket_start, false
-    from emptied m join additions a using (bucket_start, event_name)
-    where a.first and a.delta > - m.delta
+    select r.from_customer, r.from_event, r.on_draft, r.goes, r.stripe_customer_id, r.event_name, r.bucket_start, false
+    from renamed r
     union
     select l.from_customer, l.from_event, l.on_draft, l.goes, c.stripe_customer_id, c.event_name, c.bucket_start, false
     from left_behind l join came_from c using (company_id, meter, bucket_start)
@@ -446,7 +466,7 @@ language sql stable as $$
     group by 1, 2, 3 having sum(r.delta) < 0
   ),
   moved as (
-    select m.stripe_customer_id, m.event_name, m.bucket_start, bool_or(m.apart) as apart,
+    select m.stripe_customer_id, m.event_name, m.bucket_start, bool_and(m.apart) as apart,
            bool_or(not m.goes or h.stripe_customer_id is not null) as held
     from moves m
     left join shrinking h on h.stripe_customer_id = m.from_customer and h.event_name = m.from_event

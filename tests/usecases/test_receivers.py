@@ -305,8 +305,7 @@ def test_one_extreme_number_stops_nobody_else(
 ) -> None:
     add_usage(sql, "co_1", "api_calls", extreme)
     add_usage(sql, "co_2", "api_calls", 5)
-    reason = "too_precise" if extreme == "1e-401" else "bad_quantity"
-    assert [entry["reason"] for entry in plan().document["skipped"]] == [reason]
+    assert [entry["reason"] for entry in plan().document["skipped"]] == ["bad_quantity"]
     assert export().code == 3
     assert totals(stripe) == {("cus_2", "api_calls"): 5}
 
