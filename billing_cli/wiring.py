@@ -288,8 +288,13 @@ def adjustment_planner(settings: Settings, database: Database) -> AdjustmentPlan
 
 def invoice_planner(settings: Settings, database: Database, change: InvoiceChange) -> InvoicePlanner:
     """Each change has the limits of its own command."""
-    limits = getattr(settings.config.limits, change.command.removeprefix("invoices ").replace("-", "_"))
-    return InvoicePlanner(database, money_reader(settings), change, _limits(limits))
+    limits = settings.config.limits
+    by_command = {
+        "invoices mark-paid": limits.mark_paid,
+        "invoices void": limits.void,
+        "invoices mark-uncollectible": limits.mark_uncollectible,
+    }
+    return InvoicePlanner(database, money_reader(settings), change, _limits(by_command[change.command]))
 
 
 def move_environment(

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import assert_never
 
 from billing_cli.domain.company import Company
 from billing_cli.domain.errors import BadInput
@@ -144,13 +145,14 @@ def refund_action(line: RefundLine, money: Money | None, facts: RefundFacts, via
     amount = money or payment.remaining
     check_refundable(payment, amount)
     company_id = owner(line, facts)
+    kind, request = _movement(line, amount, payment, via)
     return Action(
-        kind=IntentKind.REFUND if via is Via.REFUND else IntentKind.CREDIT_NOTE,
+        kind=kind,
         company_id=company_id,
         subject=payment.payment_intent_id,
         money=amount,
         in_favour_of_company=True,
-        request=_refund(line, amount) if via is Via.REFUND else _credit_note(line, amount, payment),
+        request=request,
         reason=line.reason.value,
         note=line.note,
         facts=_facts(company_id, amount, facts),
@@ -182,6 +184,17 @@ def warnings(lines: Sequence[RefundLine], facts: Mapping[str, RefundFacts], via:
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_EXAMPLES]) + (", …" if len(names) > _EXAMPLES else "")
+
+
+def _movement(line: RefundLine, money: Money, payment: Payment, via: Via) -> tuple[IntentKind, dict[str, object]]:
+    """The kind, and Stripe's parameters."""
+    match via:
+        case Via.REFUND:
+            return IntentKind.REFUND, _refund(line, money)
+        case Via.CREDIT_NOTE:
+            return IntentKind.CREDIT_NOTE, _credit_note(line, money, payment)
+        case _:
+            assert_never(via)
 
 
 def _refund(line: RefundLine, money: Money) -> dict[str, object]:

@@ -382,25 +382,20 @@ language plpgsql set search_path = '' as $$
 declare
   v_rows bigint := 0;
 begin
+  if p_here = '{}' then
+    return 'unchanged';
+  end if;
   case p_intent.kind
     when 'refund', 'credit_note' then
-      if not p_here ? 'refunded_minor' then
-        return 'unchanged';
-      end if;
       update public.billing_payments set refunded_minor = (p_here ->> 'refunded_minor')::bigint
-        where payment_intent_id = p_here ->> 'payment_intent_id';
+        where payment_intent_id = p_here ->> 'payment_intent_id' and p_here ? 'refunded_minor';
     when 'mark_paid' then
-      if not p_here ? 'amount_paid_minor' then
-        return 'unchanged';
-      end if;
       update public.billing_invoices set status = 'paid', amount_paid_minor = (p_here ->> 'amount_paid_minor')::bigint
-        where invoice_id = p_here ->> 'invoice_id';
-    when 'void_invoice', 'mark_uncollectible' then
-      if not p_here ? 'invoice_id' then
-        return 'unchanged';
-      end if;
-      update public.billing_invoices set status = case p_intent.kind when 'void_invoice' then 'void' else 'uncollectible' end
-        where invoice_id = p_here ->> 'invoice_id';
+        where invoice_id = p_here ->> 'invoice_id' and p_here ? 'amount_paid_minor';
+    when 'void_invoice' then
+      update public.billing_invoices set status = 'void' where invoice_id = p_here ->> 'invoice_id';
+    when 'mark_uncollectible' then
+      update public.billing_invoices set status = 'uncollectible' where invoice_id = p_here ->> 'invoice_id';
     when 'invoice_item', 'balance', 'credit_grant' then
       return 'unchanged';
   end case;

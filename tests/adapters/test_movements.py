@@ -124,5 +124,8 @@ def test_sql_names_the_kinds_that_it_means(sql: Connection) -> None:
     )
     answer = sql.execute(mirror, ('{"refunded_minor": 5, "amount_paid_minor": 5}',)).fetchone()
     assert answer == ("cannot be updated: case not found",)
-    bodies = Path(ROOT.parent / "sql" / "functions" / "intent.sql").read_text(encoding="utf-8")
-    assert re.findall(r"kind (?:<>|!=)|^\s+else\b.*kind", bodies, re.MULTILINE) == []
+    text = (ROOT.parent / "sql" / "functions" / "intent.sql").read_text(encoding="utf-8")
+    assert re.findall(r"kind\s*(?:<>|!=|=\s*'|in\s*\()", text) == []
+    decisions = re.findall(r"case \w*\.?p?_?\w*kind\n(.*?)end case;", text, re.DOTALL)
+    assert len(decisions) == 3
+    assert [part for part in decisions if re.search(r"\belse\b|\bcase\b", part)] == []
