@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.crash import KILLED, Slept, Step, run_billing, start_billing
@@ -12,7 +13,7 @@ from support.sleep import let_a_day_pass, until_asleep, wake
 from support.stripe_control import StripeDouble
 from support.usage import Connection
 
-from .test_money_crash import COMMANDS, assert_once, effects, money
+from .test_money_crash import COMMANDS, STATES, assert_once, effects, money
 
 __all__ = ["money"]
 # B has planned and is about to compare; has compared and is about to open; has claimed and takes the last look.
@@ -20,7 +21,7 @@ PLANNED = Step("standing", "before", 1, signal.SIGSTOP)
 COMPARED = Step("billing_intents_open_v2", "before", 1, signal.SIGSTOP)
 CLAIMED = Step("standing", "before", 2, signal.SIGSTOP)
 REFUSED_BY_A_GATE, LEFT_REFUSED, LEFT_OPEN, LAPSED = 4, 3, 5, 3
-UNLIMITED = ["refund", "refund all", "credit note", "balance", "invoice item"]
+UNLIMITED = ["refund", "refund all", "credit note", "balance", "invoice item", "credit grant"]
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ def clock(stripe: StripeDouble) -> Iterator[None]:
 
 def dashboard(name: str, stripe: StripeDouble) -> None:
     """The same by hand, under no name of ours."""
-    v1 = stripe.client().v1
+    v1: Any = stripe.client().v1
     if name in ("refund", "refund all"):
         amount = 10_000 if name == "refund all" else 1250
         v1.refunds.create({"payment_intent": "pi_1", "amount": amount})
@@ -41,8 +42,18 @@ def dashboard(name: str, stripe: StripeDouble) -> None:
         v1.customers.balance_transactions.create("cus_1", {"amount": -1250, "currency": "usd"})
     elif name == "invoice item":
         v1.invoice_items.create({"customer": "cus_1", "amount": 1250, "currency": "usd"})
-    else:
+    elif name == "credit grant":
+        amount_of = {"type": "monetary", "monetary": {"value": 1250, "currency": "usd"}}
+        scope = {"scope": {"price_type": "metered"}}
+        grant = {"customer": "cus_1", "amount": amount_of, "applicability_config": scope, "category": "promotional"}
+        v1.billing.credit_grants.create({**grant, "expires_at": 4_102_444_800})
+    elif name == "mark paid":
         v1.invoices.pay("in_2", {"paid_out_of_band": True})
+    elif name == "void":
+        v1.invoices.void_invoice("in_2")
+    else:
+        assert name == "uncollectible"
+        v1.invoices.mark_uncollectible("in_2")
 
 
 @pytest.mark.usefixtures("money")
@@ -113,16 +124,31 @@ def test_what_was_done_in_the_dashboard_after_a_claim_is_not_done_again_by_a_res
 
 
 @pytest.mark.usefixtures("money")
-def test_an_invoice_that_was_paid_meanwhile_is_only_brought_up_to_date(
-    db_url: str, sql: Connection, stripe: StripeDouble
+@pytest.mark.parametrize("name", STATES)
+def test_an_invoice_that_was_changed_so_meanwhile_is_only_brought_up_to_date(
+    name: str, db_url: str, sql: Connection, stripe: StripeDouble
 ) -> None:
     environment = wire_environment(db_url, stripe.url)
-    second = start_billing(environment, [*COMMANDS["mark paid"], "--confirm"], PLANNED)
+    second = start_billing(environment, [*COMMANDS[name], "--confirm"], PLANNED)
     until_asleep(second)
-    dashboard("mark paid", stripe)
+    dashboard(name, stripe)
     assert wake(second) == REFUSED_BY_A_GATE
-    assert run_billing(environment, [*COMMANDS["mark paid"], "--confirm"]) == 0
-    assert_once("mark paid", sql, stripe)
+    assert run_billing(environment, [*COMMANDS[name], "--confirm"]) == 0
+    assert_once(name, sql, stripe)
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize(("name", "other"), [(name, other) for name in STATES for other in STATES if name != other])
+def test_an_invoice_that_was_changed_otherwise_after_the_claim_is_left_as_it_is(
+    name: str, other: str, db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    environment = wire_environment(db_url, stripe.url)
+    second = start_billing(environment, [*COMMANDS[name], "--confirm"], CLAIMED)
+    until_asleep(second)
+    dashboard(other, stripe)
+    assert wake(second) == LEFT_REFUSED
+    assert (list(effects(name, stripe)), list(effects(other, stripe))) == ([], [10_000])
+    assert sql.execute("select status from billing_invoices").fetchall() == [("open",)]
 
 
 @pytest.mark.usefixtures("money")
