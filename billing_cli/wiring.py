@@ -279,7 +279,7 @@ def audit_file(path: Path) -> AuditFile:
 
 
 def refund_planner(settings: Settings, database: Database) -> RefundPlanner:
-    return RefundPlanner(database, money_reader(settings), _limits(settings.config.limits.refund))
+    return RefundPlanner(database, money_reader(settings), _limits(settings.config.limits.refund), clock)
 
 
 def adjustment_planner(settings: Settings, database: Database) -> AdjustmentPlanner:

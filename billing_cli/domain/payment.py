@@ -1,6 +1,7 @@
 """A payment as Stripe has it, and whether money can go back."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.money import Money
@@ -13,6 +14,10 @@ ENDED_DISPUTES = frozenset({"won", "warning_closed"})
 _INQUIRIES = frozenset({"warning_needs_response", "warning_under_review"})
 # They hold no money, but Stripe may take no refund any more; `is_charge_refundable` decides.
 ASKED_DISPUTES = _INQUIRIES | {"prevented"}
+
+# Methods other than cards have limits of their own, some of 180 days; this is the shortest that we know of.
+# Source: https://support.stripe.com/questions/refunds-with-ach-payments
+_REFUNDABLE_FOR = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Payment:
     """A payment intent with its charge. Amounts are in minor units of `currency`; refunds that are pending count.
 
     `fee` is what Stripe kept for it, in the currency of the account. `invoice_id`: what it paid, if anything.
+    `method` is Stripe's word for the payment method, with the brand of a card.
     """
 
     payment_intent_id: str
@@ -94,6 +100,8 @@ class Payment:
     fee: Money | None = None
     disputes: tuple[Dispute, ...] = ()
     invoice_id: str | None = None
+    paid_at: datetime | None = None
+    method: str | None = None
 
     @property
     def remaining(self) -> Money:
@@ -108,6 +116,12 @@ class Payment:
     @property
     def disputed_minor(self) -> int:
         return sum(dispute.amount_minor for dispute in self.disputes if dispute.holds)
+
+    def may_be_too_old(self, now: datetime) -> bool:
+        """Whether Stripe may no longer give it back by the way it came: cards have no such limit."""
+        if self.paid_at is None or self.method is None or self.method.startswith("card"):
+            return False
+        return now - self.paid_at > _REFUNDABLE_FOR
 
     @property
     def under_inquiry(self) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
@@ -164,7 +165,7 @@ def refund_action(line: RefundLine, money: Money | None, facts: RefundFacts, via
     )
 
 
-def warnings(lines: Sequence[RefundLine], facts: Mapping[str, RefundFacts], via: Via) -> list[str]:
+def warnings(lines: Sequence[RefundLine], facts: Mapping[str, RefundFacts], via: Via, now: datetime) -> list[str]:
     """What an operator should know before going on; what many payments share is said once, with examples."""
     payments = [facts[line.payment_intent_id].payment for line in lines]
     invoiced = [payment for payment in payments if payment.invoice_id and via is Via.REFUND]
@@ -176,10 +177,24 @@ def warnings(lines: Sequence[RefundLine], facts: Mapping[str, RefundFacts], via:
         paid = paid if len(invoiced) == 1 else f"{len(invoiced):,} payments paid an invoice ({_some(whose)})"
         its = "its" if len(invoiced) == 1 else "the"
         found.append(f"{paid}: a credit note keeps {its} tax right, a plain refund does not (--via credit-note).")
+    found += _too_old([payment for payment in payments if payment.may_be_too_old(now)])
     if inquired:
         who = f"{inquired[0]} is" if len(inquired) == 1 else f"{len(inquired):,} payments ({_some(inquired)}) are"
         found.append(f"{who} under inquiry by the bank; a full refund usually ends it.")
     return found
+
+
+def _too_old(payments: Sequence[Payment]) -> list[str]:
+    if not payments:
+        return []
+    first = payments[0]
+    name, method, day = first.payment_intent_id, first.method, f"{first.paid_at:%Y-%m-%d}"
+    one = f"{name} was paid by {method} on {day}: Stripe may no longer give it back by that way"
+    many = f"{len(payments):,} payments ({_some([each.payment_intent_id for each in payments])}) were paid long ago by "
+    many += "other ways than cards: Stripe may no longer give them back by those"
+    return [
+        f"{one if len(payments) == 1 else many}. A refund that it refuses changes nothing; pay it another way then."
+    ]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -227,6 +242,8 @@ def _facts(company_id: str, money: Money, facts: RefundFacts) -> dict[str, objec
         "customer": payment.customer_id,
         "payment": payment.payment_intent_id,
         "invoice": payment.invoice_id,
+        "paid on": f"{payment.paid_at:%Y-%m-%d}" if payment.paid_at else None,
+        "paid by": payment.method,
         "captured": Money(payment.captured_minor, payment.currency),
         "refunded so far": Money(payment.refunded_minor, payment.currency),
         "disputed": Money(payment.disputed_minor, payment.currency),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 
 from billing_cli.domain.errors import BadInput
@@ -42,6 +43,7 @@ class RefundPlanner:
     database: Database
     stripe: MoneyReader
     limits: CommandLimits
+    clock: Callable[[], datetime]
 
     def plan(self, asked: Sequence[RefundLine], via: Via, convention: Convention | None = None) -> MoneyPlan:
         """`convention`: how the amounts of a file may be written; they are plain numbers otherwise.
@@ -134,7 +136,7 @@ class RefundPlanner:
                     actions.append(refund_action(line, money, replace(fact, preview=preview), via))
             except BadInput as error:
                 errors[line] = error
-        return replace(wishes, actions=tuple(actions), warnings=tuple(warnings(new, facts, via)))
+        return replace(wishes, actions=tuple(actions), warnings=tuple(warnings(new, facts, via, self.clock())))
 
     def _preview(self, action: Action, via: Via) -> CreditNotePreview | None:
         return self.stripe.credit_note_preview(action.request) if via is Via.CREDIT_NOTE else None

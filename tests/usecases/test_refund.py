@@ -1,6 +1,7 @@
 """Refunds: what is given back, what is refused, and what is written down."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -218,6 +219,25 @@ def test_a_plan_that_another_operator_overtook_is_refused_with_the_intent(
     answer = refund("co_1", "pi_1", "--amount", "10", *REASON)
     assert (answer.code, amounts(stripe)) == (4, [250])
     assert re.search(r"Plan changed: on pi_1, a refund of 2\.50 USD \(int_\w+, by tester\) was done", answer.stderr)
+
+
+@pytest.mark.parametrize(
+    ("method", "days", "warned"),
+    [("klarna", 100, True), ("us_bank_account", 91, True), ("sepa_debit", 80, False), ("card", 400, False)],
+)
+def test_the_plan_shows_when_and_how_it_was_paid_and_notes_what_stripe_may_not_give_back(
+    method: str, days: int, warned: bool, refund: Billing, billing: Billing, stripe: StripeDouble
+) -> None:
+    paid_at = datetime.now(UTC) - timedelta(days=days)
+    shape = {"customer": "cus_1", "amount": 1000, "currency": "usd", "created": int(paid_at.timestamp())}
+    stripe.payments([{"id": "pi_old", **shape, "metadata": {"sandbox_method": method}}])
+    plan = billing("refund", "co_1", "pi_old", *REASON).document
+    facts = plan["actions"][0]["facts"]
+    assert (facts["paid on"], facts["paid by"]) == (
+        f"{paid_at:%Y-%m-%d}",
+        "card, visa" if method == "card" else method,
+    )
+    assert any("Stripe may no longer give it back by that way" in each for each in plan["warnings"]) == warned
 
 
 def test_fraudulent_says_what_else_it_does(billing: Billing, refund: Billing) -> None:

@@ -50,6 +50,8 @@ class StripeMoneyReader:
             refunded_minor=charge.amount_refunded,
             fee=_fee(charge),
             disputes=self._disputes(charge.id) if charge.disputed else (),
+            paid_at=datetime.fromtimestamp(charge.created, UTC),
+            method=_method(charge),
         )
 
     def payment_of_charge(self, charge_id: str) -> str:
@@ -163,6 +165,15 @@ class StripeMoneyReader:
 def _id(reference: Any) -> str | None:
     """The id of what may be expanded."""
     return reference if reference is None or isinstance(reference, str) else str(reference.id)
+
+
+def _method(charge: stripe.Charge) -> str | None:
+    """Such as `sepa_debit`, or `card, visa`."""
+    details = getattr(charge, "payment_method_details", None)
+    if details is None:
+        return None
+    brand = getattr(getattr(details, "card", None), "brand", None)
+    return f"{details.type}, {brand}" if brand else str(details.type)
 
 
 def _fee(charge: stripe.Charge) -> Money | None:

@@ -137,9 +137,14 @@ def _new_charge(intent: dict[str, Any], captured: int, now_s: float) -> dict[str
         "metadata": intent["metadata"],
         "paid": True,
         "payment_intent": intent["id"],
+        "payment_method_details": _method(intent["metadata"].get("sandbox_method", "card")),
         "refunded": False,
         "status": "succeeded",
     }
+
+
+def _method(kind: str) -> dict[str, Any]:
+    return {"type": kind, kind: {"brand": "visa", "last4": "4242"} if kind == "card" else {}}
 
 
 def _expanded(state: State, call: Call, intent: dict[str, Any]) -> dict[str, Any]:

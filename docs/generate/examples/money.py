@@ -1,6 +1,7 @@
 """A refund above the limit for one person, a credit on a paid invoice, and approvals."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from billing_cli.domain.adjustment import AdjustRequest, CustomerFacts, Direction, adjust_action, choose
 from billing_cli.domain.approval import Approval, Signer, Terms
@@ -15,9 +16,10 @@ from billing_cli.domain.refund import RefundFacts, RefundLine, RefundReason, Via
 from examples import TEST
 
 COMPANY = Company("co_0001", "Ana & Söhne", "cus_RtQ8dDUq3ZbNvW")
+PAID_AT = datetime(2026, 11, 3, 9, tzinfo=UTC)
 PAYMENT = Payment(
     "pi_3QabcdefghijklmnopqrstuvW", "succeeded", "usd", COMPANY.customer, 129_900, 10_000, Money(3797, "usd"),
-    invoice_id="in_1QmnopqrstuvwxyzABCDEFgh",
+    invoice_id="in_1QmnopqrstuvwxyzABCDEFgh", paid_at=PAID_AT, method="card, visa",
 )  # fmt: skip
 INVOICE = Invoice(
     "in_1QmnopqrstuvwxyzABCDEFgh", "ANA-0042", "paid", COMPANY.customer, "usd", 129_900, 129_900, 0,
@@ -31,7 +33,7 @@ def refund_plan() -> MoneyPlan:
     line = RefundLine(PAYMENT.payment_intent_id, RefundReason.DUPLICATE, COMPANY.company_id, amount="649.50")
     facts = RefundFacts(PAYMENT, (COMPANY.company_id,), COMPANY)
     action = refund_action(line, Money(64_950, "usd"), facts, Via.REFUND)
-    found = warnings([line], {PAYMENT.payment_intent_id: facts}, Via.REFUND)
+    found = warnings([line], {PAYMENT.payment_intent_id: facts}, Via.REFUND, PAID_AT)
     return money_plan("refund", {}, TEST, Wishes((action,), warnings=tuple(found)), Known((), {}), LIMITS, {})
 
 
