@@ -47,14 +47,15 @@ class AdjustRequest:
 class CustomerFacts:
     """The customer in Stripe. A negative balance is a credit, taken off the next invoice.
 
-    `currency` is None while nothing was ever billed. `newest_line` is the newest line that waits for an invoice,
-    `newest_grant` the newest credit grant, where that was asked.
+    `currency` is the default one and that of the balance; None while nothing was ever billed. Invoices may have others.
+    `subscribed` are the currencies of its subscriptions. `newest_line` is the newest line that waits for an invoice,
+    `newest_grant` the newest credit grant, if that was asked.
     """
 
     customer_id: str
     balance_minor: int
     currency: str | None
-    has_subscription: bool
+    subscribed: frozenset[str]
     drafts: tuple[Invoice, ...]
     newest_line: str | None = None
     newest_grant: str | None = None
@@ -155,11 +156,7 @@ def adjust_action(
 ) -> Action:
     """The action. `preview` is Stripe's, for a credit note. Raises BadInput for another currency."""
     money = request.money
-    if customer.currency not in (None, money.currency) and choice.instrument is not Instrument.CREDIT_NOTE:
-        raise BadInput(
-            f"{company.company_id} is billed in {(customer.currency or '').upper()}.",
-            f"Add --currency {customer.currency}",
-        )
+    _check_currency(money.currency, company, customer, choice)
     signed = money.amount_minor if request.direction is Direction.CHARGE else -money.amount_minor
     kind, subject, parameters = _request(request, customer, choice, signed, preview)
     return Action(
@@ -174,6 +171,21 @@ def adjust_action(
         facts=_facts(request, company, customer, choice, signed, preview),
         touches=tuple(dict.fromkeys(name for name in (customer.customer_id, request.invoice_id) if name)),
         seen=_standing(customer, choice),
+    )
+
+
+def _check_currency(currency: str, company: Company, customer: CustomerFacts, choice: Choice) -> None:
+    """Raises BadInput where no invoice would ever take it: a customer may have invoices in several currencies."""
+    if customer.currency in (None, currency) or choice.invoice is not None:
+        return  # `choose` has compared the invoice's
+    if choice.instrument in (Instrument.INVOICE_ITEM, Instrument.CREDIT_GRANT) and currency in customer.subscribed:
+        return
+    known = ", ".join(sorted(each.upper() for each in customer.subscribed | {customer.currency or ""}))
+    if choice.instrument is Instrument.BALANCE:
+        known = f"{(customer.currency or '').upper()}, and so is the balance"
+    raise BadInput(
+        f"{company.company_id} is billed in {known}.",
+        f"Add --currency {customer.currency}, or name an invoice in {currency.upper()} with --invoice.",
     )
 
 
@@ -192,16 +204,17 @@ def _standing(customer: CustomerFacts, choice: Choice) -> Standing:
             assert_never(choice.instrument)
 
 
-def warnings(customer: CustomerFacts, choice: Choice) -> Sequence[str]:
-    if customer.has_subscription:
+def warnings(request: AdjustRequest, customer: CustomerFacts, choice: Choice) -> Sequence[str]:
+    if request.money.currency in customer.subscribed:
         return ()
+    which = f" in {request.money.currency.upper()}" if customer.subscribed else ""
     if choice.instrument is Instrument.INVOICE_ITEM and choice.invoice is None:
         return (
-            "The customer has no subscription, so no invoice comes by itself: make one in Stripe with "
+            f"The customer has no subscription{which}, so no invoice comes by itself: make one in Stripe with "
             "pending_invoice_item_behavior=include.",
         )
     if choice.instrument is Instrument.CREDIT_GRANT:
-        return ("The customer has no subscription: a credit grant is used by metered prices of invoices only.",)
+        return (f"The customer has no subscription{which}: only metered prices of invoices use a credit grant.",)
     return ()
 
 

@@ -43,7 +43,7 @@ class AdjustmentPlanner:
         invoice = self._invoice(request)
         choice = choose(request, customer, invoice)
         action = adjust_action(request, owner, customer, choice, self._preview(request, choice))
-        return Wishes(actions=(action,), warnings=tuple(warnings(customer, choice)))
+        return Wishes(actions=(action,), warnings=tuple(warnings(request, customer, choice)))
 
     def _invoice(self, request: AdjustRequest) -> Invoice | None:
         if request.invoice_id is None:

@@ -58,6 +58,44 @@ def test_the_state_of_the_invoice_chooses(
     ]
 
 
+EURO = ["--amount", "12.50", "--currency", "eur", "--reason", "Outage"]
+
+
+@pytest.fixture
+def two_currencies(adjust: Billing, billing: Billing, stripe: StripeDouble) -> Billing:
+    """Adjusts co_1 in EUR, whose customer's currency is USD."""
+    ask(stripe.url, "POST", "customers_balance", {"customer": "cus_1", "balance": 0, "currency": "usd"})
+    return lambda direction, *words: billing("adjust", "co_1", direction, *EURO, *words, "--confirm")
+
+
+@pytest.mark.parametrize("words", [["--invoice", "in_euro"], []])
+@pytest.mark.parametrize("direction", ["charge", "credit"])
+def test_a_draft_in_another_currency_than_the_customers_takes_a_line_in_its_own(
+    direction: str, words: list[str], two_currencies: Billing, billing: Billing, stripe: StripeDouble
+) -> None:
+    stripe.invoices([invoice("in_euro", "draft", currency="eur")])
+    assert made(two_currencies(direction, *words))[0] == "invoice_item"
+    (line,) = stripe.objects("invoiceitem")
+    assert (line["currency"], line["invoice"]) == ("eur", "in_euro")
+    other = billing("adjust", "co_1", direction, *MONEY, "--invoice", "in_euro")
+    assert (other.code, "Invoice in_euro is in EUR" in other.stderr) == (2, True)
+
+
+def test_a_line_waits_for_the_next_invoice_in_a_currency_that_is_subscribed(
+    two_currencies: Billing, stripe: StripeDouble
+) -> None:
+    assert "is billed in USD." in two_currencies("charge").stderr
+    stripe.subscriptions([{"id": "sub_1", "customer": "cus_1", "items": [], "currency": "eur"}])
+    assert made(two_currencies("charge"))[0] == "invoice_item"
+
+
+def test_a_balance_in_another_currency_is_refused(two_currencies: Billing, stripe: StripeDouble) -> None:
+    answer = two_currencies("credit")
+    assert answer.code == 2
+    assert "is billed in USD, and so is the balance" in answer.stderr
+    assert "name an invoice in EUR" in answer.stderr
+
+
 @pytest.mark.parametrize(
     ("direction", "words", "said"),
     [

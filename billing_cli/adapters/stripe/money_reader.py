@@ -79,14 +79,13 @@ class StripeMoneyReader:
         customer = read(lambda: self._stripe.v1.customers.retrieve(customer_id))
         if getattr(customer, "deleted", False):
             raise BadInput(f"Customer {customer_id} was deleted in Stripe.", "Correct billing_companies.")
-        subscriptions = read(
-            lambda: self._stripe.v1.subscriptions.list({"customer": customer_id, "limit": 1, "status": "all"})
-        )
+        # Ended ones are not among them.
+        subscriptions = read(lambda: self._stripe.v1.subscriptions.list({"customer": customer_id, "limit": PAGE}))
         return CustomerFacts(
             customer_id=customer_id,
             balance_minor=customer.balance or 0,
             currency=customer.currency,
-            has_subscription=bool(subscriptions.data),
+            subscribed=frozenset(subscription.currency for subscription in subscriptions.data),
             drafts=tuple(self.invoices(customer_id, "draft", PAGE)),
             newest_line=self.newest_line(customer_id),
         )

@@ -47,7 +47,7 @@ def adjust_plan() -> MoneyPlan:
     request = AdjustRequest(
         "co_0001", Direction.CREDIT, Money(4_800, "usd"), "Outage of 2026-10-12", invoice_id=INVOICE.invoice_id
     )
-    customer = CustomerFacts(COMPANY.customer, -1_250, "usd", True, ())
+    customer = CustomerFacts(COMPANY.customer, -1_250, "usd", frozenset({"usd"}), ())
     preview = CreditNotePreview(Money(4_800, "usd"), Money(766, "usd"), Money(4_800, "usd"))
     action = adjust_action(request, COMPANY, customer, choose(request, customer, INVOICE), preview)
     return money_plan("adjust", {}, TEST, Wishes((action,)), Known((), {}), CommandLimits(), {})
