@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from billing_cli.domain.account import StripeIdentity, is_live_key
+from billing_cli.domain.api_version import check_version_for_money
 from billing_cli.domain.doctor import Check
 from billing_cli.domain.errors import Misconfigured, Refused
 from billing_cli.domain.export import Alarm
@@ -231,7 +232,7 @@ def verifier(settings: Settings, database: Database, observer: VerifyObserver) -
 def money_reader(settings: Settings) -> MoneyReader:
     from billing_cli.adapters.stripe.money_reader import StripeMoneyReader
 
-    return StripeMoneyReader(_stripe_connection(settings))
+    return StripeMoneyReader(_money_connection(settings))
 
 
 def invoice_downloader(settings: Settings, database: Database, observer: DownloadObserver) -> Downloader:
@@ -305,7 +306,7 @@ def move_environment(
 
     here = processes()
     # One connection, so that both keep the same pace.
-    connection = _stripe_connection(settings)
+    connection = _money_connection(settings)
     reader, mover = StripeMoneyReader(connection), StripeMoneyMover(connection)
     return MoveEnvironment(
         approved, database, reader, mover, here, settings.actor, here.current(), clock_readings(), observer
@@ -434,6 +435,12 @@ def _for_lists(connection: "StripeConnection") -> "StripeConnection":
     from billing_cli.adapters.stripe.pace import Pace
 
     return replace(connection, pace=Pace(LISTS_PER_S))
+
+
+def _money_connection(settings: Settings) -> "StripeConnection":
+    """Raises Misconfigured if a pinned API version is too old for it, before anything is asked."""
+    check_version_for_money(settings.stripe_api_version)
+    return _stripe_connection(settings)
 
 
 def _stripe_connection(settings: Settings) -> "StripeConnection":

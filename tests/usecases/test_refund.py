@@ -240,6 +240,40 @@ def test_the_plan_shows_when_and_how_it_was_paid_and_notes_what_stripe_may_not_g
     assert any("Stripe may no longer give it back by that way" in each for each in plan["warnings"]) == warned
 
 
+VERSIONED = {
+    "refund": ["refund", "co_1", "pi_1", *REASON],
+    "refund --status": ["refund", "co_1", "pi_1", "--status"],
+    "adjust": ["adjust", "co_1", "credit", "--amount", "5", "--currency", "usd", "--reason", "Outage"],
+    "mark-paid": ["invoices", "mark-paid", "co_1", "in_1", "--reason", "wire"],
+    "resume": ["intents", "resume", "--all"],
+}
+
+
+@pytest.mark.parametrize("version", ["2025-02-24.acacia", "2024-06-20", "latest"])
+@pytest.mark.parametrize("command", VERSIONED)
+def test_a_pinned_version_that_is_too_old_is_refused_before_anything_is_asked(
+    command: str,
+    version: str,
+    refund: Billing,
+    billing: Billing,
+    stripe: StripeDouble,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STRIPE_API_VERSION", version)
+    asked = len(stripe.log())
+    answer = billing(*VERSIONED[command], "--confirm")
+    assert (answer.code, len(stripe.log())) == (78, asked)
+    assert "STRIPE_API_VERSION" in answer.stderr
+
+
+@pytest.mark.parametrize("version", ["2025-03-31.basil", "2026-10-28.endive", "2027-01-01.future"])
+def test_a_pinned_version_that_has_what_is_needed_is_taken(
+    version: str, refund: Billing, stripe: StripeDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIPE_API_VERSION", version)
+    assert refund("co_1", "pi_1", *REASON).code == 0
+
+
 def test_fraudulent_says_what_else_it_does(billing: Billing, refund: Billing) -> None:
     plan = billing("refund", "co_1", "pi_1", "--reason", "fraudulent")
     assert any("block lists" in warning for warning in plan.document["warnings"])

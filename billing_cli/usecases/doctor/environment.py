@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from billing_cli.domain.account import is_live_key
+from billing_cli.domain.api_version import OLDEST_FOR_MONEY, is_api_version, is_older
 from billing_cli.domain.doctor import Check, SdkVersions, Subject
 from billing_cli.domain.errors import Misconfigured
 from billing_cli.domain.ports import AuditFile
@@ -14,7 +15,6 @@ from billing_cli.domain.verdict import Verdict, failed, passed, skipped, warned
 
 # As pyproject.toml has it: from the first on, and below the second.
 SDK_TESTED = ((16, 1), (17,))
-_API_VERSION = re.compile(r"\d{4}-\d\d-\d\d(\.[a-z]+)?")
 
 
 class Declared(Protocol):
@@ -161,8 +161,13 @@ def sdk_version(sdk: SdkVersions) -> Iterator[Verdict]:
 def api_version(pinned: str | None, sdk: SdkVersions) -> Iterator[Verdict]:
     if pinned in (None, sdk.api):
         yield passed(f"{sdk.api}, the one that was tested.")
-    elif not _API_VERSION.fullmatch(pinned):
+    elif not is_api_version(pinned):
         yield failed("STRIPE_API_VERSION is no API version.", f"Unset it, or set {sdk.api}.")
+    elif is_older(pinned, OLDEST_FOR_MONEY):
+        yield warned(
+            f"STRIPE_API_VERSION pins {pinned}; refunds, adjustments and invoices need {OLDEST_FOR_MONEY} or newer.",
+            f"Unset it, or set {sdk.api}.",
+        )
     else:
         yield warned(f"STRIPE_API_VERSION pins {pinned}; {sdk.api} was tested.", "Unset it, unless you need it.")
 
