@@ -41,8 +41,8 @@ class Rule:
     """`commands` are those that plan it, by the names of their plans.
 
     `books`: whether it is an adjustment of what the company owes, kept in billing_adjustments.
-    `looks_first`: whether Stripe is asked before the first try too, because other hands may have done the same without
-    our name on it. `reversed_by`: the statuses in Stripe in which it has no effect any more.
+    `looks_first`: whether Stripe is asked before the first try too, because what is so already is brought up to date
+    here and not sent. `reversed_by`: the statuses in Stripe in which it has no effect any more.
     """
 
     commands: tuple[str, ...]

@@ -159,13 +159,15 @@ def _settle(intent_id: str, result: MoveResult, run: MoveEnvironment) -> Moved:
 def _move(intent: Intent, claim: Mapping[str, Any], permit: Permit, run: MoveEnvironment) -> MoveResult:
     """What is known in the end: first from Stripe's lists where it may have been sent, then by sending."""
     maybe_sent, last_try_age_s = claim["maybe_sent"], claim["last_try_age_s"] or 0
-    # Other hands may have done the same meanwhile; no key tells of that.
-    if (maybe_sent or rule_of(intent.kind).looks_first) and (found := run.mover.find(intent)):
+    if maybe_sent and (found := run.mover.find(intent)):
         return found
     if not claim["key_usable"]:
         return _past_its_key(claim["lands_within_s"] or 0)
     if obstacle := _obstacle(intent, claim["seen"], run.stripe):
         return _doubtful(obstacle) if maybe_sent else MoveResult(MoveOutcome.REFUSED, error=obstacle)
+    # It was so when it was planned; what other hands did since then is an obstacle.
+    if not maybe_sent and rule_of(intent.kind).looks_first and (found := run.mover.find(intent)):
+        return found
 
     def before_another_try() -> MoveResult | None:
         if found := run.mover.find(intent):

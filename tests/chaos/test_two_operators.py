@@ -20,6 +20,8 @@ __all__ = ["money"]
 PLANNED = Step("standing", "before", 1, signal.SIGSTOP)
 COMPARED = Step("billing_intents_open_v2", "before", 1, signal.SIGSTOP)
 CLAIMED = Step("standing", "before", 2, signal.SIGSTOP)
+# B has opened its intent.
+OPENED = Step("billing_intents_open_v2", "after", 1, signal.SIGSTOP)
 REFUSED_BY_A_GATE, LEFT_REFUSED, LEFT_OPEN, LAPSED = 4, 3, 5, 3
 UNLIMITED = ["refund", "refund all", "credit note", "balance", "invoice item", "credit grant"]
 
@@ -134,6 +136,24 @@ def test_an_invoice_that_was_changed_so_meanwhile_is_only_brought_up_to_date(
     dashboard(name, stripe)
     assert wake(second) == REFUSED_BY_A_GATE
     assert run_billing(environment, [*COMMANDS[name], "--confirm"]) == 0
+    assert_once(name, sql, stripe)
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize("name", STATES)
+def test_an_invoice_that_was_changed_so_after_the_plan_is_not_called_our_doing(
+    name: str, db_url: str, sql: Connection, stripe: StripeDouble
+) -> None:
+    """The customer may have paid by card what was paid outside as well."""
+    environment = wire_environment(db_url, stripe.url)
+    second = start_billing(environment, [*COMMANDS[name], "--confirm"], OPENED)
+    until_asleep(second)
+    dashboard(name, stripe)
+    assert wake(second) == LEFT_REFUSED
+    ((state, error),) = sql.execute("select state::text, error from billing_intents").fetchall()
+    assert (state, "changed after the plan was made" in error) == ("refused", True)
+    assert run_billing(environment, [*COMMANDS[name], "--confirm"]) == 0
+    sql.execute("delete from billing_intents where state = 'refused'")
     assert_once(name, sql, stripe)
 
 
