@@ -1,7 +1,6 @@
 """Intents: what is known about them, and carrying out an approved plan of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.errors import BadInput, PlanChanged
@@ -10,13 +9,12 @@ from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import Known, MoneyPlan, Wishes, money_plan
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.domain.standing import changes
-from billing_cli.usecases.moving import WORKERS, Moved, MoveEnvironment, carry_out
+from billing_cli.usecases.moving import Moved, MoveEnvironment, carry_out
 from billing_cli.usecases.patience import database_call
 
 RESUME = "intents resume"
 RESUME_ALL = "intents resume --all"
 _MANY = 1_000_000
-_SHOWN = 20
 
 
 def known_about(
@@ -71,7 +69,9 @@ def run_money_plan(run: MoveEnvironment) -> list[Moved]:
 
 def _open(run: MoveEnvironment) -> list[str]:
     plan = run.approved.plan
-    _check_standings(plan.actions, run.stripe)
+    if len(plan.actions) == 1:
+        # Of a file, each line is looked at right before it is sent: one that changed does not stop the others.
+        _check_standing(plan.actions[0], run.stripe)
     intents = [_document(action) for action in plan.actions]
     database_call(
         run.database,
@@ -106,19 +106,13 @@ def _document(action: Action) -> dict[str, object]:
     }
 
 
-def _check_standings(actions: Sequence[Action], stripe: MoneyReader) -> None:
-    """Raises PlanChanged naming every object that does not stand in Stripe as the plan saw it."""
-
-    def found(action: Action) -> list[str]:
-        now = stripe.standing(action.kind, action.subject, action.request)
-        return [f"{action.subject}: {change}" for change in changes(action.seen, now)]
-
-    with ThreadPoolExecutor(min(WORKERS, len(actions))) as pool:
-        differences = [line for lines in pool.map(found, actions) for line in lines]
-    if differences:
-        shown = differences[:_SHOWN] + ([f"… and {len(differences) - _SHOWN} more"] if differences[_SHOWN:] else [])
+def _check_standing(action: Action, stripe: MoneyReader) -> None:
+    """Raises PlanChanged with what does not stand in Stripe as the plan saw it."""
+    found = changes(action.seen, stripe.standing(action.kind, action.subject, action.request))
+    if found:
         raise PlanChanged(
-            "Plan changed: Stripe has changed since this plan was made.\n" + "\n".join(f"  {line}" for line in shown),
+            "Plan changed: Stripe has changed since this plan was made.\n"
+            + "\n".join(f"  {action.subject}: {change}" for change in found),
             "Run it without --confirm to see the new plan.",
         )
 

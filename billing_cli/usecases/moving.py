@@ -20,6 +20,8 @@ from billing_cli.usecases.stopping import stopping
 
 # Stripe allows 25 calls a second to one endpoint; at 100 ms each, eight side by side come near to it.
 WORKERS = 8
+# Reads are not held to that, and the plan of a file makes two of each payment.
+READERS = 16
 # A try that is younger may still be under way to Stripe's lists, if Stripe answered it.
 _LISTED_AFTER_S = 60
 _GIVE_UP_AFTER = 10

@@ -28,7 +28,7 @@ from billing_cli.domain.refund import (
 from billing_cli.domain.written_amount import Convention
 from billing_cli.usecases.companies import companies_by_customer, company
 from billing_cli.usecases.intents import known_about, marks_of
-from billing_cli.usecases.moving import WORKERS
+from billing_cli.usecases.moving import READERS
 from billing_cli.usecases.refund_status import as_they_are_now
 
 COMMAND = "refund"
@@ -174,7 +174,7 @@ def _for_each(
         except BadInput as error:
             errors[line] = error
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         for _ in pool.map(attempt, lines):
             pass
     return found
