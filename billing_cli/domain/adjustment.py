@@ -11,6 +11,7 @@ from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Action, IntentKind
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.money import Money
+from billing_cli.domain.payment import Refund
 from billing_cli.domain.standing import Standing
 
 
@@ -297,3 +298,16 @@ def _draft_facts(draft: Invoice | None, signed: int) -> Mapping[str, object]:
     if draft is None:
         return {}
     return {"draft before": draft.total, "draft after, before tax": Money(draft.total_minor + signed, draft.currency)}
+
+
+def refunds_text(refunds: Sequence[Refund]) -> str:
+    """Such as `2.50 USD (re_1, 2026-11-03)`, the newest first."""
+    return ", ".join(f"{each.money.text} ({each.refund_id}, {each.created_at[:10]})" for each in refunds)
+
+
+def beside_refunds(request: AdjustRequest, refunds: Sequence[Refund]) -> str:
+    """Why a credit needs its plan named."""
+    return (
+        f"Of invoice {request.invoice_id} money was refunded before: {refunds_text(refunds)}. "
+        "A credit beside it is carried out only when this plan is named by its digest."
+    )

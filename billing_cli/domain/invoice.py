@@ -73,6 +73,15 @@ IN_FLIGHT = frozenset({"processing", "requires_action", "requires_capture"})
 
 
 @dataclass(frozen=True)
+class Credit:
+    """The part of a credit note that was not given back as a refund: off the invoice, or to the balance."""
+
+    credit_note_id: str
+    money: Money
+    created_at: str
+
+
+@dataclass(frozen=True)
 class CreditNotePreview:
     """What Stripe says a credit note would be: how much of it is tax, and how much falls after the payment."""
 

@@ -61,7 +61,7 @@ class Wishes:
 
     `done_before` are those of lines of a file that earlier runs carried out. `unserved` names wishes
     that must wait, because something else is open on their subject. `failed` are among `done_before`; `followed` are
-    written down.
+    written down. `beside` names money that the customer got for the same before, by another way.
     """
 
     actions: tuple[Action, ...] = ()
@@ -71,6 +71,7 @@ class Wishes:
     warnings: tuple[str, ...] = ()
     followed: tuple[Followed, ...] = ()
     failed: tuple[FailedLine, ...] = ()
+    beside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,9 @@ def money_plan(
         identity=identity,
         wishes=wishes,
         checks=checks,
-        demands=Demands(limit_refusal(checks), needs_second_person(checks), _repetition(actions, known)),
+        demands=Demands(
+            limit_refusal(checks), needs_second_person(checks), _repetition(actions, known) or wishes.beside
+        ),
         digest=digest_of(command, identity, changes),
         changes=changes,
         marks=marks,

@@ -66,6 +66,11 @@ class Refund:
     pending_reason: str | None = None
 
     @property
+    def counts(self) -> bool:
+        """Whether the money is given back, or on its way."""
+        return self.status not in ("failed", "canceled")
+
+    @property
     def trouble(self) -> str | None:
         """Why it failed, in Stripe's word, or what it waits for if somebody has to act; else None."""
         if self.status == "requires_action":

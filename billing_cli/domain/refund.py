@@ -11,7 +11,7 @@ from typing import assert_never
 from billing_cli.domain.company import Company
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Action, Intent, IntentKind
-from billing_cli.domain.invoice import CreditNotePreview
+from billing_cli.domain.invoice import Credit, CreditNotePreview
 from billing_cli.domain.money import Money, checked, major, parse_major
 from billing_cli.domain.payment import Payment, check_refundable
 from billing_cli.domain.written_amount import Convention
@@ -58,12 +58,16 @@ class RefundLine:
 
 @dataclass(frozen=True)
 class RefundFacts:
-    """All that is known of one payment. `our_company_ids`: whose it is in billing_payments, maybe nobody's."""
+    """All that is known of one payment. `our_company_ids`: whose it is in billing_payments, maybe nobody's.
+
+    `credits` are those of the invoice that it paid.
+    """
 
     payment: Payment
     our_company_ids: tuple[str, ...]
     customer_company: Company | None
     preview: CreditNotePreview | None = None
+    credits: tuple[Credit, ...] = ()
 
 
 def wanted_money(line: RefundLine, payment: Payment) -> Money | None:
@@ -184,6 +188,21 @@ def warnings(lines: Sequence[RefundLine], facts: Mapping[str, RefundFacts], via:
     return found
 
 
+def beside_credits(lines: Sequence[RefundLine], facts: Mapping[str, RefundFacts]) -> list[str]:
+    """For each payment whose invoice was credited before: the refund may be the same money again."""
+    found = [facts[line.payment_intent_id] for line in lines]
+    return [
+        f"Of invoice {fact.payment.invoice_id}, which {fact.payment.payment_intent_id} paid, money was credited "
+        f"before: {_credits_text(fact.credits)}."
+        for fact in found
+        if fact.credits
+    ]
+
+
+def _credits_text(credits: Sequence[Credit]) -> str:
+    return ", ".join(f"{each.money.text} ({each.credit_note_id}, {each.created_at[:10]})" for each in credits)
+
+
 def _too_old(payments: Sequence[Payment]) -> list[str]:
     if not payments:
         return []
@@ -251,6 +270,8 @@ def _facts(company_id: str, money: Money, facts: RefundFacts) -> dict[str, objec
         "remaining after": after,
         "fee not returned": payment.fee,
     }
+    if facts.credits:
+        found["credited before"] = _credits_text(facts.credits)
     if facts.preview:
         found |= {"credit note": facts.preview.total, "tax in it": facts.preview.tax}
     return found

@@ -1,13 +1,25 @@
 """Manual charges and credits: load the facts of customer and invoice, and plan."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from billing_cli.domain.adjustment import AdjustRequest, Choice, Instrument, adjust_action, choose, warnings
+from billing_cli.domain.adjustment import (
+    AdjustRequest,
+    Choice,
+    Direction,
+    Instrument,
+    adjust_action,
+    beside_refunds,
+    choose,
+    refunds_text,
+    warnings,
+)
 from billing_cli.domain.credit_grant import PLAIN_TERMS
 from billing_cli.domain.intent import Intent
 from billing_cli.domain.invoice import CreditNotePreview, Invoice, check_owner
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import MoneyPlan, Wishes, money_plan
+from billing_cli.domain.payment import Refund
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.usecases.companies import company
 from billing_cli.usecases.intents import known_about, marks_of
@@ -43,7 +55,20 @@ class AdjustmentPlanner:
         invoice = self._invoice(request)
         choice = choose(request, customer, invoice)
         action = adjust_action(request, owner, customer, choice, self._preview(request, choice))
-        return Wishes(actions=(action,), warnings=tuple(warnings(request, customer, choice)))
+        refunds = self._refunds(request)
+        if refunds:
+            action = replace(action, facts={**action.facts, "refunded before": refunds_text(refunds)})
+        return Wishes(
+            actions=(action,),
+            warnings=tuple(warnings(request, customer, choice)),
+            beside=beside_refunds(request, refunds) if refunds else None,
+        )
+
+    def _refunds(self, request: AdjustRequest) -> Sequence[Refund]:
+        """Those of the named invoice's payments: a credit beside them may be the same money again."""
+        if request.direction is not Direction.CREDIT or request.invoice_id is None:
+            return ()
+        return self.stripe.refunds_of_invoice(request.invoice_id)
 
     def _invoice(self, request: AdjustRequest) -> Invoice | None:
         if request.invoice_id is None:

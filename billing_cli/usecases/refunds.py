@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import Action, Intent, IntentState
-from billing_cli.domain.invoice import CreditNotePreview
+from billing_cli.domain.invoice import Credit, CreditNotePreview
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import FailedLine, Followed, Known, MoneyPlan, Wishes, money_plan
 from billing_cli.domain.payment import Payment, PaymentLinks
@@ -19,6 +19,7 @@ from billing_cli.domain.refund import (
     RefundLine,
     Via,
     asks_for,
+    beside_credits,
     read_amounts,
     refund_action,
     source_key,
@@ -32,6 +33,7 @@ from billing_cli.usecases.moving import READERS
 from billing_cli.usecases.refund_status import as_they_are_now
 
 COMMAND = "refund"
+_NAMED = "A refund beside it is carried out only when this plan is named by its digest."
 _SHOWN_ERRORS = 20
 T = TypeVar("T")
 
@@ -89,7 +91,8 @@ class RefundPlanner:
             name = line.payment_intent_id
             return replace(self.stripe.payment(name), invoice_id=links[name].invoice_id)
 
-        payments = _for_each(lines, load, errors)
+        credits = self._credits(lines, links, errors)
+        payments = _for_each([line for line in lines if line not in errors], load, errors)
         ours = self.database.call("billing_payments_known_v1", p_payment_intent_ids=sorted(payments))
         companies = companies_by_customer(self.database, (p.customer_id for p in payments.values() if p.customer_id))
         return {
@@ -97,9 +100,17 @@ class RefundPlanner:
                 payment,
                 tuple(company_id for company_id in ours.get(payment_id, {}).get("company_ids", []) if company_id),
                 companies.get(payment.customer_id or ""),
+                credits=tuple(credits.get(payment_id, ())),
             )
             for payment_id, payment in payments.items()
         }
+
+    def _credits(
+        self, lines: Sequence[RefundLine], links: Mapping[str, PaymentLinks], errors: dict[RefundLine, BadInput]
+    ) -> dict[str, list[Credit]]:
+        """Of the invoices that were paid, by payment."""
+        invoices = {line: invoice for line in lines if (invoice := links[line.payment_intent_id].invoice_id)}
+        return _for_each(list(invoices), lambda line: self.stripe.credits_of_invoice(invoices[line]), errors)
 
     def _followed(self, intents: Sequence[Intent], keys: Mapping[RefundLine, str | None]) -> list[Intent]:
         """With what became at Stripe of those that are done: of all for a single refund, else of those of the lines."""
@@ -136,7 +147,12 @@ class RefundPlanner:
                     actions.append(refund_action(line, money, replace(fact, preview=preview), via))
             except BadInput as error:
                 errors[line] = error
-        return replace(wishes, actions=tuple(actions), warnings=tuple(warnings(new, facts, via, self.clock())))
+        credited = beside_credits(new, facts)
+        found = warnings(new, facts, via, self.clock())
+        if any(line.line_number is None for line in new) and credited:
+            wishes = replace(wishes, beside=f"{credited[0]} {_NAMED}")
+            credited = []
+        return replace(wishes, actions=tuple(actions), warnings=(*found, *credited))
 
     def _preview(self, action: Action, via: Via) -> CreditNotePreview | None:
         return self.stripe.credit_note_preview(action.request) if via is Via.CREDIT_NOTE else None

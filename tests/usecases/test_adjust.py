@@ -1,5 +1,6 @@
 """Manual charges and credits, and invoices that were paid outside."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -217,3 +218,61 @@ def test_invoices_are_listed_with_a_filter(mark: Billing, billing: Billing) -> N
     (found,) = billing("invoices", "list", "co_1", "--status", "open").document["invoices"]
     assert found["invoice_id"] == "in_open"
     assert len(billing("invoices", "list", "--limit", "2").document["invoices"]) == 2
+
+
+@pytest.fixture
+def paid(adjust: Billing, billing: Billing, stripe: StripeDouble) -> Billing:
+    """pi_1 paid in_1, 100.00 USD; runs any command with both gates open."""
+    stripe.payments([{"id": "pi_1", "customer": "cus_1", "amount": 10_000, "currency": "usd"}])
+    stripe.invoices([invoice("in_1", "paid", payment_intent="pi_1")])
+    return lambda *words: billing(*words, "--confirm")
+
+
+REFUND = ["refund", "co_1", "pi_1", "--amount", "2.50", "--reason", "duplicate"]
+CREDIT = ["adjust", "co_1", "credit", *MONEY, "--invoice", "in_1"]
+
+
+@pytest.mark.parametrize("via", ["refund", "credit-note"])
+def test_a_credit_on_an_invoice_whose_payment_was_refunded_shows_it_and_needs_its_plan_named(
+    via: str, paid: Billing, billing: Billing, stripe: StripeDouble
+) -> None:
+    assert paid(*REFUND, "--via", via).code == 0
+    refund_id = stripe.refunds()[0]["id"]
+    plan = billing(*CREDIT).document
+    assert plan["actions"][0]["facts"]["refunded before"].startswith(f"2.50 USD ({refund_id}, ")
+    assert f"money was refunded before: 2.50 USD ({refund_id}" in plan["demands"]["seen"]
+    refused = paid(*CREDIT)
+    assert (refused.code, "money was refunded before" in refused.stderr) == (4, True)
+    assert paid(*CREDIT, "--expect", plan["digest"]).code == 0
+
+
+def test_a_refund_that_failed_does_not_stand_in_the_way_of_a_credit(paid: Billing, stripe: StripeDouble) -> None:
+    assert paid(*REFUND).code == 0
+    stripe.refund_status(stripe.refunds()[0]["id"], "failed")
+    assert paid(*CREDIT).code == 0
+
+
+def test_a_refund_of_a_payment_whose_invoice_was_credited_shows_it_and_needs_its_plan_named(
+    paid: Billing, billing: Billing, stripe: StripeDouble
+) -> None:
+    assert paid(*CREDIT).code == 0
+    note_id = stripe.objects("credit_note")[0]["id"]
+    plan = billing(*REFUND).document
+    assert plan["actions"][0]["facts"]["credited before"].startswith(f"12.50 USD ({note_id}, ")
+    refused = paid(*REFUND)
+    assert (refused.code, stripe.refunds()) == (4, [])
+    assert "which pi_1 paid, money was credited before: 12.50 USD" in refused.stderr
+    assert paid(*REFUND, "--expect", plan["digest"]).code == 0
+
+
+def test_partial_refunds_by_credit_notes_are_no_credits_beside_each_other(paid: Billing) -> None:
+    assert paid(*REFUND, "--via", "credit-note").code == 0
+    assert paid("refund", "co_1", "pi_1", "--amount", "3", "--reason", "duplicate", "--via", "credit-note").code == 0
+
+
+def test_a_file_warns_of_credits_beside_its_refunds(paid: Billing, billing: Billing, tmp_path: Path) -> None:
+    assert paid(*CREDIT).code == 0
+    (tmp_path / "some.csv").write_text("payment,reason,amount\npi_1,duplicate,2.50\n")
+    plan = billing("refund", "--from-csv", str(tmp_path / "some.csv")).document
+    assert plan["demands"]["seen"] is None
+    assert any("money was credited before: 12.50 USD" in each for each in plan["warnings"])

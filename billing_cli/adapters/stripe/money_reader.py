@@ -15,8 +15,9 @@ from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.adjustment import CustomerFacts
 from billing_cli.domain.errors import BadInput
 from billing_cli.domain.intent import IntentKind
-from billing_cli.domain.invoice import IN_FLIGHT, CreditNotePreview, Invoice, PaymentInFlight
+from billing_cli.domain.invoice import IN_FLIGHT, Credit, CreditNotePreview, Invoice, PaymentInFlight
 from billing_cli.domain.money import Money
+from billing_cli.domain.movement import VOID
 from billing_cli.domain.payment import Dispute, Payment, PaymentLinks, Refund
 from billing_cli.domain.standing import Standing
 
@@ -152,6 +153,24 @@ class StripeMoneyReader:
         """All refunds of a payment, newest first."""
         filters: Any = {"payment_intent": payment_intent_id, "limit": PAGE}
         return read(lambda: [refund_of(r) for r in self._stripe.v1.refunds.list(filters).auto_paging_iter()])
+
+    def refunds_of_invoice(self, invoice_id: str) -> list[Refund]:
+        """See `billing_cli.domain.ports.MoneyReader.refunds_of_invoice`."""
+        filters: Any = {"invoice": invoice_id, "limit": PAGE}
+        paid = read(lambda: list(self._stripe.v1.invoice_payments.list(filters).auto_paging_iter()))
+        names = [name for each in paid if (name := _id(getattr(each.payment, "payment_intent", None)))]
+        return [refund for name in dict.fromkeys(names) for refund in self.refunds(name) if refund.counts]
+
+    def credits_of_invoice(self, invoice_id: str) -> list[Credit]:
+        """See `billing_cli.domain.ports.MoneyReader.credits_of_invoice`."""
+        filters: Any = {"invoice": invoice_id, "limit": PAGE}
+        notes = read(lambda: list(self._stripe.v1.credit_notes.list(filters).auto_paging_iter()))
+        found = [(note, note.amount - sum(part.amount_refunded for part in note.refunds)) for note in notes]
+        return [
+            Credit(note.id, Money(left, note.currency), _instant(note.created))
+            for note, left in found
+            if left > 0 and note.status != VOID
+        ]
 
     def refund(self, refund_id: str) -> Refund:
         return refund_of(read(lambda: self._stripe.v1.refunds.retrieve(refund_id)))

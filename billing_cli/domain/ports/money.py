@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from billing_cli.domain.account import StripeIdentity
 from billing_cli.domain.adjustment import CustomerFacts
 from billing_cli.domain.intent import Intent, IntentKind, MoveResult
-from billing_cli.domain.invoice import CreditNotePreview, Invoice, PaymentInFlight
+from billing_cli.domain.invoice import Credit, CreditNotePreview, Invoice, PaymentInFlight
 from billing_cli.domain.invoice_file import LinkedInvoice
 from billing_cli.domain.payment import Payment, PaymentLinks, Refund
 from billing_cli.domain.permit import Permit
@@ -54,6 +54,12 @@ class MoneyReader(Protocol):
     def refunds(self, payment_intent_id: str) -> list[Refund]: ...
 
     def refund(self, refund_id: str) -> Refund: ...
+
+    def refunds_of_invoice(self, invoice_id: str) -> list[Refund]:
+        """Of all payments of an invoice; those that failed are not among them."""
+        ...
+
+    def credits_of_invoice(self, invoice_id: str) -> list[Credit]: ...
 
     def credit_note_refunds(self, credit_note_id: str) -> list[str]:
         """The ids of the refunds that a credit note made; they do not carry its name."""
