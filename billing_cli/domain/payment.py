@@ -1,5 +1,6 @@
 """A payment as Stripe has it, and whether money can go back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -131,6 +132,23 @@ class Payment:
     @property
     def under_inquiry(self) -> bool:
         return any(dispute.status in _INQUIRIES for dispute in self.disputes)
+
+
+def check_named_by_credit_note(payment_intent_id: str, invoices: Sequence[str], payments: Sequence[str]) -> None:
+    """Raises BadInput if a credit note could give back another payment than this one.
+
+    `invoices` are those that it paid, `payments` those of its invoice: Stripe's note names an invoice only.
+    """
+    if len(invoices) > 1:
+        shared = f"it paid {len(invoices)} invoices: {', '.join(sorted(invoices))}"
+    elif len(payments) > 1:
+        shared = f"its invoice {invoices[0]} was paid by {len(payments)} payments: {', '.join(sorted(payments))}"
+    else:
+        return
+    raise BadInput(
+        f"A credit note cannot name payment {payment_intent_id}, for {shared}.",
+        "Leave --via credit-note out to give back this payment, and correct the invoice with billing adjust.",
+    )
 
 
 def check_refundable(payment: Payment, money: Money) -> None:

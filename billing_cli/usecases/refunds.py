@@ -11,7 +11,7 @@ from billing_cli.domain.intent import Action, Intent, IntentState
 from billing_cli.domain.invoice import Credit, CreditNotePreview
 from billing_cli.domain.limits import CommandLimits
 from billing_cli.domain.money_plan import FailedLine, Followed, Known, MoneyPlan, Wishes, money_plan
-from billing_cli.domain.payment import Payment, PaymentLinks
+from billing_cli.domain.payment import Payment, PaymentLinks, check_named_by_credit_note
 from billing_cli.domain.ports import Database, MoneyReader
 from billing_cli.domain.refund import (
     CHARGES,
@@ -155,7 +155,13 @@ class RefundPlanner:
         return replace(wishes, actions=tuple(actions), warnings=(*found, *credited))
 
     def _preview(self, action: Action, via: Via) -> CreditNotePreview | None:
-        return self.stripe.credit_note_preview(action.request) if via is Via.CREDIT_NOTE else None
+        """Raises BadInput if the credit note would not name the payment."""
+        if via is not Via.CREDIT_NOTE:
+            return None
+        invoices = self.stripe.invoices_of_payment(action.subject)
+        payments = self.stripe.payments_of_invoice(str(action.request["invoice"]))
+        check_named_by_credit_note(action.subject, invoices, payments)
+        return self.stripe.credit_note_preview(action.request)
 
 
 def _plain(

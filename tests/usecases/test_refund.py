@@ -336,6 +336,24 @@ def test_a_credit_note_keeps_the_tax_right(billing: Billing, refund: Billing, st
     assert done.document["intents"][0]["stripe_object_id"].startswith("cn_")
 
 
+def test_a_credit_note_that_cannot_name_its_payment_is_refused(refund: Billing, stripe: StripeDouble) -> None:
+    wish = {"customer": "cus_1", "status": "paid", "currency": "usd", "lines": [{"amount": 8000, "description": "u"}]}
+    two = [{"payment_intent": "pi_1", "amount": 5000}, {"payment_intent": "pi_part", "amount": 3000}]
+    stripe.invoices([{**wish, "id": "in_two", "payments": two}])
+    answer = refund("co_1", "pi_1", "--amount", "10", "--via", "credit-note", *REASON)
+    assert (answer.code, amounts(stripe)) == (2, [])
+    assert "its invoice in_two was paid by 2 payments: pi_1, pi_part" in answer.stderr
+    assert refund("co_1", "pi_1", "--amount", "10", *REASON).code == 0
+
+
+def test_a_payment_of_several_invoices_is_not_refunded_by_a_credit_note(refund: Billing, stripe: StripeDouble) -> None:
+    wish = {"customer": "cus_1", "status": "paid", "currency": "usd", "lines": [{"amount": 5000, "description": "u"}]}
+    stripe.invoices([{**wish, "id": name, "payment_intent": "pi_1"} for name in ("in_1", "in_2")])
+    answer = refund("co_1", "pi_1", "--amount", "10", "--via", "credit-note", *REASON)
+    assert (answer.code, amounts(stripe)) == (2, [])
+    assert "it paid 2 invoices: in_1, in_2" in answer.stderr
+
+
 def test_our_rows_may_be_a_view(refund: Billing, sql: Connection, stripe: StripeDouble) -> None:
     sql.execute("alter table billing_payments rename to app_payments")
     sql.execute("create view billing_payments as select distinct * from app_payments")

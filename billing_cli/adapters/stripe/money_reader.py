@@ -156,10 +156,23 @@ class StripeMoneyReader:
 
     def refunds_of_invoice(self, invoice_id: str) -> list[Refund]:
         """See `billing_cli.domain.ports.MoneyReader.refunds_of_invoice`."""
-        filters: Any = {"invoice": invoice_id, "limit": PAGE}
-        paid = read(lambda: list(self._stripe.v1.invoice_payments.list(filters).auto_paging_iter()))
-        names = [name for each in paid if (name := _id(getattr(each.payment, "payment_intent", None)))]
-        return [refund for name in dict.fromkeys(names) for refund in self.refunds(name) if refund.counts]
+        names = self.payments_of_invoice(invoice_id)
+        return [refund for name in names for refund in self.refunds(name) if refund.counts]
+
+    def payments_of_invoice(self, invoice_id: str) -> list[str]:
+        """Payments that gave something to it, by their payment intents."""
+        paid = self._invoice_payments({"invoice": invoice_id})
+        names = (_id(getattr(each.payment, "payment_intent", None)) for each in paid)
+        return [name for name in dict.fromkeys(names) if name]
+
+    def invoices_of_payment(self, payment_intent_id: str) -> list[str]:
+        """Invoices that it gave something to."""
+        paid = self._invoice_payments({"payment": {"type": "payment_intent", "payment_intent": payment_intent_id}})
+        return [name for name in dict.fromkeys(_id(each.invoice) for each in paid) if name]
+
+    def _invoice_payments(self, about: Mapping[str, object]) -> list[stripe.InvoicePayment]:
+        filters: Any = {**about, "status": "paid", "limit": PAGE}
+        return read(lambda: list(self._stripe.v1.invoice_payments.list(filters).auto_paging_iter()))
 
     def credits_of_invoice(self, invoice_id: str) -> list[Credit]:
         """See `billing_cli.domain.ports.MoneyReader.credits_of_invoice`."""

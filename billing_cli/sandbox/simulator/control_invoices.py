@@ -54,6 +54,8 @@ def _put_invoice(state: State, row: dict[str, Any]) -> None:
     _name_currency(state, invoice)
     if payment_intent := row.get("payment_intent"):
         link_payment(state, invoice, payment_intent, invoice["amount_paid"], created, is_open=status == "open")
+    for number, part in enumerate(row.get("payments", []), 1):
+        link_payment(state, invoice, part["payment_intent"], int(part["amount"]), created, number)
 
 
 def _filled(invoice: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -29,11 +29,17 @@ def get_invoice_payment(state: State, call: Call, payment_id: str) -> Reply:
 
 
 def link_payment(
-    state: State, invoice: dict[str, Any], payment_intent: str, amount: int, now_s: float, is_open: bool = False
+    state: State,
+    invoice: dict[str, Any],
+    payment_intent: str,
+    amount: int,
+    now_s: float,
+    number: int = 1,
+    is_open: bool = False,
 ) -> None:
-    """Invoices here are paid by at most one payment, so its id follows from the invoice's. An open one has not."""
+    """The id follows from the invoice's, and of further payments from their number. An open one has paid nothing."""
     document = {
-        "id": _id_for(invoice["id"]),
+        "id": _id_for(invoice["id"]) + (f"_{number}" if number > 1 else ""),
         "object": NOUN,
         "amount_paid": None if is_open else amount,
         "amount_requested": invoice["amount_remaining"] if is_open else amount,
@@ -50,7 +56,7 @@ def link_payment(
 
 
 def payment_intent_of(state: State, invoice_id: str) -> str | None:
-    """The payment that paid the invoice; None where it was paid outside or not at all."""
+    """The first payment that paid the invoice; None where it was paid outside or not at all."""
     found = state.objects(NOUN).get(_id_for(invoice_id))
     return found["payment"]["payment_intent"] if found else None
 
