@@ -75,7 +75,7 @@ SKIP_REASONS: dict[str, SkipReason] = {
     "in_doubt": SkipReason(
         "a correction of events that Stripe may not have counted",
         True,
-        "billing batches verify of the batch with ambiguous items, then export again",
+        "verify the batch with the ambiguous items, then export again",
     ),
     "zero_total": SkipReason("rows of the hour add up to zero", False),
 }

@@ -372,6 +372,7 @@ SYMPTOMS: dict[str, Symptom] = {
     "A refund or a credit was wrong": refunded,
     "Refund an incident": incident,
     "A refund or adjustment was interrupted": open_intent,
+    "A customer was refunded twice by two tools": refunded,
     "A refund failed days later": failed_refund,
     "A refund waits": waiting_refund,
     "An invoice was marked paid by mistake": marked_paid,
