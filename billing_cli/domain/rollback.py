@@ -37,6 +37,7 @@ FATES: dict[str, Fate] = {
     "ambiguous": Fate("nobody knows whether Stripe counts them", True, "find out:"),
     "missing": Fate("Stripe took them, and its totals do not have them", True, "find out:"),
     "overtaken": Fate("a later value has taken their place, so they do not count any more", False),
+    "corrected": Fate("a later export has taken them back; roll that one back first, if it was wrong", False),
     "rejected": Fate("Stripe never counted them", False),
     "cancelled": Fate("Stripe was told to forget them", False),
 }

@@ -6,6 +6,7 @@
 --   late         beyond the 24 h in which Stripe cancels (an hour of margin is kept)
 --   total        its event states a whole bucket, and there is none to go back to
 --   overtaken    a last value that a later one has taken the place of
+--   corrected    a later export took it back: without it, Stripe would have less than nothing of that hour
 --   any other    its state
 -- p_last names the events of meters that keep the last value, and not by windows.
 -- Inlined into its callers on purpose: no SET clause, every name qualified.
@@ -22,6 +23,12 @@ language sql stable as $$
                and n.stripe_customer_id = i.stripe_customer_id and n.event_name = i.event_name
                and n.event_at >= i.bucket_start and n.event_at < i.bucket_start + interval '1 hour'
                and n.item_id > i.item_id and n.state not in ('rejected', 'cancelled')) then 'overtaken'
+           when not i.replaces and i.quantity > 0 and (
+             select sum(n.quantity) from public.billing_export_items n
+             where n.stripe_account_id = i.stripe_account_id and n.livemode = i.livemode
+               and n.stripe_customer_id = i.stripe_customer_id and n.event_name = i.event_name
+               and n.bucket_start = i.bucket_start and n.item_id <> i.item_id
+               and n.state not in ('rejected', 'cancelled')) < 0 then 'corrected'
            when i.first_sent_at < now() - interval '23 hours' then 'late'
            else 'cancel'
          end,

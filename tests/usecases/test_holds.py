@@ -169,3 +169,21 @@ def test_an_extreme_row_stops_no_good_row_of_its_hour(
     assert [entry["reason"] for entry in plan().document["skipped"]] == ["bad_quantity"]
     assert export().code == 3
     assert totals(stripe) == {("cus_1", "api_calls"): 5}
+
+
+def test_a_rollback_leaves_what_a_later_export_took_back(
+    sql: Connection,
+    stripe: StripeDouble,
+    hundred: None,
+    export: Billing,
+    billing: Billing,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LIVE", "true")
+    (first,) = billing("batches", "list").document["batches"]
+    rekey(sql, "co_1", "cus_2")
+    assert export("--allow-corrections").code == 0
+    plan = billing("batches", "rollback", first["batch_id"])
+    assert [(line["fate"], line["quantity"]) for line in plan.document["lines"]] == [("corrected", "100")]
+    assert billing("batches", "rollback", first["batch_id"], "--confirm").code == 0
+    assert totals(stripe) == {("cus_2", "api_calls"): 100}
