@@ -115,10 +115,10 @@ set jit = off set work_mem = '64MB' set enable_mergejoin = off set enable_nestlo
   select jsonb_build_object(
     'now', now(),
     -- Counted anew from the table, so that the client can prove that no row got lost on the way.
-    'window_rows', (select count(*) from public.billing_usage_events u, chosen n
+    'window_rows', (select count(*) from public.billing_usage_events u
                     where u.occurred_at >= p_start and u.occurred_at < p_end
-                      and (n.companies is null or u.company_id = any (n.companies))
-                      and (n.meters is null or u.meter = any (n.meters))),
+                      and ((select companies from chosen) is null or u.company_id = any ((select companies from chosen)::text[]))
+                      and ((select meters from chosen) is null or u.meter = any ((select meters from chosen)::text[]))),
     'odd_rows', public.billing_doctor_odd_rows_v1(),
     'company_known', p_company is null or exists (
       select from public.billing_companies c where c.company_id = p_company) or exists (select from lines),
