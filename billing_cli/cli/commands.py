@@ -11,7 +11,7 @@ from billing_cli.domain.errors import BillingError
 
 # What the list of commands says of each: the first paragraph of its own help.
 COMMANDS = {
-    "export": "Send usage to Stripe's meters: what the usage says minus what was sent.",
+    "export": "Send usage to Stripe's meters: usage minus what was sent.",
     "refund": "Give money back: all that remains of a payment, or a part.",
     "adjust": "Charge or credit a company by hand: an invoice item, its balance, a credit note, or a credit grant.",
     "apply": "Carry out a saved plan. The facts are loaded again; if anything differs, it is named and refused.",

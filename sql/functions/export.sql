@@ -309,7 +309,8 @@ language sql stable as $$
            when not t.known then 'no_meter'
            when t.former then 'former_meter'
            when t.problem is not null then t.problem
-           when t.cancelling or (t.rolled_back and not p_resend and (t.delta <> 0 or t.good_rows > 0)) then 'rolled_back'
+           when t.cancelling and t.delta < 0 then 'rolled_back'
+           when t.rolled_back and not p_resend and (t.delta <> 0 or t.good_rows > 0) then 'rolled_back'
            when t.backend = 'usage-records' and p_subscriptions is not null and (t.unbilled or not t.subscribed)
              then 'no_subscription'
            when t.backend = 'usage-records' and t.conflicting_subscription then 'conflicting_subscription'

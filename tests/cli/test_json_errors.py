@@ -35,7 +35,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureF
     ("words", "code"),
     [
         (("audit", "list"), 78),
-        (("export",), 2),
+        (("export", "--start", "2026-01-01"), 2),
         ((), 2),
         (("--nonsense",), 2),
         (("exprot",), 2),
