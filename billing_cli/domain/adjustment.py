@@ -8,7 +8,7 @@ from typing import assert_never
 from billing_cli.domain.company import Company
 from billing_cli.domain.credit_grant import PLAIN_TERMS, GrantTerms, grant_facts, grant_request
 from billing_cli.domain.errors import BadInput
-from billing_cli.domain.intent import Action, IntentKind
+from billing_cli.domain.intent import Action, Intent, IntentKind
 from billing_cli.domain.invoice import CreditNotePreview, Invoice
 from billing_cli.domain.money import Money
 from billing_cli.domain.payment import Refund
@@ -29,6 +29,14 @@ class Instrument(StrEnum):
     BALANCE = "balance"
     CREDIT_NOTE = "credit-note"
     CREDIT_GRANT = "credit-grant"
+
+
+_KINDS = {
+    Instrument.INVOICE_ITEM: IntentKind.INVOICE_ITEM,
+    Instrument.BALANCE: IntentKind.BALANCE,
+    Instrument.CREDIT_NOTE: IntentKind.CREDIT_NOTE,
+    Instrument.CREDIT_GRANT: IntentKind.CREDIT_GRANT,
+}
 
 
 @dataclass(frozen=True)
@@ -217,6 +225,20 @@ def warnings(request: AdjustRequest, customer: CustomerFacts, choice: Choice) ->
     if choice.instrument is Instrument.CREDIT_GRANT:
         return (f"The customer has no subscription{which}: only metered prices of invoices use a credit grant.",)
     return ()
+
+
+def is_asked_by(request: AdjustRequest, intent: Intent) -> bool:
+    """Whether an open intent is what the operator asks for. Without an instrument or an invoice, any of them is."""
+    if intent.command != "adjust" or (intent.money, intent.reason) != (request.money, request.reason):
+        return False
+    if intent.in_favour_of_company != (request.direction is Direction.CREDIT):
+        return False
+    if request.instrument is not None and intent.kind is not _KINDS[request.instrument]:
+        return False
+    if request.invoice_id is not None and intent.request.get("invoice") != request.invoice_id:
+        return False
+    wanted = grant_request(intent.subject, request.money, request.reason, request.grant)
+    return intent.kind is not IntentKind.CREDIT_GRANT or intent.request == wanted
 
 
 def _request(

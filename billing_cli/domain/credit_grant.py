@@ -37,7 +37,7 @@ PLAIN_TERMS = GrantTerms()
 
 def grant_terms(expires: str | None, prices: Sequence[str], now: datetime) -> GrantTerms:
     """As given; a bare date includes that day. Raises BadInput for an instant that is over, and for odd prices."""
-    expires_at = instant_of(expires, "--expires", through_day=True) if expires else None
+    expires_at = instant_of(expires, "--expires", through_day=True) if expires is not None else None
     if expires_at is not None and expires_at <= now:
         raise BadInput(f"--expires {expires} is over already.", "Give a day to come, or leave it out.")
     named = tuple(dict.fromkeys(prices))

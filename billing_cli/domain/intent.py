@@ -13,6 +13,8 @@ from billing_cli.domain.movement import rule_of
 
 # The metadata of every object that Stripe makes for an intent names it.
 METADATA_KEY = "billing_intent"
+# Two ways to give a payment back; a credit note that gives nothing back has another subject than a payment.
+_MONEY_BACK = {IntentKind.REFUND, IntentKind.CREDIT_NOTE}
 _WAITING = frozenset({"pending", "requires_action"})
 
 
@@ -125,9 +127,9 @@ class Intent:
 
     @property
     def needs_a_person(self) -> bool:
-        """Refused, lapsed, reversed, or a refund that waits for somebody to act."""
+        """Refused, lapsed, reversed, or done with something that somebody has to see to."""
         ended = self.state in (IntentState.REFUSED, IntentState.LAPSED) or self.is_reversed
-        return ended or self.waits_for_somebody
+        return ended or (self.state is IntentState.DONE and self.error is not None)
 
     @property
     def waits_for_somebody(self) -> bool:
@@ -136,9 +138,10 @@ class Intent:
 
     def is_for(self, action: Action) -> bool:
         """Whether this intent asks for the very same: a retry cannot be told from a second wish by more."""
-        mine = (self.kind, self.company_id, self.subject, self.money, self.in_favour_of_company, self.reason, self.note)
+        if self.kind is not action.kind and {self.kind, action.kind} != _MONEY_BACK:
+            return False
+        mine = (self.company_id, self.subject, self.money, self.in_favour_of_company, self.reason, self.note)
         return mine == (
-            action.kind,
             action.company_id,
             action.subject,
             action.money,

@@ -144,7 +144,7 @@ def money_plan(
 def _repetition(actions: Sequence[Action], known: Known) -> str | None:
     """A retry looks exactly like a second wish, so the second of two equal ones must name its plan."""
     for action in actions:
-        if action.source_key is None and (done := known.done_lately(action)):
+        if done := known.done_lately(action):
             return _done_lately(done)
     return None
 

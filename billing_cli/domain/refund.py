@@ -115,10 +115,19 @@ def source_key(line: RefundLine, money: Money | None, via: Via) -> str | None:
     return f"refund-line-{hashlib.sha256(content.encode()).hexdigest()[:40]}"
 
 
-def asks_for(line: RefundLine, money: Money | None, intent: Intent) -> bool:
-    """Whether an open intent is what this line wants; without an amount, any amount is."""
-    same_amount = money is None or money == intent.money
-    return same_amount and intent.reason == line.reason.value and intent.note == line.note
+def asks_for(
+    line: RefundLine, money: Money | None, key: str | None, via: Via, payment: Payment, intent: Intent
+) -> bool:
+    """Whether an open intent is what this line asks for, so that a repetition of the line finds it done.
+
+    Without an amount the line asks for all that remains; if nothing does, the intent may have taken it.
+    """
+    kind = IntentKind.CREDIT_NOTE if via is Via.CREDIT_NOTE else IntentKind.REFUND
+    if (intent.kind, intent.source_key, intent.reason, intent.note) != (kind, key, line.reason.value, line.note):
+        return False
+    if money is not None:
+        return money == intent.money
+    return payment.remaining.amount_minor in (0, intent.money.amount_minor)
 
 
 def owner(line: RefundLine, facts: RefundFacts) -> str:

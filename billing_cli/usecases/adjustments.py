@@ -11,6 +11,7 @@ from billing_cli.domain.adjustment import (
     adjust_action,
     beside_refunds,
     choose,
+    is_asked_by,
     refunds_text,
     warnings,
 )
@@ -89,9 +90,7 @@ class AdjustmentPlanner:
 
 
 def _settle_first(request: AdjustRequest, intent: Intent) -> Wishes:
-    same = (intent.money, intent.reason) == (request.money, request.reason)
-    same = same and intent.in_favour_of_company == (request.direction.value == "credit")
-    return Wishes(settles=(intent,), unserved=() if same else (intent.subject,))
+    return Wishes(settles=(intent,), unserved=() if is_asked_by(request, intent) else (intent.subject,))
 
 
 def _document(request: AdjustRequest) -> dict[str, object]:

@@ -37,11 +37,15 @@ class MoveObserver(Protocol):
 
 @dataclass(frozen=True)
 class Moved:
-    """An intent after this run had its turn. `held_by` is another run that is at it now."""
+    """An intent after this run had its turn. `held_by` is another run that is at it now.
+
+    `unanswered`: it was tried, and Stripe's answer proved nothing.
+    """
 
     intent: Intent
     held_by: str | None = None
     here: str | None = None
+    unanswered: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class _Work:
     def note(self, moved: Moved) -> None:
         with self._lock:
             self._moved.append(moved)
-            self._unknown_in_a_row = self._unknown_in_a_row + 1 if moved.intent.is_open else 0
+            self._unknown_in_a_row = self._unknown_in_a_row + 1 if moved.unanswered else 0
             self._stopped = self._stopped or self._unknown_in_a_row >= _GIVE_UP_AFTER
 
     def stop(self) -> None:
@@ -135,7 +139,7 @@ def _carry_out_one(intent_id: str, run: MoveEnvironment) -> Moved:
     except BillingError as error:
         # Not kept for the whole lease: the next run may go on at once.
         moved = _settle(intent_id, MoveResult(MoveOutcome.UNKNOWN, error=error.message), run)
-        if isinstance(error, Unavailable):
+        if isinstance(error, Unavailable | BadInput):  # Stripe does not know an object of this one
             return moved
         raise
     return _settle(intent_id, result, run)
@@ -155,24 +159,25 @@ def _settle(intent_id: str, result: MoveResult, run: MoveEnvironment) -> Moved:
         p_error=result.error,
         p_here=dict(result.here or {}),
     )
-    return Moved(Intent.from_document(settled), here=settled["here"])
+    unanswered = result.outcome is MoveOutcome.UNKNOWN and result.tries > 0
+    return Moved(Intent.from_document(settled), here=settled["here"], unanswered=unanswered)
 
 
 def _move(intent: Intent, claim: Mapping[str, Any], permit: Permit, run: MoveEnvironment) -> MoveResult:
     """What is known in the end: first from Stripe's lists where it may have been sent, then by sending."""
     maybe_sent, last_try_age_s = claim["maybe_sent"], claim["last_try_age_s"] or 0
-    if maybe_sent and (found := run.mover.find(intent)):
+    if maybe_sent and (found := _found(intent, run.mover)):
         return found
     if not claim["key_usable"]:
         return _past_its_key(claim["lands_within_s"] or 0)
     if obstacle := _obstacle(intent, claim["seen"], run.stripe):
         return _doubtful(obstacle) if maybe_sent else MoveResult(MoveOutcome.REFUSED, error=obstacle)
     # It was so when it was planned; what other hands did since then is an obstacle.
-    if not maybe_sent and rule_of(intent.kind).looks_first and (found := run.mover.find(intent)):
+    if not maybe_sent and rule_of(intent.kind).looks_first and (found := _found(intent, run.mover)):
         return found
 
     def before_another_try() -> MoveResult | None:
-        if found := run.mover.find(intent):
+        if found := _found(intent, run.mover):
             return found
         changed = _obstacle(intent, claim["seen"], run.stripe)
         return _doubtful(changed) if changed else None
@@ -184,20 +189,27 @@ def _move(intent: Intent, claim: Mapping[str, Any], permit: Permit, run: MoveEnv
     return result if clean else _proved(intent, result, last_try_age_s, run.mover)
 
 
+def _found(intent: Intent, mover: MoneyMover) -> MoveResult | None:
+    """What Stripe's lists have of it: nothing, if Stripe does not know the object that it would change."""
+    try:
+        return mover.find(intent)
+    except BadInput:
+        return None
+
+
 def _past_its_key(lands_within_s: int) -> MoveResult:
     """Of an intent that Stripe's lists do not have, and that may not be sent any more."""
     nothing = "Stripe has nothing of it; its key is too old to be used again."
     if lands_within_s <= 0:
         return MoveResult(MoveOutcome.LAPSED, error=nothing)
     wait = f"Its last try may still arrive. Run this again in {lands_within_s} s."
-    return MoveResult(MoveOutcome.UNKNOWN, error=f"{nothing} {wait}")
+    return MoveResult(MoveOutcome.UNKNOWN, error=f"{nothing} {wait}", tries=0)
 
 
 def _doubtful(obstacle: str) -> MoveResult:
     """Not refused: our own request may have made the change, and Stripe's lists may lag. A later look settles it."""
-    return MoveResult(
-        MoveOutcome.UNKNOWN, error=f"Stripe's lists have nothing of it, and it was not sent again: {obstacle}"
-    )
+    error = f"Stripe's lists have nothing of it, and it was not sent again: {obstacle}"
+    return MoveResult(MoveOutcome.UNKNOWN, error=error, tries=0)
 
 
 def _proved(intent: Intent, result: MoveResult, last_try_age_s: int, mover: MoneyMover) -> MoveResult:

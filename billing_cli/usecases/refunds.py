@@ -109,8 +109,12 @@ class RefundPlanner:
         self, lines: Sequence[RefundLine], links: Mapping[str, PaymentLinks], errors: dict[RefundLine, BadInput]
     ) -> dict[str, list[Credit]]:
         """Of the invoices that were paid, by payment."""
-        invoices = {line: invoice for line in lines if (invoice := links[line.payment_intent_id].invoice_id)}
-        return _for_each(list(invoices), lambda line: self.stripe.credits_of_invoice(invoices[line]), errors)
+
+        def load(line: RefundLine) -> list[Credit]:
+            invoices = self.stripe.invoices_of_payment(line.payment_intent_id)
+            return [credit for invoice in invoices for credit in self.stripe.credits_of_invoice(invoice)]
+
+        return _for_each([line for line in lines if links[line.payment_intent_id].invoice_id], load, errors)
 
     def _followed(self, intents: Sequence[Intent], keys: Mapping[RefundLine, str | None]) -> list[Intent]:
         """With what became at Stripe of those that are done: of all for a single refund, else of those of the lines."""
@@ -138,7 +142,8 @@ class RefundPlanner:
                 if key and (done := known.done_for_line(key)):
                     wishes = replace(wishes, done_before=(*wishes.done_before, done))
                 elif intent := known.open_on(line.payment_intent_id):
-                    unserved = () if asks_for(line, money, intent) else (line.payment_intent_id,)
+                    served = asks_for(line, money, key, via, fact.payment, intent)
+                    unserved = () if served else (line.payment_intent_id,)
                     wishes = replace(wishes, settles=(*wishes.settles, intent), unserved=(*wishes.unserved, *unserved))
                 else:
                     action = refund_action(line, money, fact, via)

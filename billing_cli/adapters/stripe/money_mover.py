@@ -89,7 +89,7 @@ class StripeMoneyMover:
     def _done(self, intent: Intent, made: Any, tries: int = 1) -> MoveResult:
         room, v1 = room_of(intent.kind), self._stripe.v1
         response = getattr(made, "last_response", None)
-        status = _quietly(lambda: room.status(v1, made)) or Status()
+        status = _quietly(lambda: room.status(v1, intent, made)) or Status()
         return MoveResult(
             MoveOutcome.DONE,
             object_id=made.id,

@@ -73,7 +73,8 @@ class StripeMoneyReader:
         """The customer and the invoice; since API version 2025-03-31 only invoice payments name the invoice."""
         intent = read(lambda: self._stripe.v1.payment_intents.retrieve(payment_intent_id))
         payment: Any = {"type": "payment_intent", "payment_intent": payment_intent_id}
-        found = read(lambda: self._stripe.v1.invoice_payments.list({"payment": payment, "limit": 1}))
+        about: Any = {"payment": payment, "status": "paid", "limit": 1}
+        found = read(lambda: self._stripe.v1.invoice_payments.list(about))
         return PaymentLinks(_id(intent.customer), _id(found.data[0].invoice) if found.data else None)
 
     def customer(self, customer_id: str) -> CustomerFacts:

@@ -40,7 +40,7 @@ class CreditGrantMovement:
             },
         )
 
-    def status(self, v1: "V1Services", made: Any) -> Status:
+    def status(self, v1: "V1Services", intent: Intent, made: Any) -> Status:
         """Stripe has no word for it, only the moment at which it was voided."""
         return Status(VOID if made.voided_at else None)
 

@@ -31,11 +31,15 @@ class CreditNoteMovement:
     def expected(self, intent: Intent) -> Expected:
         return Expected("credit_note", fields_of(intent, invoice=intent.request["invoice"]))
 
-    def status(self, v1: "V1Services", made: Any) -> Status:
+    def status(self, v1: "V1Services", intent: Intent, made: Any) -> Status:
         """Of the refund that it made, because that may fail later. A void note stays void."""
         if not made.refunds or made.status == VOID:
             return Status(str(made.status))
-        return status_of(read(lambda: v1.refunds.retrieve(made.refunds[0].refund)))
+        refund = read(lambda: v1.refunds.retrieve(made.refunds[0].refund))
+        given_back = refund.payment_intent if isinstance(refund.payment_intent, str) else None
+        if _gives_back(intent.request) and given_back not in (None, intent.subject):
+            return Status(refund.status, f"Stripe gave back payment {given_back} for it, not {intent.subject}.")
+        return status_of(refund)
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:
         return payment_row(v1, intent.subject) if _gives_back(intent.request) else {}

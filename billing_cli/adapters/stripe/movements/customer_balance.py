@@ -31,7 +31,7 @@ class CustomerBalanceMovement:
     def expected(self, intent: Intent) -> Expected:
         return Expected("customer_balance_transaction", fields_of(intent, customer=intent.request["customer"]))
 
-    def status(self, v1: "V1Services", made: Any) -> Status:
+    def status(self, v1: "V1Services", intent: Intent, made: Any) -> Status:
         return Status()
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:

@@ -30,7 +30,7 @@ class InvoiceItemMovement:
     def expected(self, intent: Intent) -> Expected:
         return Expected("invoiceitem", fields_of(intent, customer=intent.request["customer"]))
 
-    def status(self, v1: "V1Services", made: Any) -> Status:
+    def status(self, v1: "V1Services", intent: Intent, made: Any) -> Status:
         return Status()
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:

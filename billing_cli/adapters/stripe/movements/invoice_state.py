@@ -26,7 +26,7 @@ class InvoiceStateMovement:
     def expected(self, intent: Intent) -> Expected:
         return Expected("invoice", {("id",): intent.request["invoice"], ("status",): self.after})
 
-    def status(self, v1: "V1Services", made: Any) -> Status:
+    def status(self, v1: "V1Services", intent: Intent, made: Any) -> Status:
         return Status(str(made.status))
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:

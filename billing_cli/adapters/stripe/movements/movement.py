@@ -48,7 +48,7 @@ class Movement(Protocol):
         """The object that a success has to be."""
         ...
 
-    def status(self, v1: "V1Services", made: Any) -> Status:
+    def status(self, v1: "V1Services", intent: Intent, made: Any) -> Status:
         """The status that decides whether the movement still has its effect; without a name if it has none."""
         ...
 

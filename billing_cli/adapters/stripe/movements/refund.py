@@ -30,7 +30,7 @@ class RefundMovement:
     def expected(self, intent: Intent) -> Expected:
         return Expected("refund", fields_of(intent, payment_intent=intent.request["payment_intent"]))
 
-    def status(self, v1: "V1Services", made: Any) -> Status:
+    def status(self, v1: "V1Services", intent: Intent, made: Any) -> Status:
         return status_of(made)
 
     def here(self, v1: "V1Services", intent: Intent, made: Any) -> Mapping[str, object]:
