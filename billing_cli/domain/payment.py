@@ -134,15 +134,20 @@ class Payment:
         return any(dispute.status in _INQUIRIES for dispute in self.disputes)
 
 
-def check_named_by_credit_note(payment_intent_id: str, invoices: Sequence[str], payments: Sequence[str]) -> None:
-    """Raises BadInput if a credit note could give back another payment than this one.
+def check_named_by_credit_note(
+    payment_intent_id: str, invoices: Sequence[str], payments: Sequence[str], is_paid: bool
+) -> None:
+    """Raises BadInput if a credit note could give back another payment than this one, or none.
 
-    `invoices` are those that it paid, `payments` those of its invoice: Stripe's note names an invoice only.
+    `invoices` are those that it paid, `payments` those of its invoice, and `is_paid` says whether nothing remains of
+    that: Stripe's note names an invoice only, and of an open one it lowers what remains.
     """
     if len(invoices) > 1:
         shared = f"it paid {len(invoices)} invoices: {', '.join(sorted(invoices))}"
     elif len(payments) > 1:
         shared = f"its invoice {invoices[0]} was paid by {len(payments)} payments: {', '.join(sorted(payments))}"
+    elif not is_paid:
+        shared = f"its invoice {invoices[0]} is paid in part only"
     else:
         return
     raise BadInput(

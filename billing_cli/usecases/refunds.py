@@ -164,8 +164,9 @@ class RefundPlanner:
         if via is not Via.CREDIT_NOTE:
             return None
         invoices = self.stripe.invoices_of_payment(action.subject)
-        payments = self.stripe.payments_of_invoice(str(action.request["invoice"]))
-        check_named_by_credit_note(action.subject, invoices, payments)
+        invoice_id = str(action.request["invoice"])
+        payments, invoice = self.stripe.payments_of_invoice(invoice_id), self.stripe.invoice(invoice_id)
+        check_named_by_credit_note(action.subject, invoices, payments, invoice.status == "paid")
         return self.stripe.credit_note_preview(action.request)
 
 

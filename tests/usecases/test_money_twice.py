@@ -203,3 +203,15 @@ def test_those_that_the_dashboard_overtook_do_not_keep_the_others_waiting(
 def test_an_empty_expiry_is_not_for_ever(billing: Billing) -> None:
     answer = billing(*ADJUST[:-1], "--as", "credit-grant", "--expires", "")
     assert (answer.code, "--expires" in answer.stderr) == (2, True)
+
+
+def test_a_payment_of_an_invoice_that_is_paid_in_part_is_not_given_back_by_a_credit_note(
+    billing: Billing, stripe: StripeDouble
+) -> None:
+    pay(stripe, "pi_1")
+    stripe.invoices([invoice("in_1", status="open", payments=[{"payment_intent": "pi_1", "amount": 4000}])])
+    found = stripe.client().v1.invoices.retrieve("in_1")
+    assert (found.amount_paid, found.amount_remaining) == (4000, 6000)
+    refused = billing(*REFUND, "--via", "credit-note")
+    assert (refused.code, "its invoice in_1 is paid in part only" in refused.stderr) == (2, True)
+    assert billing(*REFUND).code == 0

@@ -50,6 +50,9 @@ def _put_invoice(state: State, row: dict[str, Any]) -> None:
     invoice = _filled(invoice, row.get("lines", []))
     if status != "draft":
         invoice = _final(invoice, status, _number(state, row), created)
+    if status == "open" and (parts := row.get("payments")):
+        paid = sum(int(part["amount"]) for part in parts)
+        invoice |= {"amount_paid": paid, "amount_remaining": invoice["amount_due"] - paid}
     state.put("invoice", invoice, created)
     _name_currency(state, invoice)
     if payment_intent := row.get("payment_intent"):
