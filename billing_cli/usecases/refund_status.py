@@ -8,7 +8,7 @@ from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.intent import Intent, IntentKind, IntentState
 from billing_cli.domain.movement import VOID
 from billing_cli.domain.ports import Database, MoneyReader
-from billing_cli.domain.refund import RefundFacts, RefundLine, RefundReason, owner
+from billing_cli.domain.refund import CHARGES, RefundFacts, RefundLine, RefundReason, owner
 from billing_cli.domain.refund_status import FollowPlan, plan_follow
 from billing_cli.usecases.companies import companies_by_customer, company
 from billing_cli.usecases.intents import intents_on, note_status
@@ -16,9 +16,11 @@ from billing_cli.usecases.moving import WORKERS
 
 
 def load_refund_status(database: Database, stripe: MoneyReader, company_id: str, payment_id: str) -> FollowPlan:
-    """Raises BadInput for a payment of another company."""
+    """Of a payment, or of the payment of a charge. Raises BadInput for a payment of another company."""
     company(database, company_id)
     identity = stripe.identity()
+    if payment_id.startswith(CHARGES):
+        payment_id = stripe.payment_of_charge(payment_id)
     payment = stripe.payment(payment_id)
     ours = database.call("billing_payments_known_v1", p_payment_intent_ids=[payment_id]).get(payment_id, {})
     customers = companies_by_customer(database, [payment.customer_id] if payment.customer_id else [])

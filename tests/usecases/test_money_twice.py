@@ -153,6 +153,14 @@ def test_credits_of_every_invoice_that_a_payment_paid_are_seen(
     assert billing(*REFUND, "--confirm").code == 4
 
 
+def test_a_charge_stands_for_its_payment_also_for_the_status(billing: Billing, stripe: StripeDouble) -> None:
+    pay(stripe, "pi_1")
+    charge = str(stripe.client().v1.payment_intents.retrieve("pi_1").latest_charge)
+    assert billing(*REFUND, "--confirm").code == 0
+    answer = billing("refund", "co_1", charge, "--status")
+    assert (answer.code, len(answer.document["refunds"])) == (0, 1)
+
+
 @pytest.fixture
 def stuck(billing: Billing, stripe: StripeDouble, sql: Connection, tmp_path: Path) -> list[str]:
     """Forty refunds that may have been sent, of which Stripe has none, in the order in which they are resumed."""
