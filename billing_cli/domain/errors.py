@@ -17,6 +17,10 @@ class BadInput(BillingError):
     """The command line or a file says something impossible (an end before the start)."""
 
 
+class NoSuchObject(BadInput):
+    """Stripe does not know the object that a request names. Only Stripe's own answer says so."""
+
+
 class Misconfigured(BillingError):
     """The environment, billing.toml or the database schema is not ready."""
 

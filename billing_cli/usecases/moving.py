@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from billing_cli.domain.errors import BadInput, BillingError, Unavailable
+from billing_cli.domain.errors import BadInput, BillingError, NoSuchObject, Unavailable
 from billing_cli.domain.gate import ApprovedPlan
 from billing_cli.domain.intent import Intent, MoveOutcome, MoveResult
 from billing_cli.domain.money_plan import MoneyPlan
@@ -138,8 +138,11 @@ def _carry_out_one(intent_id: str, run: MoveEnvironment) -> Moved:
         result = _move(intent, answer, permit, run)
     except BillingError as error:
         # Not kept for the whole lease: the next run may go on at once.
-        moved = _settle(intent_id, MoveResult(MoveOutcome.UNKNOWN, error=error.message), run)
-        if isinstance(error, Unavailable | BadInput):  # Stripe does not know an object of this one
+        of_this_one = isinstance(error, BadInput)
+        moved = _settle(
+            intent_id, MoveResult(MoveOutcome.UNKNOWN, error=error.message, tries=0 if of_this_one else 1), run
+        )
+        if of_this_one or isinstance(error, Unavailable):
             return moved
         raise
     return _settle(intent_id, result, run)
@@ -190,10 +193,13 @@ def _move(intent: Intent, claim: Mapping[str, Any], permit: Permit, run: MoveEnv
 
 
 def _found(intent: Intent, mover: MoneyMover) -> MoveResult | None:
-    """What Stripe's lists have of it: nothing, if Stripe does not know the object that it would change."""
+    """What Stripe's lists have of it: nothing, if Stripe does not know the object that it would change.
+
+    Any other refusal of the look proves nothing, and is raised.
+    """
     try:
         return mover.find(intent)
-    except BadInput:
+    except NoSuchObject:
         return None
 
 

@@ -359,7 +359,7 @@ language sql stable as $$
     select r.stripe_customer_id, r.event_name, r.bucket_start, r.delta
     from ruled r where r.delta > 0 and r.rule = 'send' and exists (select from removals)
   ),
-  -- Increases of other hours wait only for removals that --allow-corrections would send: they would wait for ever else.
+  -- Only removals that --allow-corrections would send have marks: increases would wait for the others for ever.
   -- Usage that left one receiver and came to another has equal marks: amounts of an hour or of the whole window, at one
   -- event name or customer, or of all receivers together. Of removals with equal marks one stands for all, if there is
   -- one that does not go: many customers may have equal amounts.

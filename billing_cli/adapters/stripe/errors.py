@@ -6,7 +6,7 @@ import stripe
 
 from billing_cli.adapters.stripe.pace import REASON_HEADER
 from billing_cli.domain.answer import Answer, Expected
-from billing_cli.domain.errors import BadInput, BillingError, Fault, Misconfigured, Unavailable
+from billing_cli.domain.errors import BadInput, BillingError, Fault, Misconfigured, NoSuchObject, Unavailable
 from billing_cli.domain.masking import without_secrets
 from billing_cli.domain.reach import not_reached
 
@@ -69,8 +69,9 @@ def _refusal(answer: Answer, status: int, request: str) -> BillingError:
     if status == 403:
         return _lacking(words_of(answer), request)
     if status in (400, 404):
+        refused = f"Stripe refused the request{request}: {words_of(answer)}"
         missing = answer.error.get("code") == "resource_missing"
-        return BadInput(f"Stripe refused the request{request}: {words_of(answer)}", _CHECK_THE_ID if missing else "")
+        return NoSuchObject(refused, _CHECK_THE_ID) if missing else BadInput(refused)
     return Fault(f"Stripe answered {status}{request}: {words_of(answer)}")
 
 
